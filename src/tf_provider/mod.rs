@@ -1,0 +1,19 @@
+//! A small framework for Terraform providers that speak plugin protocol 5 (tfplugin5 5.8).
+//!
+//! Knows Terraform: go-plugin, tfplugin5, schema, values, planning rules common to all resources.
+//! Has never heard of PostgreSQL or of tenants, and could leave this repository as a crate.
+
+pub mod diagnostic;
+pub mod interface;
+pub mod schema;
+pub mod value;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Path, Severity, Step};
+pub use interface::{
+    Applied, ApplyRequest, Context, DataSource, EphemeralResource, Function, FunctionError, Interruption, Parameter,
+    PlanRequest, Planned, Provider, Resource, State,
+};
+pub use schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};
+pub use value::{Field, Number, Type, Value};
+
+pub use tonic::async_trait;
