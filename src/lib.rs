@@ -1,1 +1,4 @@
+pub mod postgres;
+pub mod provider;
+pub mod tenant;
 pub mod tf_provider;

@@ -1,0 +1,130 @@
+//! The shared catalogs at one moment: databases, roles, settings and dependencies of a whole cluster,
+//! or of a few names, read by one statement from the maintenance database.
+
+use serde::Deserialize;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_util::sync::CancellationToken;
+
+use super::acl::Grant;
+use crate::postgres::error::Error;
+use crate::postgres::session::Session;
+
+/// Which databases and roles a snapshot holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    Everything,
+    /// Those with one of these names, and those whose comment begins with one of `comment_prefixes`.
+    Only {
+        names: Vec<String>,
+        comment_prefixes: Vec<String>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Snapshot {
+    pub server: Server,
+    pub databases: Vec<Database>,
+    pub roles: Vec<Role>,
+    pub settings: Vec<Setting>,
+    pub dependencies: Vec<Dependency>,
+}
+
+/// The server, and who this provider is on it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Server {
+    /// `server_version_num`: 150018 is 15.18.
+    pub version_num: u32,
+    pub version: String,
+    /// The role that this provider acts as, after `SET ROLE`.
+    pub admin: String,
+    pub superuser: bool,
+    /// The server's time in UTC, as `20260131T235959Z`.
+    pub now: String,
+}
+
+impl Server {
+    pub fn major(&self) -> u32 {
+        self.version_num / 10_000
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Database {
+    pub name: String,
+    pub owner: String,
+    /// Whether the admin has the privileges of the owner.
+    pub owner_usable: bool,
+    pub allow_connections: bool,
+    pub is_template: bool,
+    /// -1 is no limit.
+    pub connection_limit: i32,
+    pub encoding: String,
+    /// `pg_database.datlocprovider`: `c` libc, `i` ICU, `b` builtin (17+).
+    pub locale_provider: String,
+    pub lc_collate: String,
+    pub lc_ctype: String,
+    /// The locale of ICU or the builtin provider.
+    pub locale: Option<String>,
+    pub comment: Option<String>,
+    pub sessions: u32,
+    /// Without the owner's own privileges.
+    pub acl: Vec<Grant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // PostgreSQL's role attributes are
+pub struct Role {
+    pub name: String,
+    /// Whether the admin may alter it: from 16 on that takes the ADMIN option.
+    pub manageable: bool,
+    pub superuser: bool,
+    pub inherit: bool,
+    pub create_role: bool,
+    pub create_database: bool,
+    pub login: bool,
+    pub replication: bool,
+    pub bypass_rls: bool,
+    /// -1 is no limit.
+    pub connection_limit: i32,
+    pub comment: Option<String>,
+}
+
+/// One parameter in `pg_db_role_setting`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Setting {
+    /// `None`: in every database.
+    pub database: Option<String>,
+    /// `None`: for every role.
+    pub role: Option<String>,
+    pub name: String,
+    /// As typed, cut at 512 characters.
+    pub value: String,
+}
+
+/// How many objects of one catalog depend on a role, from `pg_shdepend`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Dependency {
+    pub role: String,
+    /// `None`: shared objects.
+    pub database: Option<String>,
+    /// The catalog, as `pg_namespace`.
+    pub class: String,
+    /// `o` the role owns it, `a` the role is in its ACL, `r` a policy names it, ...
+    pub kind: String,
+    pub count: u64,
+}
+
+pub(in crate::postgres) async fn read(
+    session: &Session,
+    filter: &Filter,
+    cancel: &CancellationToken,
+) -> Result<Snapshot, Error> {
+    const SUMMARY: &str = "read the shared catalogs";
+    let (names, comment_prefixes) = match filter {
+        Filter::Everything => (None, &Vec::new()),
+        Filter::Only { names, comment_prefixes } => (Some(names), comment_prefixes),
+    };
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&names, Type::TEXT_ARRAY), (&comment_prefixes, Type::TEXT_ARRAY)];
+    let rows = session.query(SUMMARY, include_str!("snapshot.sql"), &parameters, cancel).await?;
+    super::decode(SUMMARY, &rows)
+}

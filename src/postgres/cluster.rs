@@ -1,0 +1,197 @@
+//! One cluster: a bounded set of sessions over all its databases, and the snapshot that reads are
+//! served from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio_postgres::types::Type;
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::inside::{self, Inside};
+use super::catalog::snapshot::{self, Filter, Snapshot};
+use super::error::{ConnectError, Error};
+use super::session::{Connector, Session};
+use super::{ConnectOptions, DatabaseName, ParameterName, SchemaName, Script, Step};
+
+/// How often a step is run again when it met another session's write.
+const ATTEMPTS: u32 = 5;
+
+pub struct Cluster {
+    connector: Arc<Connector>,
+    /// One permit for each session in use. Sessions in use and idle ones together never exceed the
+    /// number of permits there were at first.
+    in_use: Semaphore,
+    max_connections: usize,
+    idle: Mutex<Vec<Session>>,
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// The first failure to connect that no retry mends: a hundred resources do not wait for a
+    /// hundred time-outs.
+    refused: Mutex<Option<ConnectError>>,
+}
+
+impl Cluster {
+    /// `max_connections` bounds all sessions of this process with the cluster; at least 1.
+    pub fn new(options: ConnectOptions, max_connections: usize) -> Result<Self, ConnectError> {
+        Ok(Cluster {
+            connector: Arc::new(Connector::new(options)?),
+            in_use: Semaphore::new(max_connections.max(1)),
+            max_connections: max_connections.max(1),
+            idle: Mutex::new(Vec::new()),
+            snapshot: Mutex::new(None),
+            refused: Mutex::new(None),
+        })
+    }
+
+    /// All tenants and whatever else is on the cluster, as of the first call: one query, whoever asks
+    /// and however often, until this process writes.
+    pub async fn snapshot(&self, cancel: &CancellationToken) -> Result<Arc<Snapshot>, Error> {
+        let mut cached = self.snapshot.lock().await;
+        if let Some(snapshot) = &*cached {
+            return Ok(Arc::clone(snapshot));
+        }
+        let snapshot = Arc::new(self.inspect(&Filter::Everything, cancel).await?);
+        *cached = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// What the shared catalogs say now.
+    pub async fn inspect(&self, filter: &Filter, cancel: &CancellationToken) -> Result<Snapshot, Error> {
+        self.with_session(None, cancel, async |session| snapshot::read(session, filter, cancel).await).await
+    }
+
+    /// What the catalogs of one database say now about `schemas`, and about those whose comment begins with `comment_prefix`.
+    pub async fn inspect_inside(
+        &self,
+        database: &DatabaseName,
+        schemas: &[&SchemaName],
+        comment_prefix: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Inside, Error> {
+        self.with_session(Some(database), cancel, async |session| {
+            inside::read(session, schemas, comment_prefix, cancel).await
+        })
+        .await
+    }
+
+    /// Whether the server takes `value` for the parameter `name` from this admin.
+    pub async fn try_parameter(
+        &self,
+        name: &ParameterName,
+        value: &str,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let summary = format!("check the value of parameter {name}");
+        // Local to a transaction of one statement: undone as soon as it is answered.
+        let sql = "SELECT pg_catalog.set_config($1, $2, true)";
+        let name = name.as_str();
+        self.with_session(None, cancel, async |session| {
+            session.query(&summary, sql, &[(&name, Type::TEXT), (&value, Type::TEXT)], cancel).await.map(|_| ())
+        })
+        .await
+    }
+
+    /// Runs a script, step by step, and ends at the first step that fails.
+    pub async fn run(&self, script: &Script, cancel: &CancellationToken) -> Result<(), Error> {
+        let mut result = Ok(());
+        for step in &script.0 {
+            result = self.run_step(step, cancel).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        if !script.is_empty() {
+            *self.snapshot.lock().await = None;
+        }
+        result
+    }
+
+    async fn run_step(&self, step: &Step, cancel: &CancellationToken) -> Result<(), Error> {
+        let mut attempt = 1;
+        loop {
+            let result = self
+                .with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
+                .await;
+            match result {
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                    tracing::debug!("{error}; running it again");
+                    tokio::time::sleep(Duration::from_millis(20 << attempt)).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Ends this process's own idle sessions with `database`, which may then be renamed or dropped.
+    pub async fn leave(&self, database: &DatabaseName) {
+        let mut idle = self.idle.lock().await;
+        while let Some(at) = idle.iter().position(|session| session.database == *database) {
+            idle.swap_remove(at).close().await;
+        }
+    }
+
+    /// Hands `work` a session with `database` (`None`: the maintenance database) and keeps the session
+    /// for the next one, unless it broke or was left with a cancelled statement.
+    async fn with_session<T>(
+        &self,
+        database: Option<&DatabaseName>,
+        cancel: &CancellationToken,
+        work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let permit = tokio::select! {
+            permit = self.in_use.acquire() => permit.expect("the semaphore is never closed"),
+            () = cancel.cancelled() => return Err(ConnectError::Cancelled.into()),
+        };
+        let session = self.take_or_connect(database.unwrap_or(self.maintenance()), cancel).await?;
+        let result = work(&session).await;
+        match &result {
+            Err(Error::Cancelled { .. } | Error::Lost { .. }) => session.close().await,
+            _ => self.idle.lock().await.push(session),
+        }
+        drop(permit);
+        result
+    }
+
+    async fn take_or_connect(
+        &self,
+        database: &DatabaseName,
+        cancel: &CancellationToken,
+    ) -> Result<Session, ConnectError> {
+        {
+            let mut idle = self.idle.lock().await;
+            idle.retain(|session| !session.is_closed());
+            if let Some(at) = idle.iter().position(|session| session.database == *database) {
+                return Ok(idle.swap_remove(at));
+            }
+            self.make_room(&mut idle).await;
+        }
+        if database != self.maintenance() {
+            return self.connector.connect(database, cancel).await;
+        }
+        let mut refused = self.refused.lock().await;
+        if let Some(error) = &*refused {
+            return Err(error.clone());
+        }
+        let session = self.connector.connect(database, cancel).await;
+        if let Err(error) = &session
+            && !matches!(error, ConnectError::Cancelled)
+        {
+            *refused = Some(error.clone());
+        }
+        session
+    }
+
+    /// Closes idle sessions until one more may be opened. The caller holds a permit, so the permits
+    /// that are out stand for the sessions in use, its own to come among them.
+    async fn make_room(&self, idle: &mut Vec<Session>) {
+        let in_use = self.max_connections - self.in_use.available_permits();
+        while idle.len() + in_use > self.max_connections && !idle.is_empty() {
+            idle.remove(0).close().await;
+        }
+    }
+
+    fn maintenance(&self) -> &DatabaseName {
+        &self.connector.options().database
+    }
+}

@@ -1,0 +1,111 @@
+//! How to reach a cluster, in libpq's words.
+
+use std::time::Duration;
+
+use super::{DatabaseName, RoleName, Secret};
+
+/// libpq's `sslmode`, without `allow` and `prefer`: those fall back to clear text unasked.
+///
+/// <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SslMode {
+    /// Clear text.
+    Disable,
+    /// Encrypted, with whoever answers.
+    Require,
+    /// Encrypted, the certificate is from a trusted authority.
+    VerifyCa,
+    /// Encrypted, the certificate is from a trusted authority and for this host.
+    #[default]
+    VerifyFull,
+}
+
+impl SslMode {
+    pub const ALL: [(&str, SslMode); 4] = [
+        ("disable", SslMode::Disable),
+        ("require", SslMode::Require),
+        ("verify-ca", SslMode::VerifyCa),
+        ("verify-full", SslMode::VerifyFull),
+    ];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode)
+    }
+}
+
+/// The authorities that a server's certificate may come from.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum SslRootCert {
+    /// The operating system's store.
+    #[default]
+    System,
+    /// Certificates in PEM form.
+    Pem(String),
+}
+
+/// What a session needs to come about.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// A host name, an address, or the directory of a unix socket (begins with `/`).
+    pub host: String,
+    pub port: u16,
+    /// The maintenance database.
+    pub database: DatabaseName,
+    pub username: RoleName,
+    pub password: Option<Secret>,
+    pub sslmode: SslMode,
+    pub sslrootcert: SslRootCert,
+    pub connect_timeout: Duration,
+    /// `SET ROLE` before anything else.
+    pub assume_role: Option<RoleName>,
+}
+
+impl ConnectOptions {
+    pub fn is_unix_socket(&self) -> bool {
+        self.host.starts_with('/')
+    }
+
+    /// `options` of the startup packet. These outrank what a database or role has set: a tenant's
+    /// guardrails must not end the admin's own work in its database, nor may a `search_path` that
+    /// somebody planted there decide which function the admin calls.
+    pub(super) fn startup_options(&self) -> String {
+        let mut settings = vec![
+            ("search_path".to_owned(), "pg_catalog".to_owned()),
+            ("client_min_messages".to_owned(), "warning".to_owned()),
+            ("default_transaction_read_only".to_owned(), "off".to_owned()),
+            ("statement_timeout".to_owned(), "0".to_owned()),
+            ("lock_timeout".to_owned(), "0".to_owned()),
+            ("idle_in_transaction_session_timeout".to_owned(), "0".to_owned()),
+        ];
+        if let Some(role) = &self.assume_role {
+            settings.push(("role".to_owned(), role.as_str().to_owned()));
+        }
+        settings
+            .into_iter()
+            .map(|(name, value)| format!("-c {name}={}", escape_option(&value)))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+/// Blanks and backslashes end an option unless a backslash stands before them.
+fn escape_option(value: &str) -> String {
+    value.chars().fold(String::new(), |mut escaped, c| {
+        if c == '\\' || c.is_whitespace() {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn option_values_are_escaped() {
+        assert_eq!(escape_option("plain"), "plain");
+        assert_eq!(escape_option("two words\\"), "two\\ words\\\\");
+    }
+}

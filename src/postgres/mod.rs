@@ -1,0 +1,25 @@
+//! PostgreSQL as this provider uses it: names, parameters, secrets, SQL as data, sessions, and what
+//! the catalogs say.
+//!
+//! Knows roles, databases, ACLs, settings, SCRAM and SQLSTATE. Has never heard of Terraform or of
+//! tenants. `session` is the only place that sends SQL; everything that decides is elsewhere and pure.
+
+pub mod catalog;
+pub mod cluster;
+pub mod connect;
+pub mod error;
+pub mod name;
+pub mod parameter;
+pub mod secret;
+pub mod session;
+pub mod statement;
+mod tls;
+
+pub use catalog::{inside::Inside, snapshot::Snapshot};
+pub use cluster::Cluster;
+pub use connect::{ConnectOptions, SslMode, SslRootCert};
+pub use error::{ConnectError, Error};
+pub use name::{DatabaseName, ExtensionName, RoleName, SchemaName};
+pub use parameter::{Duration, ParameterName};
+pub use secret::{Secret, Verifier};
+pub use statement::{Script, Statement, Step};

@@ -1,0 +1,146 @@
+//! libpq's `sslmode` and `sslrootcert` as a rustls configuration.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::error::ConnectError;
+use super::{SslMode, SslRootCert};
+
+/// The TLS configuration that a mode asks for; `None` for clear text.
+pub(super) fn client_config(mode: SslMode, roots: &SslRootCert) -> Result<Option<ClientConfig>, ConnectError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConnectError::RootCertificates { message: error.to_string() })?;
+    let config = match mode {
+        SslMode::Disable => return Ok(None),
+        SslMode::Require => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            .with_no_client_auth(),
+        SslMode::VerifyFull => builder.with_root_certificates(root_store(roots)?).with_no_client_auth(),
+        SslMode::VerifyCa => {
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(root_store(roots)?), provider)
+                .build()
+                .map_err(|error| ConnectError::RootCertificates { message: error.to_string() })?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(verifier))).with_no_client_auth()
+        }
+    };
+    Ok(Some(config))
+}
+
+fn root_store(roots: &SslRootCert) -> Result<RootCertStore, ConnectError> {
+    let unusable = |message: String| ConnectError::RootCertificates { message };
+    let mut store = RootCertStore::empty();
+    match roots {
+        SslRootCert::System => {
+            let found = rustls_native_certs::load_native_certs();
+            store.add_parsable_certificates(found.certs);
+            if store.is_empty() {
+                return Err(unusable("the operating system's certificate store is empty or could not be read".into()));
+            }
+        }
+        SslRootCert::Pem(text) => {
+            for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+                let certificate =
+                    certificate.map_err(|error| unusable(format!("a certificate is malformed: {error}")))?;
+                store.add(certificate).map_err(|error| unusable(format!("a certificate is unusable: {error}")))?;
+            }
+            if store.is_empty() {
+                return Err(unusable("there is no certificate in PEM form in it".into()));
+            }
+        }
+    }
+    Ok(store)
+}
+
+/// `sslmode=require`: encryption without knowing with whom, as libpq has it. The signatures are still
+/// checked, so that the one who answers holds the key it shows.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// `sslmode=verify-ca`: the default verifier, forgiving a certificate for another name.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // The name is what webpki checks last: whoever gets there has a chain that holds.
+        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}

@@ -1,0 +1,315 @@
+//! The provider block: its schema, and how it becomes connect options. Attribute before environment
+//! variable before default.
+
+use std::time::Duration;
+
+use crate::postgres::{self, ConnectOptions, Secret, SslMode, SslRootCert};
+use crate::tf_provider::{Attribute, Block, Diagnostic, Diagnostics, Schema, Type, Value};
+
+/// What the provider block comes to.
+#[derive(Debug)]
+pub(super) struct Configured {
+    /// `None` while something is not known until apply.
+    pub options: Option<ConnectOptions>,
+    pub max_connections: usize,
+    pub deep_verify: bool,
+}
+
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// One setting of the connection: its attribute, libpq's environment variable and the default.
+struct Setting {
+    attribute: &'static str,
+    variable: Option<&'static str>,
+    default: Option<&'static str>,
+}
+
+const HOST: Setting = Setting { attribute: "host", variable: Some("PGHOST"), default: Some("localhost") };
+const PORT: Setting = Setting { attribute: "port", variable: Some("PGPORT"), default: Some("5432") };
+const DATABASE: Setting = Setting { attribute: "database", variable: Some("PGDATABASE"), default: Some("postgres") };
+const USERNAME: Setting = Setting { attribute: "username", variable: Some("PGUSER"), default: None };
+const PASSWORD: Setting = Setting { attribute: "password", variable: Some("PGPASSWORD"), default: None };
+const SSLMODE: Setting = Setting { attribute: "sslmode", variable: Some("PGSSLMODE"), default: Some("verify-full") };
+const SSLROOTCERT: Setting =
+    Setting { attribute: "sslrootcert", variable: Some("PGSSLROOTCERT"), default: Some("system") };
+const CONNECT_TIMEOUT: Setting =
+    Setting { attribute: "connect_timeout", variable: Some("PGCONNECT_TIMEOUT"), default: Some("10s") };
+const MAX_CONNECTIONS: Setting = Setting { attribute: "max_connections", variable: None, default: Some("4") };
+const ASSUME_ROLE: Setting = Setting { attribute: "assume_role", variable: None, default: None };
+
+pub(super) fn schema() -> Schema {
+    let about = |setting: &Setting, text: &str| {
+        let mut text = text.to_owned();
+        if let Some(variable) = setting.variable {
+            text.push_str(&format!(" Environment variable: `{variable}`."));
+        }
+        if let Some(default) = setting.default {
+            text.push_str(&format!(" Default: `{default}`."));
+        }
+        text
+    };
+    let optional =
+        |setting: &Setting, ty: Type, text: &str| Attribute::optional(setting.attribute, ty, about(setting, text));
+    let attributes = vec![
+        optional(
+            &HOST,
+            Type::String,
+            "Host name or address of the server. A path is the directory of its unix socket. May be unknown while \
+             planning: a server that is made in the same apply.",
+        ),
+        optional(&PORT, Type::Number, "Port of the server."),
+        optional(
+            &DATABASE,
+            Type::String,
+            "The maintenance database: where the provider connects first, and where it makes databases from.",
+        ),
+        optional(
+            &USERNAME,
+            Type::String,
+            "The role to log in as. It needs `CREATEDB` and `CREATEROLE`, and membership in `pg_signal_backend` to end \
+             tenants' sessions. It need not be a superuser: RDS's master user will do.",
+        ),
+        optional(&PASSWORD, Type::String, "The password of that role.").sensitive(),
+        optional(
+            &SSLMODE,
+            Type::String,
+            "How the connection is secured, in libpq's words: `disable`, `require`, `verify-ca` or `verify-full`. \
+             Anything weaker than `verify-full` lets somebody in between read or change what is sent.",
+        ),
+        optional(
+            &SSLROOTCERT,
+            Type::String,
+            "The certificate authorities to trust: a file's path, certificates in PEM form, or `system` for the \
+             operating system's store. Those of RDS are in no store: give the path of its `global-bundle.pem`.",
+        ),
+        optional(
+            &CONNECT_TIMEOUT,
+            Type::String,
+            "How long to wait for a connection, as `10s`. The environment variable is in seconds.",
+        ),
+        optional(
+            &MAX_CONNECTIONS,
+            Type::Number,
+            "How many connections the provider holds at most, over all databases and whatever Terraform's parallelism.",
+        ),
+        optional(
+            &ASSUME_ROLE,
+            Type::String,
+            "A role to become after logging in (`SET ROLE`). It then owns what is made, and the role that logs in can \
+             be replaced.",
+        ),
+        Attribute::optional(
+            "deep_verify",
+            Type::Bool,
+            "Whether a refresh also enters each tenant's database and checks what only a session inside it sees: its \
+             schemas, their privileges, its extensions. That is one connection for each tenant; without it, a refresh \
+             is one query for all. An apply always checks. Default: `false`.",
+        ),
+    ];
+    Schema {
+        version: 0,
+        block: Block {
+            description: "Tenants of a shared PostgreSQL server: a database, a role and a schema for each, isolated and \
+                          governed."
+                .to_owned(),
+            attributes,
+            ..Block::default()
+        },
+    }
+}
+
+/// Checks what is known of the block, without the environment.
+pub(super) fn validate(config: &Value) -> Diagnostics {
+    match resolve_with(config, &|_| None, false) {
+        Ok(_) => Diagnostics::default(),
+        Err(diagnostics) => diagnostics,
+    }
+}
+
+/// Reads the block and the environment.
+pub(super) fn resolve(config: &Value, environment: Environment) -> Result<Configured, Diagnostics> {
+    resolve_with(config, environment, true)
+}
+
+fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Result<Configured, Diagnostics> {
+    let mut reader = Reader { config, environment, diagnostics: Diagnostics::default(), unknown: false };
+    let host = reader.parse(&HOST, |text| if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) });
+    let port = reader.parse(&PORT, |text| {
+        text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
+    });
+    let database = reader.parse(&DATABASE, |text| text.parse::<postgres::DatabaseName>().map_err(|e| e.to_string()));
+    let username = reader.parse(&USERNAME, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
+    let password = reader.parse(&PASSWORD, |text| Ok(Secret::new(text)));
+    let sslmode = reader.parse(&SSLMODE, |text| {
+        SslMode::parse(text).ok_or_else(|| {
+            let modes = SslMode::ALL.map(|(name, _)| name).join(", ");
+            format!("{text:?} is not one of {modes}; `allow` and `prefer` are not offered, for they fall back to clear text unasked")
+        })
+    });
+    let sslrootcert = reader.parse(&SSLROOTCERT, |text| read_roots(text, complete));
+    let connect_timeout = reader.parse(&CONNECT_TIMEOUT, parse_timeout);
+    let max_connections = reader.parse(&MAX_CONNECTIONS, |text| {
+        text.parse::<usize>().ok().filter(|count| *count > 0).ok_or_else(|| "it is a whole number, 1 or more".to_owned())
+    });
+    let assume_role = reader.parse(&ASSUME_ROLE, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
+    if complete && username.is_none() && !reader.unknown {
+        reader.diagnostics.push(
+            Diagnostic::error(
+                "No role to log in as",
+                "Set `username` in the provider block, or the environment variable PGUSER.",
+            )
+            .at_attribute("username"),
+        );
+    }
+    if reader.diagnostics.has_errors() {
+        return Err(reader.diagnostics);
+    }
+    let known = (!reader.unknown).then_some(());
+    let options = known.and_then(|()| {
+        Some(ConnectOptions {
+            host: host?,
+            port: port?,
+            database: database?,
+            username: username?,
+            password,
+            sslmode: sslmode?,
+            sslrootcert: sslrootcert?,
+            connect_timeout: connect_timeout?,
+            assume_role,
+        })
+    });
+    let deep_verify = config.bool("deep_verify").known().unwrap_or(false);
+    Ok(Configured { options, max_connections: max_connections.unwrap_or(4), deep_verify })
+}
+
+struct Reader<'a> {
+    config: &'a Value,
+    environment: Environment<'a>,
+    diagnostics: Diagnostics,
+    unknown: bool,
+}
+
+impl Reader<'_> {
+    /// The setting's value, if it has one and it is understood. Says what is wrong, and notes what is
+    /// unknown.
+    fn parse<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let value = self.config.get(setting.attribute);
+        if !value.is_wholly_known() {
+            self.unknown = true;
+            return None;
+        }
+        let attribute = match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(_) => Some(self.config.int(setting.attribute).known().map_or("a fraction".into(), |n| n.to_string())),
+            _ => None,
+        };
+        let from_environment = || setting.variable.and_then(self.environment).filter(|text| !text.is_empty());
+        let (text, is_variable) = match attribute {
+            Some(text) => (text, false),
+            None => match from_environment() {
+                Some(text) => (text, true),
+                None => (setting.default?.to_owned(), false),
+            },
+        };
+        // libpq's variable for the time-out is in seconds, without a unit.
+        let seconds = is_variable && setting.attribute == CONNECT_TIMEOUT.attribute && text.parse::<u32>().is_ok();
+        let text = if seconds { format!("{text}s") } else { text };
+        parse(&text)
+            .map_err(|why| {
+                let name = setting.attribute;
+                let source = match setting.variable {
+                    Some(variable) if is_variable => {
+                        format!("It comes from the environment variable {variable}; the attribute `{name}` goes before it.")
+                    }
+                    Some(variable) => {
+                        format!("It is set by the attribute `{name}` or, where that is left out, by the environment variable {variable}.")
+                    }
+                    None => format!("It is set by the attribute `{name}`."),
+                };
+                self.diagnostics.push(
+                    Diagnostic::error(format!("`{name}` is not usable"), format!("{}. {source}", capitalised(&why)))
+                        .at_attribute(name),
+                );
+            })
+            .ok()
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<postgres::Duration>().map_err(|error| error.to_string())?;
+    match u64::try_from(duration.as_millis()) {
+        Ok(millis) if millis > 0 => Ok(Duration::from_millis(millis)),
+        _ => Err("it is more than 0".to_owned()),
+    }
+}
+
+fn read_roots(text: &str, read_file: bool) -> Result<SslRootCert, String> {
+    if text == "system" {
+        return Ok(SslRootCert::System);
+    }
+    if text.contains("-----BEGIN") || !read_file {
+        return Ok(SslRootCert::Pem(text.to_owned()));
+    }
+    std::fs::read_to_string(text)
+        .map(SslRootCert::Pem)
+        .map_err(|error| format!("the file {text:?} could not be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve_from(config: &[(&str, Value)], environment: &[(&str, &str)]) -> Result<Configured, Diagnostics> {
+        let config = Value::Map(config.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect());
+        let variable = |name: &str| {
+            environment.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+        };
+        resolve(&config, &variable)
+    }
+
+    #[test]
+    fn attribute_before_environment_before_default() {
+        let options = resolve_from(
+            &[("host", "db".into()), ("username", "admin".into())],
+            &[("PGHOST", "other"), ("PGPORT", "6543"), ("PGCONNECT_TIMEOUT", "7"), ("PGPASSWORD", "pw")],
+        )
+        .unwrap()
+        .options
+        .unwrap();
+        assert_eq!((options.host.as_str(), options.port), ("db", 6543));
+        assert_eq!(options.connect_timeout, Duration::from_secs(7));
+        assert_eq!((options.sslmode, options.sslrootcert), (SslMode::VerifyFull, SslRootCert::System));
+        assert_eq!(options.database.as_str(), "postgres");
+        assert!(options.password.is_some());
+    }
+
+    #[test]
+    fn unknown_values_are_waited_for() {
+        let configured = resolve_from(&[("host", Value::Unknown)], &[]).unwrap();
+        assert!(configured.options.is_none());
+    }
+
+    #[test]
+    fn wrong_values_name_attribute_and_variable() {
+        let check = |config: &[(&str, Value)], environment: &[(&str, &str)], attribute: &str, words: &[&str]| {
+            let diagnostics = resolve_from(config, environment).unwrap_err();
+            let diagnostic = &diagnostics.0[0];
+            assert_eq!(diagnostic.path, Some(crate::tf_provider::Path::attribute(attribute)));
+            for word in words {
+                assert!(diagnostic.detail.contains(word), "{word} in {}", diagnostic.detail);
+            }
+        };
+        check(&[], &[], "username", &["`username`", "PGUSER"]);
+        check(&[("sslmode", "prefer".into())], &[], "sslmode", &["verify-full", "PGSSLMODE"]);
+        check(&[], &[("PGSSLMODE", "prefer")], "sslmode", &["comes from the environment variable PGSSLMODE"]);
+        check(&[], &[("PGPORT", "seventy")], "port", &["65535", "PGPORT"]);
+        check(&[("connect_timeout", "10".into())], &[], "connect_timeout", &["no unit", "PGCONNECT_TIMEOUT"]);
+        check(&[("max_connections", 0.into())], &[], "max_connections", &["1 or more"]);
+        check(&[("sslrootcert", "/nowhere.pem".into())], &[], "sslrootcert", &["could not be read", "PGSSLROOTCERT"]);
+    }
+}

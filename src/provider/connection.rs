@@ -1,0 +1,68 @@
+//! The provider's way to the cluster: late, because the server may be made in the same apply.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+
+use crate::postgres::{Cluster, Error, ParameterName};
+
+use super::configuration::Configured;
+
+/// Shared by all resources of the provider.
+#[derive(Default)]
+pub struct Connection {
+    configured: RwLock<Option<Arc<Configured>>>,
+    cluster: RwLock<Option<Arc<Cluster>>>,
+    /// What the server said to a parameter's value, so that fifty tenants ask once.
+    parameters: Mutex<BTreeMap<(ParameterName, String), Result<(), Error>>>,
+}
+
+impl Connection {
+    /// Takes a new provider block. Terraform sends one for each walk; what was read before is stale.
+    pub(super) async fn configure(&self, configured: Configured) {
+        *self.cluster.write().await = None;
+        self.parameters.lock().await.clear();
+        *self.configured.write().await = Some(Arc::new(configured));
+    }
+
+    /// The cluster; `None` while the provider block holds values that are not known until apply.
+    pub(super) async fn cluster(&self) -> Result<Option<Arc<Cluster>>, Error> {
+        if let Some(cluster) = &*self.cluster.read().await {
+            return Ok(Some(Arc::clone(cluster)));
+        }
+        let mut slot = self.cluster.write().await;
+        if let Some(cluster) = &*slot {
+            return Ok(Some(Arc::clone(cluster)));
+        }
+        let configured = self.configured.read().await.clone();
+        let Some(configured) = configured else { return Ok(None) };
+        let Some(options) = configured.options.clone() else { return Ok(None) };
+        let cluster = Arc::new(Cluster::new(options, configured.max_connections)?);
+        *slot = Some(Arc::clone(&cluster));
+        Ok(Some(cluster))
+    }
+
+    pub(super) async fn deep_verify(&self) -> bool {
+        self.configured.read().await.as_ref().is_some_and(|configured| configured.deep_verify)
+    }
+
+    /// Whether the server takes a parameter's value from this admin; asked once for each value.
+    pub(super) async fn try_parameter(
+        &self,
+        cluster: &Cluster,
+        name: &ParameterName,
+        value: &str,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let mut answers = self.parameters.lock().await;
+        let key = (name.clone(), value.to_owned());
+        if let Some(answer) = answers.get(&key) {
+            return answer.clone();
+        }
+        let answer = cluster.try_parameter(name, value, cancel).await;
+        answers.insert(key, answer.clone());
+        answer
+    }
+}

@@ -1,0 +1,199 @@
+//! Errors of PostgreSQL as diagnostics: what failed, why, and what to do. Told apart by kind and
+//! SQLSTATE.
+
+use tokio_postgres::error::SqlState;
+
+use crate::postgres::{ConnectError, Error};
+use crate::tf_provider::{Context, Diagnostic, Interruption, Path};
+
+/// An error while doing `what` ("create tenant \"acme\"").
+pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
+    match error {
+        Error::Connect(ConnectError::Cancelled) | Error::Cancelled { .. } => interrupted(what, error, cx),
+        Error::Connect(error) => connect(error),
+        Error::Sql { .. } | Error::NotPermitted { .. } => {
+            Diagnostic::error(format!("Could not {what}"), sql_detail(error))
+        }
+        Error::Lost { .. } => Diagnostic::error(
+            format!("Could not {what}"),
+            format!("{}.\n\nWhat was begun is finished by the next apply.", sentence(&error.to_string())),
+        ),
+        Error::Unreadable { .. } => Diagnostic::error(
+            format!("Could not {what}"),
+            format!("{}.\n\nThis is a bug in the provider, or a server that it does not know.", sentence(&error.to_string())),
+        ),
+    }
+}
+
+fn interrupted(what: &str, error: &Error, cx: &Context) -> Diagnostic {
+    let at = match error {
+        Error::Cancelled { summary } => format!(" It was about to: {summary}."),
+        _ => String::new(),
+    };
+    match cx.interruption() {
+        Some(Interruption::TimedOut(after)) => Diagnostic::error(
+            format!("Could not {what} in time"),
+            format!(
+                "It took longer than {} s.{at} The statement was cancelled on the server; the next apply goes on from \
+                 there. Raise the limit in the resource's `timeouts` block.",
+                after.as_secs()
+            ),
+        ),
+        _ => Diagnostic::error(
+            format!("Stopped before it could {what}"),
+            format!("Terraform was interrupted.{at} The statement was cancelled on the server; the next apply goes on from there."),
+        ),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// What the server said, and what to do about it.
+fn sql_detail(error: &Error) -> String {
+    let mut text = format!("{}.", sentence(&error.to_string()));
+    if let Error::Sql { detail, hint, .. } = error {
+        for more in [detail, hint].into_iter().flatten() {
+            text.push(' ');
+            text.push_str(more);
+        }
+    }
+    if let Some(remedy) = error.sqlstate().and_then(remedy) {
+        text.push_str("\n\n");
+        text.push_str(remedy);
+    }
+    text
+}
+
+fn remedy(state: &SqlState) -> Option<&'static str> {
+    const REMEDIES: [(SqlState, &str); 10] = [
+        (
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            "The admin role lacks a privilege. It needs CREATEDB and CREATEROLE, membership in pg_signal_backend, and \
+             from PostgreSQL 16 on the ADMIN option on roles that another admin made (`assume_role` with a shared \
+             group avoids that).",
+        ),
+        (
+            SqlState::WARNING_PRIVILEGE_NOT_REVOKED,
+            "The server only warned, but nothing was revoked: the admin does not own the object.",
+        ),
+        (
+            SqlState::WARNING_PRIVILEGE_NOT_GRANTED,
+            "The server only warned, but nothing was granted: the admin does not own the object.",
+        ),
+        (
+            SqlState::OBJECT_IN_USE,
+            "Somebody is connected to the database. End those sessions, or set `suspended = true` first; for a \
+             destroy, `force_destroy = true` ends them.",
+        ),
+        (SqlState::DUPLICATE_DATABASE, "Another database has that name. Choose another, or rename that one."),
+        (SqlState::DUPLICATE_OBJECT, "Another object has that name. Choose another, or rename that one."),
+        (SqlState::DUPLICATE_SCHEMA, "Another schema has that name. Choose another, or rename that one."),
+        (
+            SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+            "Other objects depend on it. Drop those first; the provider drops nothing that it was not asked to.",
+        ),
+        (SqlState::TOO_MANY_CONNECTIONS, "The server has no connection left. Lower the provider's `max_connections`, or the tenants' limits."),
+        (
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            "The server is a standby or set read-only. Point `host` at the primary.",
+        ),
+    ];
+    REMEDIES.iter().find(|(known, _)| known == state).map(|(_, remedy)| *remedy)
+}
+
+fn connect(error: &ConnectError) -> Diagnostic {
+    let why = sentence(&error.to_string());
+    let (summary, remedy) = match error {
+        ConnectError::Unreachable { .. } => (
+            "Cannot reach the PostgreSQL server",
+            "Check `host` (PGHOST) and `port` (PGPORT), that the server runs, and that the network lets this machine \
+             through (on AWS: security group and subnets).",
+        ),
+        ConnectError::TimedOut { .. } => (
+            "The PostgreSQL server does not answer",
+            "Check `host` (PGHOST) and `port` (PGPORT), and that the network lets this machine through (on AWS: \
+             security group and subnets). `connect_timeout` (PGCONNECT_TIMEOUT) is how long to wait.",
+        ),
+        ConnectError::NoTls { .. } => (
+            "The PostgreSQL server does not offer TLS",
+            "Switch TLS on there. Only if nobody can listen in between: set `sslmode = \"disable\"` (PGSSLMODE).",
+        ),
+        ConnectError::UntrustedCertificate { .. } => (
+            "The PostgreSQL server's certificate is not trusted",
+            "Set `sslrootcert` (PGSSLROOTCERT) to the authority that signed it (on RDS: its `global-bundle.pem`), and \
+             `host` to a name that the certificate is for.",
+        ),
+        ConnectError::Tls { .. } => {
+            ("TLS with the PostgreSQL server failed", "Check the server's TLS settings, and what stands in between.")
+        }
+        ConnectError::RootCertificates { .. } => (
+            "`sslrootcert` is not usable",
+            "`sslrootcert` (PGSSLROOTCERT) is a file's path, certificates in PEM form, or \"system\".",
+        ),
+        ConnectError::NoPassword { .. } => (
+            "The PostgreSQL server wants a password",
+            "Set `password` in the provider block, or the environment variable PGPASSWORD.",
+        ),
+        ConnectError::TooOld { .. } => {
+            ("The PostgreSQL server is too old", "Upgrade it: 13 is the oldest major that the provider serves.")
+        }
+        ConnectError::Refused { state, .. } => refused(state),
+        ConnectError::Other { .. } | ConnectError::Cancelled => {
+            ("Cannot connect to the PostgreSQL server", "Check the provider block and the server's log.")
+        }
+    };
+    Diagnostic::error(summary, format!("{why}.\n\n{remedy}"))
+}
+
+fn refused(state: &SqlState) -> (&'static str, &'static str) {
+    if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(state) {
+        return (
+            "The PostgreSQL server refused the login",
+            "Check `username` (PGUSER) and `password` (PGPASSWORD), and the server's pg_hba.conf.",
+        );
+    }
+    if *state == SqlState::INVALID_CATALOG_NAME {
+        return ("The maintenance database does not exist", "Check `database` (PGDATABASE).");
+    }
+    if *state == SqlState::TOO_MANY_CONNECTIONS {
+        return (
+            "The PostgreSQL server has no connection left",
+            "Too many clients are connected. Lower the provider's `max_connections` or the tenants' limits, or try again.",
+        );
+    }
+    if [SqlState::INVALID_PARAMETER_VALUE, SqlState::UNDEFINED_OBJECT, SqlState::INSUFFICIENT_PRIVILEGE].contains(state) {
+        return (
+            "The PostgreSQL server refused the session",
+            "Check `assume_role`: the role must exist, and the role that logs in must be a member of it.",
+        );
+    }
+    ("The PostgreSQL server refused the connection", "Check the provider block and the server's log.")
+}
+
+/// A parameter that the server does not take.
+pub(super) fn parameter(name: &str, error: &Error, path: Path, cx: &Context) -> Diagnostic {
+    let Some(state) = error.sqlstate() else {
+        return self::error(&format!("check parameter {name:?}"), error, cx);
+    };
+    let said = sentence(&error.to_string());
+    let (summary, remedy) = match state {
+        state if *state == SqlState::UNDEFINED_OBJECT || *state == SqlState::INVALID_NAME => (
+            format!("There is no parameter {name:?}"),
+            "Check its spelling, and that this PostgreSQL version has it (`SELECT name FROM pg_settings`).",
+        ),
+        state if *state == SqlState::INSUFFICIENT_PRIVILEGE => (
+            format!("This admin may not set parameter {name:?}"),
+            "From PostgreSQL 15 on a superuser may grant it: GRANT SET ON PARAMETER ... TO the admin. On RDS it belongs \
+             in the instance's parameter group.",
+        ),
+        state if *state == SqlState::CANT_CHANGE_RUNTIME_PARAM => (
+            format!("Parameter {name:?} cannot be set for a tenant"),
+            "It holds for the whole server. Set it in postgresql.conf or, on RDS, in the instance's parameter group.",
+        ),
+        _ => (format!("Parameter {name:?} does not take this value"), "Check the value and its unit."),
+    };
+    Diagnostic::error(summary, format!("{said}.\n\n{remedy}")).at(path)
+}

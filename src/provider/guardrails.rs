@@ -1,0 +1,523 @@
+//! `pgtenant_guardrails`: what a tenant may take.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::{Cluster, Duration, Error, ParameterName};
+use crate::tenant::limits::{self, Limits, Timeout};
+use crate::tenant::{Marker, Names, Observed, TenantName, render};
+use crate::tf_provider::{
+    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
+    Resource, Schema, State, Type, Value, async_trait, timeouts,
+};
+
+use super::connection::Connection;
+use super::{diagnose, names, tenant};
+
+/// More rounds than guardrails need: write, and one to see that nothing is left.
+const ROUNDS: usize = 3;
+
+pub(super) struct GuardrailsResource {
+    connection: Arc<Connection>,
+}
+
+impl GuardrailsResource {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        GuardrailsResource { connection }
+    }
+}
+
+fn schema() -> Schema {
+    let safe = Limits::safe();
+    let about = |timeout: Timeout| match timeout {
+        Timeout::Statement => "How long a statement may take.",
+        Timeout::Lock => "How long a statement may wait for a lock.",
+        Timeout::IdleInTransaction => "How long a session may sit idle in a transaction, holding locks and keeping VACUUM from its work.",
+        Timeout::IdleSession => "How long a session may sit idle outside a transaction. Mind connection pools: they keep idle sessions.",
+        Timeout::Transaction => "How long a transaction may take.",
+    };
+    let mut attributes = vec![
+        Attribute::required("tenant", Type::String, "The tenant's name: `pgtenant_tenant.<name>.name`."),
+        Attribute::optional_computed(
+            "connection_limit",
+            Type::Number,
+            format!(
+                "How many connections the tenant's role may hold at once, 1 or more. Its database allows {} more, for the \
+                 admin's own. The tenant cannot change it.",
+                limits::ADMIN_CONNECTIONS
+            ),
+        )
+        .default(i64::from(safe.connection_limit)),
+    ];
+    attributes.extend(Timeout::ALL.map(|(timeout, name, since)| {
+        let mut text = format!(
+            "{} A number and a unit (`ms`, `s`, `min`, `h`, `d`), as `30s`; `0` switches it off.",
+            about(timeout)
+        );
+        if since > 13 {
+            text.push_str(&format!(" PostgreSQL {since} and newer. Default: not set."));
+        }
+        match safe.timeouts.get(&timeout) {
+            Some(duration) => Attribute::optional_computed(name, Type::String, text).default(duration.to_string()),
+            None => Attribute::optional(name, Type::String, text),
+        }
+    }));
+    attributes.extend([
+        Attribute::optional(
+            "parameters",
+            Type::map(Type::String),
+            "Other parameters for the tenant's sessions, as `{ work_mem = \"16MB\" }`. Whether the server has them, takes \
+             the value and lets this admin set them is checked while planning. A parameter that is set for the database \
+             and not listed here is reset.",
+        ),
+        Attribute::computed(
+            "overrides",
+            Type::map(Type::String),
+            "What stands against these limits where the tenant, or somebody else, may write: the role's own settings, in \
+             all databases or in one, and the database's connection limit. Empty when nothing does; an apply takes \
+             back what does. Values are cut at 80 characters.",
+        ),
+        Attribute::computed("id", Type::String, "The tenant's name."),
+    ]);
+    Schema {
+        version: 0,
+        block: Block {
+            description: "The limits of one tenant. Each is written for the database, where the tenant cannot change it, and \
+                          for the role, as its default in every database. A session may still set its own time-outs; the \
+                          database's rows are the record of what they should be. Destroying the guardrails goes back to the \
+                          safe limits that every tenant begins with, never to none."
+                .to_owned(),
+            attributes,
+            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
+            deprecated: false,
+        },
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    tenant: Field<String>,
+    connection_limit: Field<i64>,
+    /// As the user spells them.
+    timeouts: BTreeMap<Timeout, Field<String>>,
+    parameters: Field<BTreeMap<String, String>>,
+    overrides: Field<BTreeMap<String, String>>,
+    operation_timeouts: Value,
+}
+
+impl Model {
+    fn decode(value: &Value) -> Self {
+        Model {
+            tenant: value.string("tenant"),
+            connection_limit: value.int("connection_limit"),
+            timeouts: Timeout::ALL.map(|(timeout, name, _)| (timeout, value.string(name))).into(),
+            parameters: value.string_map("parameters"),
+            overrides: value.string_map("overrides"),
+            operation_timeouts: value.get("timeouts").clone(),
+        }
+    }
+
+    fn encode(self) -> Value {
+        let mut value = Value::object([
+            ("id", self.tenant.clone().into()),
+            ("tenant", self.tenant.into()),
+            ("connection_limit", self.connection_limit.into()),
+            ("parameters", self.parameters.into()),
+            ("overrides", self.overrides.into()),
+            ("timeouts", self.operation_timeouts),
+        ]);
+        for (timeout, field) in self.timeouts {
+            value.set(timeout.name(), field);
+        }
+        value
+    }
+
+    fn tenant(&self) -> Result<TenantName, Diagnostic> {
+        names::parse(Path::attribute("tenant"), self.tenant.as_known().map(String::as_str).unwrap_or_default())
+    }
+
+    /// The limits, where they are known and well formed; the safe ones elsewhere. `validate` has said
+    /// what is not well formed.
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::safe();
+        if let Some(limit) = self.connection_limit.known().and_then(|limit| i32::try_from(limit).ok()) {
+            limits.connection_limit = limit;
+        }
+        for (timeout, field) in &self.timeouts {
+            match field.as_known().and_then(|text| text.parse().ok()) {
+                Some(duration) => drop(limits.timeouts.insert(*timeout, duration)),
+                None => drop(limits.timeouts.remove(timeout)),
+            }
+        }
+        limits.parameters = self
+            .parameters
+            .as_known()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name.parse().ok()?, value.clone())))
+            .collect();
+        limits
+    }
+
+    /// This state with what was observed. Spellings stay where they mean what was found.
+    fn observe(mut self, observed: &Observed) -> Self {
+        let expected = self.limits();
+        let Some(found) = Limits::observed(observed) else { return self };
+        self.connection_limit = Field::Known(i64::from(found.connection_limit));
+        for (timeout, field) in &mut self.timeouts {
+            let found = found.timeouts.get(timeout);
+            *field = respelled(field, found.copied());
+        }
+        let spelled = self.parameters.as_known().cloned().unwrap_or_default();
+        let spelling = |name: &ParameterName| {
+            let known = spelled.keys().find(|key| key.eq_ignore_ascii_case(name.as_str()));
+            known.cloned().unwrap_or_else(|| name.to_string())
+        };
+        let parameters: BTreeMap<_, _> =
+            found.parameters.iter().map(|(name, value)| (spelling(name), value.clone())).collect();
+        let unset = parameters.is_empty() && self.parameters.as_known().is_none_or(|map| !map.is_empty());
+        self.parameters = if unset { Field::Null } else { Field::Known(parameters) };
+        self.overrides = Field::Known(limits::overrides(&expected, observed));
+        self
+    }
+}
+
+/// The text that a duration has: as before, if that means the same.
+fn respelled(before: &Field<String>, found: Option<Duration>) -> Field<String> {
+    match (before.as_known(), found) {
+        (Some(text), Some(found)) if text.parse() == Ok(found) => before.clone(),
+        (_, Some(found)) => Field::Known(found.to_string()),
+        (_, None) => Field::Null,
+    }
+}
+
+/// Parameters that something else here sets, or that would change who is acting.
+fn refusal(name: &str) -> Option<&'static str> {
+    const LISTS: &str = "It takes a list of names, which a text cannot be; set it for the server.";
+    match name.to_ascii_lowercase().as_str() {
+        name if Timeout::ALL.iter().any(|(_, timeout, _)| *timeout == name) => {
+            Some("It is an attribute of its own: set that.")
+        }
+        "search_path" => Some("`pgtenant_tenant` sets it to the tenant's schema."),
+        "role" | "session_authorization" => Some("It would change as whom the tenant acts."),
+        "temp_tablespaces" | "local_preload_libraries" | "session_preload_libraries" => Some(LISTS),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Resource for GuardrailsResource {
+    fn type_name(&self) -> &'static str {
+        "pgtenant_guardrails"
+    }
+
+    fn schema(&self) -> Schema {
+        schema()
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        let mut complain = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
+        if let Field::Known(text) = config.string("tenant")
+            && let Err(diagnostic) = names::parse::<TenantName>(Path::attribute("tenant"), &text)
+        {
+            complain(diagnostic);
+        }
+        let limit = config.get("connection_limit");
+        if limit.is_wholly_known() && !limit.is_null() {
+            let most = i64::from(i32::MAX - limits::ADMIN_CONNECTIONS);
+            if !config.int("connection_limit").known().is_some_and(|limit| (1..=most).contains(&limit)) {
+                complain(
+                    Diagnostic::error(
+                        "Not a connection limit",
+                        "It is a whole number, 1 or more. To shut a tenant out, set `suspended = true` on its \
+                         `pgtenant_tenant`.",
+                    )
+                    .at_attribute("connection_limit"),
+                );
+            }
+        }
+        for (_, name, _) in Timeout::ALL {
+            if let Field::Known(text) = config.string(name)
+                && let Err(error) = text.parse::<Duration>()
+            {
+                complain(Diagnostic::error(format!("Not a duration: {text:?}"), format!("`{name}`: {error}.")).at_attribute(name));
+            }
+        }
+        if let Value::Map(parameters) = config.get("parameters") {
+            for (name, value) in parameters {
+                let path = Path::attribute("parameters").key(name);
+                if let Err(error) = name.parse::<ParameterName>() {
+                    complain(
+                        Diagnostic::error("Not a parameter's name", format!("{error}: letters, digits and `_`.")).at(path),
+                    );
+                } else if let Some(why) = refusal(name) {
+                    complain(Diagnostic::error(format!("Parameter {name:?} is not set here"), why).at(path));
+                } else if value.is_null() {
+                    complain(
+                        Diagnostic::error(format!("Parameter {name:?} has no value"), "Give it one, or leave it out.").at(path),
+                    );
+                }
+            }
+        }
+        diagnostics
+    }
+
+    async fn read(&self, cx: &Context, state: State) -> Result<Option<State>, Diagnostics> {
+        let failed = |error: Error| diagnose::error("read the guardrails", &error, cx);
+        let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
+            return Ok(Some(State { diagnostics: tenant::not_refreshed().into(), ..state }));
+        };
+        let model = Model::decode(&state.value);
+        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
+        let Some(observed) = locate(&snapshot, &model.tenant()?) else { return Ok(None) };
+        Ok(Some(State { value: model.observe(&observed).encode(), ..state }))
+    }
+
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
+        let mut model = Model::decode(&request.proposed);
+        let prior = request.prior.as_ref().map(Model::decode);
+        // A duration that means what it meant before is no change, however it is spelled.
+        for (timeout, field) in &mut model.timeouts {
+            let before = prior.as_ref().and_then(|prior| prior.timeouts.get(timeout));
+            let same = |before: &Field<String>| {
+                let millis = |field: &Field<String>| field.as_known().and_then(|text| text.parse::<Duration>().ok());
+                millis(before).is_some() && millis(before) == millis(field)
+            };
+            if let Some(before) = before.filter(|before| same(before)) {
+                *field = before.clone();
+            }
+        }
+        model.overrides = Field::Known(BTreeMap::new());
+        let mut diagnostics = Diagnostics::default();
+        if let Err(error) = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await {
+            diagnostics.push(diagnose::error("plan the guardrails", &error, cx));
+        }
+        Planned { value: model.encode(), private: request.private, diagnostics, ..Planned::default() }
+    }
+
+    async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        let prior_value = request.prior.clone();
+        let unchanged = |diagnostic: Diagnostic| Applied {
+            state: prior_value.clone(),
+            private: request.private.clone(),
+            diagnostics: diagnostic.into(),
+        };
+        let cluster = match self.connection.cluster().await {
+            Ok(Some(cluster)) => cluster,
+            Ok(None) => return unchanged(tenant::not_known()),
+            Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
+        };
+        let prior = request.prior.as_ref().map(Model::decode);
+        let Some(planned) = &request.planned else {
+            let prior = prior.unwrap_or_default();
+            return match release(cx, &cluster, &prior).await {
+                Ok(()) => Applied::default(),
+                Err(diagnostic) => unchanged(diagnostic),
+            };
+        };
+        let model = Model::decode(planned);
+        if let Err(diagnostic) = self.check_server(cx, &model, prior.as_ref()).await {
+            return unchanged(diagnostic);
+        }
+        let applied = apply(cx, &cluster, &model, prior.as_ref()).await;
+        match applied {
+            Ok(state) => Applied { state: Some(state.encode()), private: request.private, diagnostics: Diagnostics::default() },
+            Err(diagnostic) => {
+                // What a create left behind holds, and the next apply finds it: no state to remember.
+                let state = match &prior {
+                    None => None,
+                    Some(prior) => Some(reached(&cluster, prior).await.encode()),
+                };
+                Applied { state, private: request.private, diagnostics: diagnostic.into() }
+            }
+        }
+    }
+
+    async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
+        let failed = |error: Error| diagnose::error(&format!("import the guardrails of {id:?}"), &error, cx);
+        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(tenant::not_known)?;
+        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
+        let name = names::parse(Path::attribute("id"), id)?;
+        let observed = locate(&snapshot, &name).ok_or_else(|| missing(id))?;
+        let limits = Limits::observed(&observed).unwrap_or_else(Limits::safe);
+        let known = |timeout| limits.timeouts.get(&timeout).map(Duration::to_string).into();
+        let parameters: BTreeMap<_, _> =
+            limits.parameters.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        let model = Model {
+            tenant: Field::Known(id.to_owned()),
+            connection_limit: Field::Known(i64::from(limits.connection_limit)),
+            timeouts: Timeout::ALL.map(|(timeout, ..)| (timeout, known(timeout))).into(),
+            parameters: if parameters.is_empty() { Field::Null } else { Field::Known(parameters) },
+            ..Model::default()
+        };
+        Ok(State::from(model.observe(&observed).encode()))
+    }
+}
+
+impl GuardrailsResource {
+    /// What can be known at plan time: that the server has each limit, and takes each parameter.
+    async fn check_plan(
+        &self,
+        cx: &Context,
+        model: &Model,
+        prior: Option<&Model>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), Error> {
+        let unchanged = prior.is_some_and(|prior| prior.timeouts == model.timeouts && prior.parameters == model.parameters);
+        if unchanged {
+            return Ok(());
+        }
+        let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
+        let snapshot = cluster.snapshot(&cx.cancel).await?;
+        diagnostics.extend(too_new(model, &snapshot));
+        let before = prior.and_then(|prior| prior.parameters.as_known()).cloned().unwrap_or_default();
+        for (name, value) in model.parameters.as_known().into_iter().flatten() {
+            if before.get(name) == Some(value) {
+                continue;
+            }
+            let Ok(parameter) = name.parse::<ParameterName>() else { continue };
+            if let Err(error) = self.connection.try_parameter(&cluster, &parameter, value, &cx.cancel).await {
+                let path = Path::attribute("parameters").key(name);
+                diagnostics.push(diagnose::parameter(name, &error, path, cx));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same checks for a server that was not there when the plan was made.
+    async fn check_server(
+        &self,
+        cx: &Context,
+        model: &Model,
+        prior: Option<&Model>,
+    ) -> Result<(), Diagnostic> {
+        let mut diagnostics = Diagnostics::default();
+        self.check_plan(cx, model, prior, &mut diagnostics)
+            .await
+            .map_err(|error| diagnose::error("check the guardrails", &error, cx))?;
+        diagnostics.0.into_iter().next().map_or(Ok(()), Err)
+    }
+}
+
+/// Limits that came with a later major than the server's.
+fn too_new(model: &Model, snapshot: &Snapshot) -> Diagnostics {
+    let server = &snapshot.server;
+    let missing = model.timeouts.iter().filter(|(timeout, field)| !field.is_null() && server.major() < timeout.since());
+    Diagnostics(
+        missing
+            .map(|(timeout, _)| {
+                Diagnostic::error(
+                    format!("`{}` needs PostgreSQL {}", timeout.name(), timeout.since()),
+                    format!("The server runs {}. Leave it out, or upgrade the server.", server.version),
+                )
+                .at_attribute(timeout.name())
+            })
+            .collect(),
+    )
+}
+
+/// The tenant of that name, if there is one with both role and database.
+fn locate(snapshot: &Snapshot, name: &TenantName) -> Option<Observed> {
+    let names = tenant::tenants(snapshot).remove(name.as_str())?;
+    let observed = Observed::locate(snapshot, &names);
+    (observed.database.is_some() && observed.role.is_some()).then_some(observed)
+}
+
+async fn find(cluster: &Cluster, name: &TenantName, cancel: &CancellationToken) -> Result<Option<Observed>, Error> {
+    let filter = Filter::Only { names: Vec::new(), comment_prefixes: vec![Marker::prefix(name)] };
+    Ok(locate(&cluster.inspect(&filter, cancel).await?, name))
+}
+
+fn missing(tenant: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("There is no tenant {tenant:?}"),
+        "Guardrails are for a tenant that `pgtenant_tenant` made, or has imported and applied. Write \
+         `tenant = pgtenant_tenant.<name>.name`, so that Terraform makes it first.",
+    )
+    .at_attribute("tenant")
+}
+
+/// Observes, writes what differs, and observes again, until nothing differs.
+async fn apply(cx: &Context, cluster: &Cluster, model: &Model, prior: Option<&Model>) -> Result<Model, Diagnostic> {
+    let name = model.tenant()?;
+    let what = format!("set the guardrails of tenant {:?}", name.as_str());
+    let failed = |error: Error| diagnose::error(&what, &error, cx);
+    let desired = model.limits();
+    let previous = prior.map(Model::limits);
+    if let Some(before) = prior.filter(|prior| prior.tenant != model.tenant) {
+        // Renamed, and there is none of the old name; or another tenant is governed now, and the old
+        // one goes back to the safe limits.
+        release(cx, cluster, before).await?;
+    }
+    for _ in 0..ROUNDS {
+        let observed =
+            find(cluster, &name, &cx.cancel).await.map_err(failed)?.ok_or_else(|| missing(name.as_str()))?;
+        let changes = limits::diff(&desired, previous.as_ref(), &observed);
+        if changes.is_empty() {
+            return Ok(model.clone().observe(&observed));
+        }
+        cluster.run(&render(&changes), &cx.cancel).await.map_err(failed)?;
+    }
+    Err(Diagnostic::error(
+        format!("Could not {what}"),
+        "Something else on the server, perhaps the tenant itself, changes them back while they are set. Try again; \
+         `suspended = true` on the tenant keeps it out meanwhile.",
+    ))
+}
+
+/// Back to the safe limits. Nothing to do for a tenant that is gone.
+async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<(), Diagnostic> {
+    let name = prior.tenant()?;
+    let failed =
+        |error: Error| diagnose::error(&format!("release the guardrails of tenant {:?}", name.as_str()), &error, cx);
+    let Some(observed) = find(cluster, &name, &cx.cancel).await.map_err(failed)? else { return Ok(()) };
+    let changes = limits::diff(&Limits::safe(), Some(&prior.limits()), &observed);
+    cluster.run(&render(&changes), &cx.cancel).await.map_err(failed)
+}
+
+/// The state after an update that failed.
+async fn reached(cluster: &Cluster, prior: &Model) -> Model {
+    let Ok(name) = prior.tenant() else { return prior.clone() };
+    match find(cluster, &name, &CancellationToken::new()).await {
+        Ok(Some(observed)) => prior.clone().observe(&observed),
+        _ => prior.clone(),
+    }
+}
+
+/// The limits of a tenant as the data source shows them.
+pub(super) fn describe(observed: &Observed) -> BTreeMap<&'static str, Value> {
+    let limits = Limits::observed(observed);
+    let timeouts = Timeout::ALL.map(|(timeout, name, _)| {
+        let duration = limits.as_ref().and_then(|limits| limits.timeouts.get(&timeout));
+        (name, Value::from(duration.map(Duration::to_string)))
+    });
+    let connections = limits.as_ref().map(|limits| i64::from(limits.connection_limit));
+    timeouts.into_iter().chain([("connection_limit", Value::from(connections))]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_is_kept_where_it_means_the_same() {
+        let text = |text: &str| Field::Known(text.to_owned());
+        let minute = Some(Duration::from_millis(60_000));
+        assert_eq!(respelled(&text("60s"), minute), text("60s"));
+        assert_eq!(respelled(&text("30s"), minute), text("1min"));
+        assert_eq!(respelled(&Field::Null, minute), text("1min"));
+        assert_eq!(respelled(&text("30s"), None), Field::Null);
+    }
+
+    #[test]
+    fn parameters_that_belong_elsewhere_are_refused() {
+        for name in ["statement_timeout", "Search_Path", "role", "temp_tablespaces"] {
+            assert!(refusal(name).is_some(), "{name}");
+        }
+        assert_eq!(refusal("work_mem"), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! The provider: its block, and one file for each resource, data source, ephemeral resource and
+//! function. The only room that knows both Terraform and tenants.
+
+mod configuration;
+pub mod connection;
+mod diagnose;
+mod names;
+
+mod guardrails;
+mod password;
+mod scram_verifier;
+mod tenant;
+mod tenants;
+
+use std::sync::Arc;
+
+use crate::tf_provider::{
+    Context, DataSource, Diagnostics, EphemeralResource, Function, Provider, Resource, Schema, Value, async_trait,
+};
+
+use connection::Connection;
+
+/// The provider `pgtenant`.
+#[derive(Default)]
+pub struct PgTenant {
+    connection: Arc<Connection>,
+}
+
+#[async_trait]
+impl Provider for PgTenant {
+    fn schema(&self) -> Schema {
+        configuration::schema()
+    }
+
+    fn resources(&self) -> Vec<Box<dyn Resource>> {
+        vec![
+            Box::new(tenant::TenantResource::new(Arc::clone(&self.connection))),
+            Box::new(guardrails::GuardrailsResource::new(Arc::clone(&self.connection))),
+        ]
+    }
+
+    fn data_sources(&self) -> Vec<Box<dyn DataSource>> {
+        vec![Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection)))]
+    }
+
+    fn ephemeral_resources(&self) -> Vec<Box<dyn EphemeralResource>> {
+        vec![Box::new(password::PasswordResource)]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        vec![Box::new(scram_verifier::ScramVerifier)]
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        configuration::validate(config)
+    }
+
+    async fn configure(&self, _cx: &Context, config: Value) -> Diagnostics {
+        match configuration::resolve(&config, &|name| std::env::var(name).ok()) {
+            Ok(configured) => {
+                self.connection.configure(configured).await;
+                Diagnostics::default()
+            }
+            Err(diagnostics) => diagnostics,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Names in a configuration: parsed, or told what is wrong with them and where.
+
+use std::str::FromStr;
+
+use crate::postgres::name::InvalidName;
+use crate::tenant::names::{is_reserved, is_reserved_schema};
+use crate::tf_provider::{Diagnostic, Diagnostics, Field, Path, Value};
+
+/// Checks the known ones of a tenant's names.
+pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
+    for attribute in ["name", "database", "role", "schema"] {
+        let Field::Known(text) = config.string(attribute) else { continue };
+        if let Err(diagnostic) = check(attribute, &text) {
+            diagnostics.push(diagnostic);
+        }
+    }
+}
+
+fn check(attribute: &str, text: &str) -> Result<(), Diagnostic> {
+    parse::<crate::postgres::DatabaseName>(Path::attribute(attribute), text)?;
+    let reserved = if attribute == "schema" { is_reserved_schema(text) } else { is_reserved(text) };
+    if !reserved {
+        return Ok(());
+    }
+    let detail = if attribute == "schema" {
+        "PostgreSQL keeps schemas that begin with `pg_`, and `information_schema`, for itself; `extensions` is where \
+         the provider installs extensions. Choose another name, or leave it out for `app`."
+    } else {
+        "PostgreSQL and RDS keep `postgres`, `template0`, `template1`, `public`, `rdsadmin` and what begins with `pg_` \
+         or `rds_` for themselves. Choose another name."
+    };
+    Err(Diagnostic::error(format!("The name {text:?} is reserved"), detail).at_attribute(attribute))
+}
+
+/// Parses a name, or says what is wrong with it.
+pub(super) fn parse<T: FromStr<Err = InvalidName>>(path: Path, text: &str) -> Result<T, Diagnostic> {
+    text.parse().map_err(|error: InvalidName| {
+        let remedy = match error {
+            InvalidName::Empty => "Give it a name, or leave it out for the default.",
+            InvalidName::TooLong(_) => "Choose a shorter one; letters outside ASCII take two bytes or more.",
+            InvalidName::ControlCharacter => "Remove it; anything that can be seen is allowed.",
+        };
+        let what = error.to_string();
+        Diagnostic::error("Not a name that PostgreSQL keeps", format!("{}{}. {remedy}", what[..1].to_uppercase(), &what[1..]))
+            .at(path)
+    })
+}

@@ -1,0 +1,177 @@
+//! Ephemeral resource `pgtenant_password`: a random password that is in no state and no plan.
+
+use crate::tf_provider::{
+    Attribute, Block, Context, Diagnostic, Diagnostics, EphemeralResource, Field, Schema, State, Type, Value,
+    async_trait,
+};
+
+pub(super) struct PasswordResource;
+
+/// Each class of characters with its attribute.
+const CLASSES: [(&str, &str); 4] = [
+    ("lower", "abcdefghijklmnopqrstuvwxyz"),
+    ("upper", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    ("numeric", "0123456789"),
+    // None that a connection URI, a shell or an .ini file would need quoted.
+    ("special", "-._~+="),
+];
+
+const LENGTHS: std::ops::RangeInclusive<i64> = 12..=256;
+
+fn schema() -> Schema {
+    let mut attributes = vec![
+        Attribute::optional(
+            "length",
+            Type::Number,
+            format!("How many characters, from {} to {}. Default: `32`.", LENGTHS.start(), LENGTHS.end()),
+        ),
+        Attribute::optional("lower", Type::Bool, "Whether there are lower-case letters. Default: `true`."),
+        Attribute::optional("upper", Type::Bool, "Whether there are upper-case letters. Default: `true`."),
+        Attribute::optional("numeric", Type::Bool, "Whether there are digits. Default: `true`."),
+        Attribute::optional("special", Type::Bool, "Whether there are other characters, of `-._~+=` or `override_special`. Default: `true`."),
+        Attribute::optional("override_special", Type::String, "The other characters to choose from: visible ASCII, no letters or digits."),
+    ];
+    attributes.push(
+        Attribute::computed("result", Type::String, "The password: at least one character of each class.").sensitive(),
+    );
+    Schema {
+        version: 0,
+        block: Block {
+            description: "A random password, from the operating system's randomness. It is made anew in every run and \
+                          stored nowhere: pass it to a write-only attribute, such as `password_wo` of \
+                          `pgtenant_tenant`, and to wherever the tenant reads it from."
+                .to_owned(),
+            attributes,
+            ..Block::default()
+        },
+    }
+}
+
+/// The characters of each class that is wanted.
+fn classes(config: &Value) -> Vec<Vec<char>> {
+    let wanted = |name: &str| config.bool(name).known().unwrap_or(true);
+    CLASSES
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, characters)| match config.string("override_special") {
+            Field::Known(special) if *name == "special" => special.chars().collect(),
+            _ => characters.chars().collect(),
+        })
+        .collect()
+}
+
+#[async_trait]
+impl EphemeralResource for PasswordResource {
+    fn type_name(&self) -> &'static str {
+        "pgtenant_password"
+    }
+
+    fn schema(&self) -> Schema {
+        schema()
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        let length = config.get("length");
+        if length.is_wholly_known()
+            && !length.is_null()
+            && !config.int("length").known().is_some_and(|length| LENGTHS.contains(&length))
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Not a length for a password",
+                    format!("It is a whole number from {} to {}.", LENGTHS.start(), LENGTHS.end()),
+                )
+                .at_attribute("length"),
+            );
+        }
+        if let Field::Known(special) = config.string("override_special")
+            && (special.is_empty() || !special.chars().all(|c| c.is_ascii_punctuation()))
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Not usable as other characters",
+                    "Give visible ASCII characters that are neither letters nor digits, at least one.",
+                )
+                .at_attribute("override_special"),
+            );
+        }
+        let none = CLASSES.iter().all(|(name, _)| config.bool(name).known() == Some(false));
+        if none {
+            diagnostics.push(Diagnostic::error(
+                "No characters to choose from",
+                "Leave at least one of `lower`, `upper`, `numeric` and `special` on.",
+            ));
+        }
+        diagnostics
+    }
+
+    async fn open(&self, _cx: &Context, config: Value) -> Result<State, Diagnostics> {
+        let length = config.int("length").known().and_then(|length| usize::try_from(length).ok()).unwrap_or(32);
+        let password = generate(length, &classes(&config)).map_err(|error| {
+            Diagnostic::error("No randomness", format!("The operating system gave none: {error}."))
+        })?;
+        let mut result = config;
+        result.set("result", password);
+        Ok(result.into())
+    }
+}
+
+/// `length` characters, each drawn evenly from all classes together; drawn again until every class is
+/// among them, which keeps all such passwords equally likely.
+fn generate(length: usize, classes: &[Vec<char>]) -> Result<String, getrandom::Error> {
+    let all: Vec<char> = classes.iter().flatten().copied().collect();
+    loop {
+        let password: Vec<char> = (0..length).map(|_| Ok(all[below(all.len())?])).collect::<Result<_, _>>()?;
+        if classes.iter().all(|class| password.iter().any(|c| class.contains(c))) {
+            return Ok(password.into_iter().collect());
+        }
+    }
+}
+
+/// A number below `bound` (1 to 256), each as likely as any other.
+fn below(bound: usize) -> Result<usize, getrandom::Error> {
+    let even = 256 - 256 % bound;
+    loop {
+        let mut byte = [0];
+        getrandom::fill(&mut byte)?;
+        let drawn = usize::from(byte[0]);
+        if drawn < even {
+            return Ok(drawn % bound);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Vec<char>> {
+        CLASSES.iter().map(|(_, characters)| characters.chars().collect()).collect()
+    }
+
+    #[test]
+    fn passwords_have_the_length_and_every_class() {
+        for length in [12, 32, 256] {
+            let password = generate(length, &all()).unwrap();
+            assert_eq!(password.chars().count(), length);
+            for class in all() {
+                assert!(password.chars().any(|c| class.contains(&c)), "{password}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_are_alike() {
+        let passwords: std::collections::BTreeSet<_> = (0..1000).map(|_| generate(12, &all()).unwrap()).collect();
+        assert_eq!(passwords.len(), 1000);
+    }
+
+    #[test]
+    fn every_character_is_drawn_about_as_often() {
+        let drawn = (0..60_000).map(|_| below(6).unwrap());
+        let mut counts = [0_u32; 6];
+        drawn.for_each(|number| counts[number] += 1);
+        assert!(counts.iter().all(|count| (9_000..11_000).contains(count)), "{counts:?}");
+    }
+}

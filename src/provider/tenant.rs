@@ -1,0 +1,891 @@
+//! `pgtenant_tenant`: a database, a role and a schema for one tenant, isolated from all others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::{Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
+use crate::tenant::isolation::{self, ENFORCED, NOT_PERMITTED};
+use crate::tenant::marker::ANY_PREFIX;
+use crate::tenant::{
+    Conflict, Control, Desired, Locale, Marker, Names, Observed, Stage, destroy, diff, render,
+};
+use crate::tf_provider::{
+    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
+    Resource, Schema, State, Type, Value, async_trait, timeouts,
+};
+
+use super::connection::Connection;
+use super::{diagnose, names};
+
+/// More rounds than any tenant needs: make, open, fill, and one to see that nothing is left.
+const ROUNDS: usize = 6;
+
+pub(super) struct TenantResource {
+    connection: Arc<Connection>,
+}
+
+impl TenantResource {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        TenantResource { connection }
+    }
+}
+
+fn schema() -> Schema {
+    let controls = Control::all()
+        .into_iter()
+        .map(|(_, name, about)| format!("  - `{name}`: {about}"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let create_time = |name, text: &str| {
+        Attribute::optional_computed(name, Type::String, format!("{text} Only when the database is made; a change makes it anew."))
+            .requires_replace()
+            .keeps_prior()
+    };
+    let attributes = vec![
+        Attribute::required(
+            "name",
+            Type::String,
+            "What the tenant is called. Database and role are called the same where nothing else is said. Up to 63 \
+             bytes, any characters that can be seen. Changing it renames in place. Visible to every role on the server, \
+             as are all names: no customer data in it.",
+        ),
+        Attribute::optional_computed(
+            "database",
+            Type::String,
+            "The tenant's database. Default: `name`. A change renames it in place, which needs that nobody is connected \
+             to it.",
+        ),
+        Attribute::optional_computed(
+            "role",
+            Type::String,
+            "The tenant's role, with which it logs in. Default: `name`. A change renames it in place; its password stays.",
+        ),
+        Attribute::optional_computed(
+            "schema",
+            Type::String,
+            "The schema in which the tenant makes its objects. A change renames it in place.",
+        )
+        .default("app"),
+        Attribute::optional(
+            "password_wo",
+            Type::String,
+            "The role's password, in clear text or as a SCRAM-SHA-256 verifier. Write-only: never in state or plan. The \
+             server is sent a verifier that is made here. Without one, the role cannot log in with a password. It is set \
+             when the role is made and when `password_wo_version` changes.",
+        )
+        .sensitive()
+        .write_only(),
+        Attribute::optional(
+            "password_wo_version",
+            Type::Number,
+            "Change this number to set the password again: a write-only value cannot be compared.",
+        ),
+        Attribute::optional_computed(
+            "suspended",
+            Type::Bool,
+            "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept.",
+        )
+        .default(false),
+        Attribute::optional_computed(
+            "allow_temporary_tables",
+            Type::Bool,
+            "Whether the tenant may make temporary tables (`TEMPORARY` on the database). They fill the server's disk \
+             all the same.",
+        )
+        .default(false),
+        Attribute::optional_computed(
+            "extensions",
+            Type::set(Type::String),
+            "The extensions in the tenant's database, all of them but `plpgsql`. They are installed in a schema \
+             `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it.",
+        )
+        .default(Value::List(Vec::new())),
+        create_time("encoding", "The database's character encoding. Default: `UTF8`.").default("UTF8"),
+        create_time("locale_provider", "`libc`, `icu` (PostgreSQL 15 and newer) or `builtin` (17 and newer). Default: the server's."),
+        create_time("lc_collate", "The sort order (`LC_COLLATE`). Default: the server's."),
+        create_time("lc_ctype", "The character classes (`LC_CTYPE`). Default: the server's."),
+        create_time("locale", "The locale of the `icu` or `builtin` provider, as `en-US` or `C.UTF-8`."),
+        Attribute::optional_computed(
+            "deletion_protection",
+            Type::Bool,
+            "Whether a destroy is refused. Set it to `false` and apply before you destroy.",
+        )
+        .default(true),
+        Attribute::optional_computed(
+            "on_destroy",
+            Type::String,
+            "What a destroy does: `drop` drops database and role; `archive` closes them, renames them with the date, and \
+             keeps them.",
+        )
+        .default("drop"),
+        Attribute::optional_computed(
+            "force_destroy",
+            Type::Bool,
+            "Whether a destroy ends the sessions that are connected to the database, rather than being refused.",
+        )
+        .default(false),
+        Attribute::computed("id", Type::String, "The tenant's name."),
+        Attribute::computed(
+            "isolation",
+            Type::map(Type::String),
+            format!(
+                "What was found of each control: `\"enforced\"`, or a short description of what was found instead. A plan \
+                 shows what will be repaired. What this admin may not change is said to be so, and left.\n\n{controls}"
+            ),
+        ),
+    ];
+    Schema {
+        version: 0,
+        block: Block {
+            description: "One tenant: a database, a role and a schema of its own. The admin owns the database and the \
+                          schema; the tenant may connect, use its schema and create in it, and nobody else may do \
+                          anything. It has safe limits from its first moment: 10 connections, `statement_timeout` 60 s, \
+                          `lock_timeout` 10 s, `idle_in_transaction_session_timeout` 60 s; `pgtenant_guardrails` sets \
+                          others."
+                .to_owned(),
+            attributes,
+            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
+            deprecated: false,
+        },
+    }
+}
+
+/// The state of a tenant. The write-only password is not part of it.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    name: Field<String>,
+    database: Field<String>,
+    role: Field<String>,
+    schema: Field<String>,
+    password_wo_version: Field<i64>,
+    suspended: Field<bool>,
+    allow_temporary_tables: Field<bool>,
+    extensions: Field<Vec<String>>,
+    locale: BTreeMap<&'static str, Field<String>>,
+    deletion_protection: Field<bool>,
+    on_destroy: Field<String>,
+    force_destroy: Field<bool>,
+    isolation: Field<BTreeMap<String, String>>,
+    timeouts: Value,
+}
+
+const LOCALE: [&str; 5] = ["encoding", "locale_provider", "lc_collate", "lc_ctype", "locale"];
+
+impl Model {
+    fn decode(value: &Value) -> Self {
+        Model {
+            name: value.string("name"),
+            database: value.string("database"),
+            role: value.string("role"),
+            schema: value.string("schema"),
+            password_wo_version: value.int("password_wo_version"),
+            suspended: value.bool("suspended"),
+            allow_temporary_tables: value.bool("allow_temporary_tables"),
+            extensions: value.strings("extensions"),
+            locale: LOCALE.map(|name| (name, value.string(name))).into(),
+            deletion_protection: value.bool("deletion_protection"),
+            on_destroy: value.string("on_destroy"),
+            force_destroy: value.bool("force_destroy"),
+            isolation: value.string_map("isolation"),
+            timeouts: value.get("timeouts").clone(),
+        }
+    }
+
+    fn encode(self) -> Value {
+        let mut value = Value::object([
+            ("id", self.name.clone().into()),
+            ("name", self.name.into()),
+            ("database", self.database.into()),
+            ("role", self.role.into()),
+            ("schema", self.schema.into()),
+            ("password_wo", Value::Null),
+            ("password_wo_version", self.password_wo_version.into()),
+            ("suspended", self.suspended.into()),
+            ("allow_temporary_tables", self.allow_temporary_tables.into()),
+            ("extensions", self.extensions.into()),
+            ("deletion_protection", self.deletion_protection.into()),
+            ("on_destroy", self.on_destroy.into()),
+            ("force_destroy", self.force_destroy.into()),
+            ("isolation", self.isolation.into()),
+            ("timeouts", self.timeouts),
+        ]);
+        for (name, field) in self.locale {
+            value.set(name, field);
+        }
+        value
+    }
+
+    /// The names, if all are known. They were checked when the configuration was.
+    fn names(&self) -> Result<Names, Diagnostic> {
+        let text = |attribute: &str, field: &Field<String>| {
+            let text = field.as_known().cloned().unwrap_or_default();
+            (Path::attribute(attribute), text)
+        };
+        let (path, tenant) = text("name", &self.name);
+        let tenant = names::parse(path, &tenant)?;
+        let (path, database) = text("database", &self.database);
+        let database = names::parse(path, &database)?;
+        let (path, role) = text("role", &self.role);
+        let role = names::parse(path, &role)?;
+        let (path, schema) = text("schema", &self.schema);
+        Ok(Names { tenant, database, role, schema: names::parse(path, &schema)? })
+    }
+
+    fn desired(&self) -> Result<Desired, Diagnostic> {
+        let mut extensions = BTreeSet::new();
+        for name in self.extensions.as_known().into_iter().flatten() {
+            extensions.insert(names::parse::<ExtensionName>(Path::attribute("extensions"), name)?);
+        }
+        let locale = |name: &str| self.locale.get(name).and_then(Field::as_known).cloned();
+        Ok(Desired {
+            names: self.names()?,
+            login: !self.suspended.known().unwrap_or(false),
+            temporary: self.allow_temporary_tables.known().unwrap_or(false),
+            extensions,
+            locale: Locale {
+                encoding: locale("encoding"),
+                provider: locale("locale_provider"),
+                collate: locale("lc_collate"),
+                ctype: locale("lc_ctype"),
+                locale: locale("locale"),
+            },
+            password: None,
+            password_version: self.password_wo_version.known(),
+        })
+    }
+
+    /// This state with what was observed in place of what was remembered. `self` says what is to be
+    /// expected, and keeps what cannot be observed.
+    fn observe(mut self, expected: &Desired, observed: &Observed) -> Self {
+        let findings = isolation::assess(expected, observed);
+        if let Some(database) = &observed.database {
+            self.database = Field::Known(database.name.clone());
+            let provider = match database.locale_provider.as_str() {
+                "i" => "icu",
+                "b" => "builtin",
+                _ => "libc",
+            };
+            let facts = [
+                ("encoding", Some(database.encoding.clone())),
+                ("locale_provider", Some(provider.to_owned())),
+                ("lc_collate", Some(database.lc_collate.clone())),
+                ("lc_ctype", Some(database.lc_ctype.clone())),
+                ("locale", database.locale.clone()),
+            ];
+            for (name, fact) in facts {
+                // Nothing changes these once the database is made. The server has its own spelling
+                // of some ("UTF-8" is UTF8): the user's is kept.
+                let known = self.locale.get(name).is_some_and(|field| field.as_known().is_some());
+                if !known {
+                    self.locale.insert(name, fact.into());
+                }
+            }
+        }
+        if let Some(role) = &observed.role {
+            self.role = Field::Known(role.name.clone());
+            self.suspended = Field::Known(!role.login);
+            let acl = observed.database.as_ref().map(|database| database.acl.as_slice()).unwrap_or_default();
+            let temporary =
+                acl.iter().any(|grant| grant.privilege == "TEMPORARY" && grant.grantee.as_ref() == Some(&role.name));
+            self.allow_temporary_tables = Field::Known(temporary);
+        }
+        if let Some(inside) = &observed.inside {
+            if let Some(schema) = observed.schema(&expected.names) {
+                self.schema = Field::Known(schema.name.clone());
+            }
+            self.extensions = Field::Known(inside.extensions.iter().cloned().collect());
+        }
+        let before = self.isolation.known().unwrap_or_default();
+        let mut isolation = BTreeMap::new();
+        for (control, finding) in findings {
+            let found = finding.describe().or_else(|| before.get(control.name()).cloned());
+            // Never looked at: nothing is claimed.
+            isolation.insert(control.name().to_owned(), found.unwrap_or_else(|| "not inspected".to_owned()));
+        }
+        self.isolation = Field::Known(isolation);
+        self
+    }
+}
+
+/// What each control is planned to be: enforced, but for what this admin may not change.
+fn planned_isolation(prior: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let planned = |found: &String| if found.ends_with(NOT_PERMITTED) { found.clone() } else { ENFORCED.to_owned() };
+    prior.iter().map(|(control, found)| (control.clone(), planned(found))).collect()
+}
+
+#[async_trait]
+impl Resource for TenantResource {
+    fn type_name(&self) -> &'static str {
+        "pgtenant_tenant"
+    }
+
+    fn schema(&self) -> Schema {
+        schema()
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        names::validate(config, &mut diagnostics);
+        if let Field::Known(password) = config.string("password_wo") {
+            if password.is_empty() {
+                diagnostics.push(
+                    Diagnostic::error("The password is empty", "Give it one, or leave `password_wo` out.")
+                        .at_attribute("password_wo"),
+                );
+            } else if let Err(error) = Verifier::check_password_or_verifier(&Secret::new(password)) {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "Not a SCRAM verifier",
+                        format!("It begins like one, but {error}. PostgreSQL would take it for a clear-text password."),
+                    )
+                    .at_attribute("password_wo"),
+                );
+            }
+        }
+        if let Field::Known(extensions) = config.strings("extensions") {
+            for name in extensions {
+                if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute("extensions"), &name) {
+                    diagnostics.push(diagnostic);
+                }
+            }
+        }
+        one_of(config, "on_destroy", &["drop", "archive"], &mut diagnostics);
+        one_of(config, "locale_provider", &["libc", "icu", "builtin"], &mut diagnostics);
+        let provider = config.string("locale_provider");
+        if config.string("locale").as_known().is_some()
+            && !provider.is_unknown()
+            && provider.as_known().is_none_or(|provider| provider == "libc")
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    "`locale` needs a locale provider",
+                    "Set `locale_provider` to \"icu\" or \"builtin\"; for libc set `lc_collate` and `lc_ctype`.",
+                )
+                .at_attribute("locale"),
+            );
+        }
+        if config.get("password_wo").is_null() && !config.get("password_wo_version").is_null() {
+            diagnostics.push(
+                Diagnostic::error("`password_wo_version` without `password_wo`", "Set both, or neither.")
+                    .at_attribute("password_wo_version"),
+            );
+        }
+        diagnostics
+    }
+
+    async fn read(&self, cx: &Context, state: State) -> Result<Option<State>, Diagnostics> {
+        let what = "read the tenant";
+        let failed = |error: Error| diagnose::error(what, &error, cx);
+        let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
+            return Ok(Some(State { diagnostics: not_refreshed().into(), ..state }));
+        };
+        let model = Model::decode(&state.value);
+        let expected = model.desired()?;
+        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
+        let mut observed = Observed::locate(&snapshot, &expected.names);
+        if observed.database.is_none() {
+            return Ok(None);
+        }
+        if self.connection.deep_verify().await {
+            enter(&cluster, &expected.names, &mut observed, &cx.cancel).await.map_err(failed)?;
+            leave(&cluster, &observed).await;
+        }
+        let value = model.observe(&expected, &observed).encode();
+        Ok(Some(State { value, ..state }))
+    }
+
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
+        let mut model = Model::decode(&request.proposed);
+        let prior = request.prior.as_ref().map(Model::decode);
+        for (field, attribute) in [(&mut model.database, "database"), (&mut model.role, "role")] {
+            if request.config.get(attribute).is_null() {
+                *field = model.name.clone();
+            }
+        }
+        if let Some(prior) = &prior {
+            model.isolation = prior.isolation.as_known().map(planned_isolation).into();
+        } else {
+            model.isolation = Field::Unknown;
+        }
+        let mut diagnostics = Diagnostics::default();
+        if let Err(error) = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await {
+            diagnostics.push(diagnose::error("plan the tenant", &error, cx));
+        }
+        Planned { value: model.encode(), private: request.private, diagnostics, ..Planned::default() }
+    }
+
+    async fn plan_destroy(&self, _cx: &Context, prior: &Value) -> Diagnostics {
+        let model = Model::decode(prior);
+        match protected(&model) {
+            Some(diagnostic) => diagnostic.into(),
+            None => Diagnostics::default(),
+        }
+    }
+
+    async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        let prior_value = request.prior.clone();
+        let unchanged = |diagnostic: Diagnostic| Applied {
+            state: prior_value.clone(),
+            private: request.private.clone(),
+            diagnostics: diagnostic.into(),
+        };
+        let cluster = match self.connection.cluster().await {
+            Ok(Some(cluster)) => cluster,
+            Ok(None) => return unchanged(not_known()),
+            Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
+        };
+        let Some(planned) = &request.planned else {
+            let model = Model::decode(request.prior.as_ref().unwrap_or(&Value::Null));
+            return match self.destroy(cx, &cluster, &model).await {
+                Ok(()) => Applied::default(),
+                Err(diagnostic) => unchanged(diagnostic),
+            };
+        };
+        let model = Model::decode(planned);
+        let prior = request.prior.as_ref().map(Model::decode);
+        let password = request.config.string("password_wo").known().map(Secret::new);
+        match self.converge(cx, &cluster, &model, prior.as_ref(), password.as_ref()).await {
+            Ok((state, diagnostics)) => {
+                Applied { state: Some(state.encode()), private: request.private, diagnostics }
+            }
+            Err(diagnostic) => {
+                let state = match &prior {
+                    // Terraform would plan to destroy what it hears of here; the next apply finishes it instead.
+                    None => None,
+                    Some(prior) => Some(self.reached(&cluster, prior, &model).await.encode()),
+                };
+                Applied { state, private: request.private, diagnostics: diagnostic.into() }
+            }
+        }
+    }
+
+    async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
+        let failed = |error: Error| diagnose::error(&format!("import tenant {id:?}"), &error, cx);
+        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(not_known)?;
+        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
+        let names = import_names(&snapshot, id)?;
+        let mut observed = Observed::locate(&snapshot, &names);
+        if observed.database.is_none() || observed.role.is_none() {
+            return Err(Diagnostic::error(
+                "Nothing to import",
+                format!(
+                    "There is no database {:?} with a role {:?}, or another tenant has them.",
+                    names.database.as_str(),
+                    names.role.as_str()
+                ),
+            )
+            .into());
+        }
+        enter(&cluster, &names, &mut observed, &cx.cancel).await.map_err(failed)?;
+        leave(&cluster, &observed).await;
+        let model = Model {
+            name: Field::Known(names.tenant.to_string()),
+            schema: Field::Known(names.schema.to_string()),
+            password_wo_version: observed.role_marker().and_then(|marker| marker.password_version).into(),
+            deletion_protection: Field::Known(true),
+            on_destroy: Field::Known("drop".to_owned()),
+            force_destroy: Field::Known(false),
+            extensions: Field::Known(
+                observed.inside.iter().flat_map(|inside| inside.extensions.iter().cloned()).collect(),
+            ),
+            database: Field::Known(names.database.to_string()),
+            role: Field::Known(names.role.to_string()),
+            ..Model::default()
+        };
+        let expected = model.desired()?;
+        Ok(State::from(model.observe(&expected, &observed).encode()))
+    }
+}
+
+impl TenantResource {
+    /// What can be known at plan time: that the names are free.
+    async fn check_plan(
+        &self,
+        cx: &Context,
+        model: &Model,
+        prior: Option<&Model>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), Error> {
+        let Ok(names) = model.names() else { return Ok(()) };
+        let unchanged = prior.is_some_and(|prior| {
+            (&prior.name, &prior.database, &prior.role) == (&model.name, &model.database, &model.role)
+        });
+        if unchanged {
+            return Ok(());
+        }
+        let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
+        let snapshot = cluster.snapshot(&cx.cancel).await?;
+        match prior.map(Model::names) {
+            None => {
+                if let Some(conflict) = Observed::locate(&snapshot, &names).conflict(&snapshot, &names) {
+                    diagnostics.push(occupied(&conflict, &names));
+                }
+            }
+            Some(Ok(before)) => {
+                let own = Observed::locate(&snapshot, &before);
+                let taken = |object: &str, attribute: &str, name: &str| {
+                    Diagnostic::error(
+                        format!("There is a {object} {name:?} already"),
+                        "A rename needs a free name. Choose another, or rename or import that one.",
+                    )
+                    .at_attribute(attribute)
+                };
+                let database = names.database.as_str();
+                if own.database.is_some_and(|own| own.name != database)
+                    && snapshot.databases.iter().any(|other| other.name == database)
+                {
+                    diagnostics.push(taken("database", "database", database));
+                }
+                let role = names.role.as_str();
+                if own.role.is_some_and(|own| own.name != role) && snapshot.roles.iter().any(|other| other.name == role) {
+                    diagnostics.push(taken("role", "role", role));
+                }
+            }
+            Some(Err(_)) => {}
+        }
+        Ok(())
+    }
+
+    /// Observes, runs what differs, and observes again, until nothing differs: the one path of create,
+    /// update and finishing what was interrupted.
+    async fn converge(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        model: &Model,
+        prior: Option<&Model>,
+        password: Option<&Secret>,
+    ) -> Result<(Model, Diagnostics), Diagnostic> {
+        let mut desired = model.desired()?;
+        let verb = if prior.is_some() { "update" } else { "create" };
+        let what = format!("{verb} tenant {:?}", desired.names.tenant.as_str());
+        let before = match prior {
+            Some(prior) => prior.names()?,
+            None => desired.names.clone(),
+        };
+        let verifier = password
+            .map(Verifier::from_password_or_verifier)
+            .transpose()
+            .map_err(|error| Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo"))?;
+        if prior.is_none_or(|prior| prior.password_wo_version != model.password_wo_version) {
+            desired.password.clone_from(&verifier);
+        }
+        let failed = |error: Error| failure(&what, &error, cx, &desired_extensions(model));
+        for round in 0..ROUNDS {
+            let (snapshot, mut observed) =
+                inspect(cluster, &before, &desired.names, &cx.cancel).await.map_err(&failed)?;
+            if round == 0
+                && prior.is_none()
+                && let Some(conflict) = observed.conflict(&snapshot, &desired.names)
+            {
+                return Err(occupied(&conflict, &desired.names));
+            }
+            if observed.role.is_none() {
+                desired.password.clone_from(&verifier);
+            }
+            enter(cluster, &before, &mut observed, &cx.cancel).await.map_err(&failed)?;
+            let changes = diff(&desired, &observed);
+            if changes.is_empty() {
+                leave(cluster, &observed).await;
+                return Ok(finished(model, &desired, &observed));
+            }
+            if round + 1 == ROUNDS {
+                let left = render(&changes).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
+                return Err(Diagnostic::error(
+                    format!("Could not {what}"),
+                    format!("Something else on the server undoes what is done: this is left after {ROUNDS} rounds: {left}."),
+                ));
+            }
+            // A database is not renamed while we are in it.
+            leave(cluster, &observed).await;
+            cluster.run(&render(&changes), &cx.cancel).await.map_err(&failed)?;
+            desired.password = None;
+        }
+        unreachable!("the last round returns")
+    }
+
+    /// The state after an update that failed: what is there, as far as that can be told.
+    async fn reached(&self, cluster: &Cluster, prior: &Model, model: &Model) -> Model {
+        let cancel = CancellationToken::new();
+        let (Ok(before), Ok(after)) = (prior.names(), model.names()) else { return prior.clone() };
+        let Ok((_, mut observed)) = inspect(cluster, &before, &after, &cancel).await else { return prior.clone() };
+        let Ok(expected) = prior.desired() else { return prior.clone() };
+        let _ = enter(cluster, &before, &mut observed, &cancel).await;
+        leave(cluster, &observed).await;
+        prior.clone().observe(&expected, &observed)
+    }
+
+    async fn destroy(&self, cx: &Context, cluster: &Cluster, model: &Model) -> Result<(), Diagnostic> {
+        if let Some(diagnostic) = protected(model) {
+            return Err(diagnostic);
+        }
+        let names = model.names()?;
+        let archive = model.on_destroy.as_known().is_some_and(|choice| choice == "archive");
+        let force = model.force_destroy.known().unwrap_or(false);
+        let what = format!("{} tenant {:?}", if archive { "archive" } else { "destroy" }, names.tenant.as_str());
+        let failed = |error: Error| diagnose::error(&what, &error, cx);
+        let (_, observed) = inspect(cluster, &names, &names, &cx.cancel).await.map_err(failed)?;
+        if let (Some(database), false) = (&observed.database, force)
+            && database.sessions > 0
+        {
+            return Err(Diagnostic::error(
+                format!("Could not {what}"),
+                format!(
+                    "{} sessions are connected to database {:?}. End them, or set `force_destroy = true` and apply; \
+                     nothing was changed.",
+                    database.sessions, database.name
+                ),
+            )
+            .at_attribute("force_destroy"));
+        }
+        if archive {
+            let script = render(&destroy::archive(&names, &observed));
+            return cluster.run(&script, &cx.cancel).await.map_err(failed);
+        }
+        let elsewhere = destroy::owned_elsewhere(&observed);
+        if !elsewhere.is_empty() {
+            let places = elsewhere.iter().map(|(place, count)| format!("{count} in {place}")).collect::<Vec<_>>().join(", ");
+            return Err(Diagnostic::error(
+                format!("Could not {what}"),
+                format!(
+                    "Its role owns objects outside its own database: {places}. Drop them, or give them to another role \
+                     (REASSIGN OWNED); nothing was changed."
+                ),
+            ));
+        }
+        if let Some(database) = observed.database_name() {
+            cluster.run(&render(&destroy::close(&observed)), &cx.cancel).await.map_err(failed)?;
+            let drop = render(&[crate::tenant::Change::DropDatabase { database, force }]);
+            if let Err(error) = cluster.run(&drop, &cx.cancel).await {
+                // Interrupted or not: a tenant that is still there is not left shut out.
+                let reopened = cluster.run(&render(&destroy::reopen(&observed)), &CancellationToken::new()).await;
+                let mut diagnostic = failed(error);
+                if let Err(error) = reopened {
+                    diagnostic.detail.push_str(&format!("\n\nThe tenant was left closed: {error}."));
+                }
+                return Err(diagnostic);
+            }
+        }
+        let (_, observed) = inspect(cluster, &names, &names, &cx.cancel).await.map_err(failed)?;
+        cluster.run(&render(&destroy::drop_role(&observed)), &cx.cancel).await.map_err(failed)
+    }
+}
+
+fn one_of(config: &Value, attribute: &str, choices: &[&str], diagnostics: &mut Diagnostics) {
+    if let Field::Known(text) = config.string(attribute)
+        && !choices.contains(&text.as_str())
+    {
+        let choices = choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(", ");
+        diagnostics.push(
+            Diagnostic::error(format!("`{attribute}` cannot be {text:?}"), format!("It is one of {choices}."))
+                .at_attribute(attribute),
+        );
+    }
+}
+
+fn protected(model: &Model) -> Option<Diagnostic> {
+    // Only a known `false` lifts the protection.
+    if model.deletion_protection == Field::Known(false) {
+        return None;
+    }
+    let name = model.name.as_known().map(String::as_str).unwrap_or_default();
+    Some(
+        Diagnostic::error(
+            format!("Tenant {name:?} is protected against deletion"),
+            "Destroying it, or replacing it because its encoding or locale changes, would drop its database with all \
+             data. If that is meant, set `deletion_protection = false`, apply, and try again. `on_destroy = \"archive\"` \
+             keeps the data.",
+        )
+        .at_attribute("deletion_protection"),
+    )
+}
+
+pub(super) fn not_refreshed() -> Diagnostic {
+    Diagnostic::warning(
+        "The tenant was not checked",
+        "The provider block holds values that are not known until apply, so the server could not be asked. The state \
+         is what it was.",
+    )
+}
+
+pub(super) fn not_known() -> Diagnostic {
+    Diagnostic::error(
+        "The provider is not configured yet",
+        "The provider block holds values that are not known. Make what they come from first (`terraform apply \
+         -target=...`).",
+    )
+}
+
+fn desired_extensions(model: &Model) -> Vec<String> {
+    model.extensions.as_known().cloned().unwrap_or_default()
+}
+
+/// What went wrong, at the attribute that it is about where SQLSTATE tells.
+fn failure(what: &str, error: &Error, cx: &Context, extensions: &[String]) -> Diagnostic {
+    use tokio_postgres::error::SqlState;
+    let diagnostic = diagnose::error(what, error, cx);
+    let about_extension = matches!(error, Error::Sql { summary, .. } if summary.contains("create extension"));
+    match error.sqlstate() {
+        Some(state)
+            if about_extension
+                && !extensions.is_empty()
+                && [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE]
+                    .contains(state) =>
+        {
+            let mut diagnostic = diagnostic.at_attribute("extensions");
+            diagnostic.detail.push_str(
+                "\n\nThe server must have the extension installed (`SELECT name FROM pg_available_extensions`), and it \
+                 must be a trusted one unless the admin is a superuser.",
+            );
+            diagnostic
+        }
+        _ => diagnostic,
+    }
+}
+
+/// An object that stands in the way, with the way to take it over.
+fn occupied(conflict: &Conflict, names: &Names) -> Diagnostic {
+    let tenant = names.tenant.as_str();
+    let import = |id: String| {
+        format!("import {{\n  to = pgtenant_tenant.<name>\n  id = {}\n}}", serde_json::Value::String(id))
+    };
+    match conflict {
+        Conflict::Tenant(_) => Diagnostic::error(
+            format!("There is a tenant {tenant:?} already"),
+            format!(
+                "This provider made it, and it is complete. If it is another Terraform state's, choose another name. To \
+                 take it into this one:\n\n{}",
+                import(tenant.to_owned())
+            ),
+        )
+        .at_attribute("name"),
+        Conflict::OtherTenant { object, name, tenant: other } => Diagnostic::error(
+            format!("There is a {object} {name:?} already"),
+            format!("It belongs to tenant {other:?}. Choose another name."),
+        )
+        .at_attribute(*object),
+        Conflict::Foreign { object, name } => Diagnostic::error(
+            format!("There is a {object} {name:?} already"),
+            format!(
+                "This provider did not make it, and leaves it alone. Choose another name, or, to make it a tenant with \
+                 all that is in it:\n\n{}",
+                import(format!("{tenant}/{}/{}/{}", names.database, names.role, names.schema))
+            ),
+        )
+        .at_attribute(*object),
+    }
+}
+
+/// The names behind an import ID: `name`, or `name/database/role/schema` for what carries no marker.
+fn import_names(snapshot: &Snapshot, id: &str) -> Result<Names, Diagnostic> {
+    let path = || Path::attribute("id");
+    if let [tenant, database, role, schema] = id.split('/').collect::<Vec<_>>()[..] {
+        return Ok(Names {
+            tenant: names::parse(path(), tenant)?,
+            database: names::parse(path(), database)?,
+            role: names::parse(path(), role)?,
+            schema: names::parse(path(), schema)?,
+        });
+    }
+    let markers = snapshot.databases.iter().filter_map(|database| Marker::parse(database.comment.as_deref()));
+    let marker = markers.filter(|marker| marker.stage != Stage::Archived).find(|marker| marker.tenant == id);
+    let Some(marker) = marker else {
+        return Err(Diagnostic::error(
+            format!("There is no tenant {id:?}"),
+            "No database on this server carries the marker of a tenant of that name. To import what the provider did \
+             not make, write `name/database/role/schema`.",
+        ));
+    };
+    Ok(Names {
+        tenant: names::parse(path(), &marker.tenant)?,
+        database: names::parse(path(), &marker.database)?,
+        role: names::parse(path(), &marker.role)?,
+        schema: names::parse(path(), &marker.schema)?,
+    })
+}
+
+/// What the shared catalogs say now of a tenant that had the names `before` and is to have `after`.
+pub(super) async fn inspect(
+    cluster: &Cluster,
+    before: &Names,
+    after: &Names,
+    cancel: &CancellationToken,
+) -> Result<(Snapshot, Observed), Error> {
+    let both = [before, after];
+    let filter = Filter::Only {
+        names: both.iter().flat_map(|n| [n.database.as_str().to_owned(), n.role.as_str().to_owned()]).collect(),
+        comment_prefixes: both.iter().map(|names| Marker::prefix(&names.tenant)).collect(),
+    };
+    let snapshot = cluster.inspect(&filter, cancel).await?;
+    let observed = Observed::locate(&snapshot, before);
+    // Once the markers carry the new name, nothing is found by the old one.
+    let observed = if observed.database.is_none() { Observed::locate(&snapshot, after) } else { observed };
+    Ok((snapshot, observed))
+}
+
+/// Adds what only a session inside the database sees, if one is let in.
+async fn enter(
+    cluster: &Cluster,
+    names: &Names,
+    observed: &mut Observed,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let open = observed.database.as_ref().is_some_and(|database| database.allow_connections);
+    let Some(database) = observed.database_name().filter(|_| open && observed.role.is_some()) else { return Ok(()) };
+    let extensions: SchemaName = crate::tenant::names::EXTENSIONS_SCHEMA.parse().expect("a name");
+    observed.inside =
+        Some(cluster.inspect_inside(&database, &[&names.schema, &extensions], ANY_PREFIX, cancel).await?);
+    Ok(())
+}
+
+/// Ends our own sessions with the tenant's database.
+async fn leave(cluster: &Cluster, observed: &Observed) {
+    if let Some(database) = observed.database_name() {
+        cluster.leave(&database).await;
+    }
+}
+
+/// The state that was reached, and a word on what this admin could not enforce.
+fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Diagnostics) {
+    let planned = model.isolation.clone();
+    let state = model.clone().observe(desired, observed);
+    let mut diagnostics = Diagnostics::default();
+    let found = state.isolation.as_known().cloned().unwrap_or_default();
+    let before = planned.known();
+    for (control, found) in found.iter().filter(|(_, found)| *found != ENFORCED) {
+        let known_before = before.as_ref().and_then(|before| before.get(control));
+        if known_before == Some(found) {
+            continue;
+        }
+        let summary = format!("Control {control:?} is not enforced");
+        let detail = format!("Found: {found}. The rest of the tenant is as it should be.");
+        let diagnostic = if before.is_some() {
+            Diagnostic::error(summary, detail)
+        } else {
+            Diagnostic::warning(summary, detail)
+        };
+        diagnostics.push(diagnostic.at(Path::attribute("isolation").key(control)));
+    }
+    (state, diagnostics)
+}
+
+/// Every tenant that a snapshot holds, by its markers, half-made ones included.
+pub(super) fn tenants(snapshot: &Snapshot) -> BTreeMap<String, Names> {
+    let comments = snapshot.roles.iter().map(|r| &r.comment).chain(snapshot.databases.iter().map(|d| &d.comment));
+    comments
+        .filter_map(|comment| Marker::parse(comment.as_deref()))
+        .filter(|marker| marker.stage != Stage::Archived)
+        .filter_map(|marker| {
+            let names = Names {
+                tenant: marker.tenant.parse().ok()?,
+                database: marker.database.parse().ok()?,
+                role: marker.role.parse::<RoleName>().ok()?,
+                schema: marker.schema.parse().ok()?,
+            };
+            Some((marker.tenant, names))
+        })
+        .collect()
+}

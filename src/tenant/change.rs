@@ -1,0 +1,515 @@
+//! One thing to change, and the SQL that does it. Changes come in the order in which they are run.
+
+use crate::postgres::{
+    DatabaseName, Duration, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step, Verifier,
+};
+use postgres_protocol::escape::escape_literal;
+
+use super::{Limits, Locale, Marker};
+
+/// Who holds a privilege.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grantee {
+    Public,
+    Role(RoleName),
+}
+
+/// Where a parameter is set. What is further down wins when a session starts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// For every role in a database: the one level that the tenant cannot write.
+    Database(DatabaseName),
+    /// For a role in every database.
+    Role(RoleName),
+    /// For a role in one database.
+    RoleInDatabase(RoleName, DatabaseName),
+}
+
+/// A parameter's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    Duration(Duration),
+    Text(String),
+    /// A list of identifiers, as `search_path` takes it.
+    Schemas(Vec<SchemaName>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// NOLOGIN until [`Change::Login`].
+    CreateRole {
+        role: RoleName,
+        password: Option<Verifier>,
+        limits: Limits,
+    },
+    /// Closed until [`Change::Open`].
+    CreateDatabase {
+        database: DatabaseName,
+        locale: Locale,
+        connection_limit: i32,
+    },
+    RenameDatabase {
+        from: DatabaseName,
+        to: DatabaseName,
+    },
+    RenameRole {
+        from: RoleName,
+        to: RoleName,
+    },
+    RenameSchema {
+        database: DatabaseName,
+        from: SchemaName,
+        to: SchemaName,
+    },
+    /// Makes the admin the owner. `from` is the tenant's role when that is what owns it: the admin
+    /// then needs its membership for a moment.
+    OwnDatabase {
+        database: DatabaseName,
+        from: Option<RoleName>,
+    },
+    OwnSchema {
+        database: DatabaseName,
+        schema: SchemaName,
+        from: Option<RoleName>,
+    },
+    /// `NOCREATEDB`, `NOINHERIT`, ...
+    RoleAttributes {
+        role: RoleName,
+        attributes: Vec<&'static str>,
+    },
+    RevokeDatabase {
+        database: DatabaseName,
+        privileges: Vec<String>,
+        grantee: Grantee,
+    },
+    GrantDatabase {
+        database: DatabaseName,
+        privileges: Vec<&'static str>,
+        role: RoleName,
+    },
+    RevokeSchema {
+        database: DatabaseName,
+        schema: SchemaName,
+        grantee: Grantee,
+    },
+    GrantSchema {
+        database: DatabaseName,
+        schema: SchemaName,
+        privileges: Vec<&'static str>,
+        role: RoleName,
+    },
+    CreateSchema {
+        database: DatabaseName,
+        schema: SchemaName,
+    },
+    CreateExtension {
+        database: DatabaseName,
+        extension: ExtensionName,
+        schema: SchemaName,
+    },
+    DropExtension {
+        database: DatabaseName,
+        extension: ExtensionName,
+    },
+    Set {
+        scope: Scope,
+        name: ParameterName,
+        value: Setting,
+    },
+    Reset {
+        scope: Scope,
+        name: ParameterName,
+    },
+    LimitRole {
+        role: RoleName,
+        connections: i32,
+    },
+    LimitDatabase {
+        database: DatabaseName,
+        connections: i32,
+    },
+    /// ALLOW_CONNECTIONS true, IS_TEMPLATE false.
+    Open {
+        database: DatabaseName,
+    },
+    Close {
+        database: DatabaseName,
+    },
+    SetPassword {
+        role: RoleName,
+        verifier: Verifier,
+    },
+    Login {
+        role: RoleName,
+    },
+    NoLogin {
+        role: RoleName,
+    },
+    /// Ends the role's sessions, wherever they are.
+    EndSessions {
+        role: RoleName,
+    },
+    MarkDatabase {
+        database: DatabaseName,
+        marker: Marker,
+    },
+    MarkRole {
+        role: RoleName,
+        marker: Marker,
+    },
+    MarkSchema {
+        database: DatabaseName,
+        schema: SchemaName,
+        marker: Marker,
+    },
+    /// Takes back what the role was granted in a database, on shared objects too. Drops what it owns
+    /// there: only for databases in which it owns nothing.
+    Disown {
+        database: Option<DatabaseName>,
+        role: RoleName,
+    },
+    /// `force` ends the sessions in it.
+    DropDatabase {
+        database: DatabaseName,
+        force: bool,
+    },
+    DropRole {
+        role: RoleName,
+    },
+}
+
+/// The script of a list of changes. Neighbours that run in the same database become one transaction,
+/// except for what may not stand in one.
+pub fn render(changes: &[Change]) -> Script {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut last_alone = true;
+    for change in changes {
+        let (database, statements) = change.render();
+        let alone = change.runs_alone();
+        match steps.last_mut() {
+            Some(step) if !alone && !last_alone && step.database == database => step.statements.extend(statements),
+            _ => steps.push(Step { database, statements }),
+        }
+        last_alone = alone;
+    }
+    Script(steps)
+}
+
+impl Change {
+    /// CREATE and DROP DATABASE may not stand in a transaction (SQLSTATE 25001); a rename of a
+    /// database fails while anybody is connected, and takes nothing else down with it.
+    fn runs_alone(&self) -> bool {
+        matches!(self, Change::CreateDatabase { .. } | Change::DropDatabase { .. } | Change::RenameDatabase { .. })
+    }
+
+    /// The database that it runs in (`None`: the maintenance database) and the statements.
+    #[allow(clippy::too_many_lines)] // one arm for each change, and nothing else
+    fn render(&self) -> (Option<DatabaseName>, Vec<Statement>) {
+        let one = |summary: String, text: String| vec![Statement::new(summary, text)];
+        match self {
+            Change::CreateRole { role, password, limits } => {
+                let r = role.quoted();
+                let password = password
+                    .as_ref()
+                    .map(|verifier| format!(" PASSWORD {}", escape_literal(verifier.expose())))
+                    .unwrap_or_default();
+                let create = format!(
+                    "CREATE ROLE {r} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT \
+                     CONNECTION LIMIT {}{password}",
+                    limits.connection_limit
+                );
+                (None, one(format!("create role {r}"), create))
+            }
+            Change::CreateDatabase { database, locale, connection_limit } => {
+                let d = database.quoted();
+                let text = format!(
+                    "CREATE DATABASE {d} TEMPLATE template0{} CONNECTION LIMIT {connection_limit} ALLOW_CONNECTIONS false",
+                    locale.clauses()
+                );
+                (None, one(format!("create database {d}"), text))
+            }
+            Change::RenameDatabase { from, to } => {
+                let (from, to) = (from.quoted(), to.quoted());
+                (None, one(format!("rename database {from} to {to}"), format!("ALTER DATABASE {from} RENAME TO {to}")))
+            }
+            Change::RenameRole { from, to } => {
+                let (from, to) = (from.quoted(), to.quoted());
+                (None, one(format!("rename role {from} to {to}"), format!("ALTER ROLE {from} RENAME TO {to}")))
+            }
+            Change::RenameSchema { database, from, to } => {
+                let (from, to) = (from.quoted(), to.quoted());
+                (
+                    Some(database.clone()),
+                    one(format!("rename schema {from} to {to}"), format!("ALTER SCHEMA {from} RENAME TO {to}")),
+                )
+            }
+            Change::OwnDatabase { database, from } => {
+                let d = database.quoted();
+                let own = one(format!("own database {d}"), format!("ALTER DATABASE {d} OWNER TO CURRENT_USER"));
+                (None, as_member_of(from.as_ref(), own))
+            }
+            Change::OwnSchema { database, schema, from } => {
+                let s = schema.quoted();
+                let own = one(format!("own schema {s}"), format!("ALTER SCHEMA {s} OWNER TO CURRENT_USER"));
+                (Some(database.clone()), as_member_of(from.as_ref(), own))
+            }
+            Change::RoleAttributes { role, attributes } => {
+                let (r, attributes) = (role.quoted(), attributes.join(" "));
+                (None, one(format!("make role {r} {attributes}"), format!("ALTER ROLE {r} {attributes}")))
+            }
+            Change::RevokeDatabase { database, privileges, grantee } => {
+                let (d, who, what) = (database.quoted(), grantee.quoted(), privileges.join(", "));
+                let text = format!("REVOKE {what} ON DATABASE {d} FROM {who} CASCADE");
+                (None, one(format!("revoke {what} on database {d} from {who}"), text))
+            }
+            Change::GrantDatabase { database, privileges, role } => {
+                let (d, r, what) = (database.quoted(), role.quoted(), privileges.join(", "));
+                let text = format!("GRANT {what} ON DATABASE {d} TO {r}");
+                (None, one(format!("grant {what} on database {d} to {r}"), text))
+            }
+            Change::RevokeSchema { database, schema, grantee } => {
+                let (s, who) = (schema.quoted(), grantee.quoted());
+                let text = format!("REVOKE ALL ON SCHEMA {s} FROM {who} CASCADE");
+                (Some(database.clone()), one(format!("revoke all on schema {s} from {who}"), text))
+            }
+            Change::GrantSchema { database, schema, privileges, role } => {
+                let (s, r, what) = (schema.quoted(), role.quoted(), privileges.join(", "));
+                let text = format!("GRANT {what} ON SCHEMA {s} TO {r}");
+                (Some(database.clone()), one(format!("grant {what} on schema {s} to {r}"), text))
+            }
+            Change::CreateSchema { database, schema } => {
+                let s = schema.quoted();
+                (Some(database.clone()), one(format!("create schema {s}"), format!("CREATE SCHEMA {s}")))
+            }
+            Change::CreateExtension { database, extension, schema } => {
+                let (e, s) = (extension.quoted(), schema.quoted());
+                let text = format!("CREATE EXTENSION {e} SCHEMA {s}");
+                (Some(database.clone()), one(format!("create extension {e}"), text))
+            }
+            Change::DropExtension { database, extension } => {
+                let e = extension.quoted();
+                (Some(database.clone()), one(format!("drop extension {e}"), format!("DROP EXTENSION {e}")))
+            }
+            Change::Set { scope, name, value } => {
+                let (target, on) = (scope.target(), scope.describe());
+                let text = format!("{target} SET {} = {}", name.quoted(), value.sql());
+                (None, one(format!("set {name} for {on}"), text))
+            }
+            Change::Reset { scope, name } => {
+                let (target, on) = (scope.target(), scope.describe());
+                (None, one(format!("reset {name} for {on}"), format!("{target} RESET {}", name.quoted())))
+            }
+            Change::LimitRole { role, connections } => {
+                let r = role.quoted();
+                let text = format!("ALTER ROLE {r} CONNECTION LIMIT {connections}");
+                (None, one(format!("limit role {r} to {connections} connections"), text))
+            }
+            Change::LimitDatabase { database, connections } => {
+                let d = database.quoted();
+                let text = format!("ALTER DATABASE {d} CONNECTION LIMIT {connections}");
+                (None, one(format!("limit database {d} to {connections} connections"), text))
+            }
+            Change::Open { database } => {
+                let d = database.quoted();
+                let text = format!("ALTER DATABASE {d} ALLOW_CONNECTIONS true IS_TEMPLATE false");
+                (None, one(format!("open database {d}"), text))
+            }
+            Change::Close { database } => {
+                let d = database.quoted();
+                let text = format!("ALTER DATABASE {d} ALLOW_CONNECTIONS false IS_TEMPLATE false");
+                (None, one(format!("close database {d}"), text))
+            }
+            Change::SetPassword { role, verifier } => {
+                let r = role.quoted();
+                let text = format!("ALTER ROLE {r} PASSWORD {}", escape_literal(verifier.expose()));
+                (None, one(format!("set the password of role {r}"), text))
+            }
+            Change::Login { role } => {
+                let r = role.quoted();
+                (None, one(format!("let role {r} log in"), format!("ALTER ROLE {r} LOGIN")))
+            }
+            Change::NoLogin { role } => {
+                let r = role.quoted();
+                (None, one(format!("keep role {r} from logging in"), format!("ALTER ROLE {r} NOLOGIN")))
+            }
+            Change::EndSessions { role } => {
+                let text = format!(
+                    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {}",
+                    escape_literal(role.as_str())
+                );
+                (None, one(format!("end the sessions of role {}", role.quoted()), text))
+            }
+            Change::MarkDatabase { database, marker } => {
+                let d = database.quoted();
+                (None, one(format!("mark database {d}"), comment("DATABASE", &d, marker)))
+            }
+            Change::MarkRole { role, marker } => {
+                let r = role.quoted();
+                (None, one(format!("mark role {r}"), comment("ROLE", &r, marker)))
+            }
+            Change::MarkSchema { database, schema, marker } => {
+                let s = schema.quoted();
+                (Some(database.clone()), one(format!("mark schema {s}"), comment("SCHEMA", &s, marker)))
+            }
+            Change::Disown { database, role } => {
+                let r = role.quoted();
+                let disown = one(format!("take back what role {r} was granted"), format!("DROP OWNED BY {r}"));
+                (database.clone(), as_member_of(Some(role), disown))
+            }
+            Change::DropDatabase { database, force } => {
+                let d = database.quoted();
+                let force = if *force { " WITH (FORCE)" } else { "" };
+                (None, one(format!("drop database {d}"), format!("DROP DATABASE {d}{force}")))
+            }
+            Change::DropRole { role } => {
+                let r = role.quoted();
+                (None, one(format!("drop role {r}"), format!("DROP ROLE {r}")))
+            }
+        }
+    }
+}
+
+/// What only a member of `role` may do: the membership lasts as long as the transaction.
+fn as_member_of(role: Option<&RoleName>, statements: Vec<Statement>) -> Vec<Statement> {
+    let Some(role) = role.map(RoleName::quoted) else { return statements };
+    let join = Statement::new(format!("join role {role}"), format!("GRANT {role} TO CURRENT_USER"));
+    let leave = Statement::new(format!("leave role {role}"), format!("REVOKE {role} FROM CURRENT_USER"));
+    [vec![join], statements, vec![leave]].concat()
+}
+
+fn comment(class: &str, quoted: &str, marker: &Marker) -> String {
+    format!("COMMENT ON {class} {quoted} IS {}", escape_literal(&marker.text()))
+}
+
+impl Grantee {
+    /// `None` (PUBLIC) or a role's name, as a catalog gives it. A name that is no identifier of ours
+    /// (a control character in it) cannot be named in SQL here.
+    pub fn parse(grantee: Option<&str>) -> Option<Self> {
+        match grantee {
+            None => Some(Grantee::Public),
+            Some(role) => role.parse().ok().map(Grantee::Role),
+        }
+    }
+
+    fn quoted(&self) -> String {
+        match self {
+            Grantee::Public => "PUBLIC".to_owned(),
+            Grantee::Role(role) => role.quoted(),
+        }
+    }
+}
+
+impl Scope {
+    fn target(&self) -> String {
+        match self {
+            Scope::Database(database) => format!("ALTER DATABASE {}", database.quoted()),
+            Scope::Role(role) => format!("ALTER ROLE {}", role.quoted()),
+            Scope::RoleInDatabase(role, database) => {
+                format!("ALTER ROLE {} IN DATABASE {}", role.quoted(), database.quoted())
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Scope::Database(database) => format!("database {}", database.quoted()),
+            Scope::Role(role) => format!("role {}", role.quoted()),
+            Scope::RoleInDatabase(role, database) => {
+                format!("role {} in database {}", role.quoted(), database.quoted())
+            }
+        }
+    }
+}
+
+impl Setting {
+    fn sql(&self) -> String {
+        match self {
+            // Whole milliseconds: nothing for the server to round.
+            Setting::Duration(duration) => duration.as_millis().to_string(),
+            Setting::Text(text) => escape_literal(text),
+            Setting::Schemas(schemas) => schemas.iter().map(SchemaName::quoted).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(changes: &[Change], expected: &str) {
+        let script = render(changes);
+        let text = script
+            .0
+            .iter()
+            .map(|step| {
+                let place = step.database.as_ref().map_or("-".to_owned(), ToString::to_string);
+                format!("[{place}] {}", step.text().replace('\n', " "))
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(text, expected);
+    }
+
+    fn database() -> DatabaseName {
+        "acme".parse().unwrap()
+    }
+
+    fn role() -> RoleName {
+        "Acme \"1\"".parse().unwrap()
+    }
+
+    #[test]
+    fn neighbours_in_one_database_are_one_transaction() {
+        check(
+            &[
+                Change::NoLogin { role: role() },
+                Change::Close { database: database() },
+                Change::DropDatabase { database: database(), force: true },
+                Change::DropRole { role: role() },
+            ],
+            "[-] ALTER ROLE \"Acme \"\"1\"\"\" NOLOGIN; ALTER DATABASE \"acme\" ALLOW_CONNECTIONS false IS_TEMPLATE false\n\
+             [-] DROP DATABASE \"acme\" WITH (FORCE)\n\
+             [-] DROP ROLE \"Acme \"\"1\"\"\"",
+        );
+        check(
+            &[
+                Change::CreateSchema { database: database(), schema: "app".parse().unwrap() },
+                Change::Login { role: role() },
+            ],
+            "[acme] CREATE SCHEMA \"app\"\n[-] ALTER ROLE \"Acme \"\"1\"\"\" LOGIN",
+        );
+    }
+
+    #[test]
+    fn values_are_escaped() {
+        let name: ParameterName = "work_mem".parse().unwrap();
+        let set = |value| Change::Set { scope: Scope::Database(database()), name: name.clone(), value };
+        check(&[set(Setting::Text("it's".into()))], "[-] ALTER DATABASE \"acme\" SET \"work_mem\" = 'it''s'");
+        check(
+            &[set(Setting::Duration(Duration::from_millis(1500)))],
+            "[-] ALTER DATABASE \"acme\" SET \"work_mem\" = 1500",
+        );
+        check(
+            &[set(Setting::Schemas(vec!["a\"b".parse().unwrap(), "c".parse().unwrap()]))],
+            "[-] ALTER DATABASE \"acme\" SET \"work_mem\" = \"a\"\"b\", \"c\"",
+        );
+    }
+
+    #[test]
+    fn a_verifier_is_in_the_text_and_never_in_the_summary() {
+        let verifier = Verifier::derived(&crate::postgres::Secret::new("hunter2"), "acme");
+        let change = Change::SetPassword { role: role(), verifier: verifier.clone() };
+        let script = render(&[change]);
+        assert!(script.0[0].text().contains(verifier.expose()));
+        assert!(!script.0[0].summary().contains("SCRAM"));
+    }
+
+    #[test]
+    fn ownership_is_taken_as_a_member_for_one_transaction() {
+        check(
+            &[Change::OwnDatabase { database: database(), from: Some(role()) }],
+            "[-] GRANT \"Acme \"\"1\"\"\" TO CURRENT_USER; ALTER DATABASE \"acme\" OWNER TO CURRENT_USER; \
+             REVOKE \"Acme \"\"1\"\"\" FROM CURRENT_USER",
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! How a tenant ends: dropped, or closed, renamed and kept.
+
+use std::collections::BTreeMap;
+
+use crate::postgres::name::MAX_BYTES;
+use crate::postgres::{DatabaseName, RoleName};
+
+use super::marker::{Marker, Stage};
+use super::names::Names;
+use super::{Change, Observed};
+
+/// Keeps everybody out, the tenant first.
+pub fn close(observed: &Observed) -> Vec<Change> {
+    let role = observed.role_name().map(|role| Change::NoLogin { role });
+    let database = observed.database_name().map(|database| Change::Close { database });
+    role.into_iter().chain(database).collect()
+}
+
+/// Undoes [`close`], as far as it was open before.
+pub fn reopen(before: &Observed) -> Vec<Change> {
+    let was_open = before.database.as_ref().is_some_and(|database| database.allow_connections);
+    let could_log_in = before.role.as_ref().is_some_and(|role| role.login);
+    let database = before.database_name().filter(|_| was_open).map(|database| Change::Open { database });
+    let role = before.role_name().filter(|_| could_log_in).map(|role| Change::Login { role });
+    database.into_iter().chain(role).collect()
+}
+
+/// Objects that the role owns outside its own database, by database: data that somebody put there,
+/// and not ours to drop unasked.
+pub fn owned_elsewhere(observed: &Observed) -> BTreeMap<String, u64> {
+    let own = observed.database.as_ref().map(|database| database.name.as_str());
+    let mut owned = BTreeMap::new();
+    for dependency in observed.dependencies.iter().filter(|dependency| dependency.kind == "o") {
+        let place = dependency.database.as_deref();
+        if place != own || own.is_none() {
+            *owned.entry(place.unwrap_or("(shared objects)").to_owned()).or_default() += dependency.count;
+        }
+    }
+    owned
+}
+
+/// Takes back what the role was granted outside its own database, once that is gone, and drops it.
+/// Only for a role that owns nothing.
+pub fn drop_role(observed: &Observed) -> Vec<Change> {
+    let Some(role) = observed.role_name() else { return Vec::new() };
+    let own = observed.database.as_ref().map(|database| database.name.as_str());
+    let granted = |place: &Option<String>| place.is_none() || place.as_deref() != own;
+    let mut places: Vec<Option<DatabaseName>> = observed
+        .dependencies
+        .iter()
+        .filter(|dependency| granted(&dependency.database))
+        .map(|dependency| dependency.database.as_ref().and_then(|name| name.parse().ok()))
+        .collect();
+    places.sort();
+    places.dedup();
+    let disown = places.into_iter().map(|database| Change::Disown { database, role: role.clone() });
+    disown.chain([Change::DropRole { role: role.clone() }]).collect()
+}
+
+/// Closes a tenant and gives its database and role names that say when, so that the old ones are free.
+pub fn archive(names: &Names, observed: &Observed) -> Vec<Change> {
+    let suffix = format!("_archived_{}", observed.server.now);
+    let mut changes = close(observed);
+    let role = observed.role_name();
+    if let Some(role) = &role {
+        changes.push(Change::EndSessions { role: role.clone() });
+    }
+    let mut archived = names.clone();
+    if let Some(from) = observed.database_name() {
+        let to: DatabaseName = with_suffix(from.as_str(), &suffix).parse().expect("a name and a suffix");
+        archived.database = to.clone();
+        changes.push(Change::RenameDatabase { from, to });
+    }
+    if let Some(from) = role {
+        let to: RoleName = with_suffix(from.as_str(), &suffix).parse().expect("a name and a suffix");
+        archived.role = to.clone();
+        changes.push(Change::RenameRole { from, to });
+    }
+    let marker = Marker::new(&archived, Stage::Archived, None);
+    if observed.role.is_some() {
+        changes.push(Change::MarkRole { role: archived.role, marker: marker.clone() });
+    }
+    if observed.database.is_some() {
+        changes.push(Change::MarkDatabase { database: archived.database, marker });
+    }
+    changes
+}
+
+/// A name with a suffix, the name cut where the two would be too long.
+fn with_suffix(name: &str, suffix: &str) -> String {
+    let mut end = name.len().min(MAX_BYTES - suffix.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::catalog::snapshot::Dependency;
+    use crate::tenant::{fixture, render};
+
+    fn texts(changes: &[Change]) -> Vec<String> {
+        render(changes).0.iter().flat_map(|step| &step.statements).map(|s| s.text.clone()).collect()
+    }
+
+    fn dependency(database: Option<&str>, kind: &str) -> Dependency {
+        Dependency {
+            role: "acme".into(),
+            database: database.map(str::to_owned),
+            class: "pg_class".into(),
+            kind: kind.into(),
+            count: 2,
+        }
+    }
+
+    #[test]
+    fn closing_can_be_undone_as_far_as_it_was_open() {
+        let mut observed = fixture::observed();
+        assert_eq!(texts(&close(&observed)).len(), 2);
+        assert_eq!(
+            texts(&reopen(&observed)),
+            ["ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false", "ALTER ROLE \"acme\" LOGIN"]
+        );
+        observed.role.as_mut().unwrap().login = false;
+        assert_eq!(texts(&reopen(&observed)), ["ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false"]);
+    }
+
+    #[test]
+    fn objects_in_other_databases_are_found() {
+        let mut observed = fixture::observed();
+        observed.dependencies.extend([dependency(Some("acme"), "o"), dependency(Some("postgres"), "o")]);
+        assert_eq!(owned_elsewhere(&observed), [("postgres".to_owned(), 2)].into());
+    }
+
+    #[test]
+    fn grants_elsewhere_are_taken_back_where_they_are() {
+        let mut observed = fixture::observed();
+        observed.dependencies.extend([dependency(Some("reports"), "a"), dependency(Some("acme"), "a")]);
+        assert_eq!(
+            texts(&drop_role(&observed)),
+            [
+                "GRANT \"acme\" TO CURRENT_USER",
+                "DROP OWNED BY \"acme\"",
+                "REVOKE \"acme\" FROM CURRENT_USER",
+                "DROP ROLE \"acme\""
+            ]
+        );
+    }
+
+    #[test]
+    fn archived_names_say_when_and_fit() {
+        let texts = texts(&archive(&fixture::names(), &fixture::observed()));
+        assert!(texts.contains(&"ALTER DATABASE \"acme\" RENAME TO \"acme_archived_20260131T120000Z\"".to_owned()));
+        assert!(texts.last().unwrap().contains("\"stage\":\"archived\""));
+        assert_eq!(with_suffix(&"ü".repeat(31), "_archived_20260131T120000Z").len(), 62);
+    }
+}

@@ -1,0 +1,82 @@
+//! The COMMENT that every object of a tenant carries: whose it is, and how far it got. It is how a
+//! half-made tenant is recognised, how a tenant is found after somebody renamed it, and how another
+//! Terraform state's tenant is told from a foreign object.
+//!
+//! Comments on shared objects are visible to every role on the cluster: names only.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Names, TenantName};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Half-made: closed to the tenant.
+    Creating,
+    Ready,
+    /// Destroyed with `on_destroy = "archive"`: closed, renamed, kept.
+    Archived,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    // First, because `prefix` is how such comments are found.
+    #[serde(rename = "pgtenant")]
+    pub tenant: String,
+    pub stage: Stage,
+    pub database: String,
+    pub role: String,
+    pub schema: String,
+    /// `password_wo_version` of the password that was set last: the password itself cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_version: Option<i64>,
+}
+
+/// How every marker begins.
+pub const ANY_PREFIX: &str = "{\"pgtenant\":";
+
+impl Marker {
+    pub fn new(names: &Names, stage: Stage, password_version: Option<i64>) -> Self {
+        Marker {
+            tenant: names.tenant.as_str().to_owned(),
+            stage,
+            database: names.database.as_str().to_owned(),
+            role: names.role.as_str().to_owned(),
+            schema: names.schema.as_str().to_owned(),
+            password_version,
+        }
+    }
+
+    /// `None` if the comment is not a marker.
+    pub fn parse(comment: Option<&str>) -> Option<Self> {
+        serde_json::from_str(comment?).ok()
+    }
+
+    /// The comment's text.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).expect("strings serialise")
+    }
+
+    /// How the comments of one tenant begin.
+    pub fn prefix(tenant: &TenantName) -> String {
+        let name = serde_json::to_string(tenant.as_str()).expect("strings serialise");
+        format!("{ANY_PREFIX}{name},")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::fixture;
+
+    #[test]
+    fn markers_are_read_back_and_found_by_their_prefix() {
+        let mut names = fixture::names();
+        names.tenant = "Müller \"& Co\"".parse().unwrap();
+        let marker = Marker::new(&names, Stage::Ready, Some(3));
+        assert_eq!(Marker::parse(Some(&marker.text())), Some(marker.clone()));
+        assert!(marker.text().starts_with(&Marker::prefix(&names.tenant)));
+        assert_eq!(Marker::parse(Some("the customer database")), None);
+        assert_eq!(Marker::parse(None), None);
+    }
+}

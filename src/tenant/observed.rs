@@ -1,0 +1,156 @@
+//! What a cluster holds of one tenant.
+
+use crate::postgres::catalog::inside::{Inside, Schema};
+use crate::postgres::catalog::snapshot::{Database, Dependency, Role, Server, Setting, Snapshot};
+use crate::postgres::{DatabaseName, RoleName};
+
+use super::marker::{Marker, Stage};
+use super::names::Names;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    pub server: Server,
+    pub database: Option<Database>,
+    pub role: Option<Role>,
+    /// Parameters set for the database, for the role, or for the role in any database.
+    pub settings: Vec<Setting>,
+    /// What depends on the role, in every database.
+    pub dependencies: Vec<Dependency>,
+    /// `None` if the database was not entered.
+    pub inside: Option<Inside>,
+}
+
+/// An object that stands where a tenant is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// A tenant of that name is there, and complete.
+    Tenant(Marker),
+    /// Another tenant has a database or role of that name.
+    OtherTenant { object: &'static str, name: String, tenant: String },
+    /// The provider did not make it.
+    Foreign { object: &'static str, name: String },
+}
+
+impl Observed {
+    /// Finds a tenant's objects: those that carry its marker, whatever their name is now, else those
+    /// that have its names and carry no other tenant's marker.
+    pub fn locate(snapshot: &Snapshot, names: &Names) -> Self {
+        let tenant = names.tenant.as_str();
+        let marked = |comment: Option<&str>| {
+            Marker::parse(comment).is_some_and(|marker| marker.tenant == tenant && marker.stage != Stage::Archived)
+        };
+        let free = |comment: Option<&str>| Marker::parse(comment).is_none();
+        let databases = || snapshot.databases.iter().filter(|d| d.name.parse::<DatabaseName>().is_ok());
+        let database = databases()
+            .find(|d| marked(d.comment.as_deref()))
+            .or_else(|| databases().find(|d| d.name == names.database.as_str() && free(d.comment.as_deref())));
+        let roles = || snapshot.roles.iter().filter(|r| r.name.parse::<RoleName>().is_ok());
+        let role = roles()
+            .find(|r| marked(r.comment.as_deref()))
+            .or_else(|| roles().find(|r| r.name == names.role.as_str() && free(r.comment.as_deref())));
+        let role_name = role.map(|r| r.name.as_str());
+        let database_name = database.map(|d| d.name.as_str());
+        Observed {
+            server: snapshot.server.clone(),
+            settings: snapshot
+                .settings
+                .iter()
+                .filter(|setting| match &setting.role {
+                    Some(role) => Some(role.as_str()) == role_name,
+                    None => setting.database.is_some() && setting.database.as_deref() == database_name,
+                })
+                .cloned()
+                .collect(),
+            dependencies: snapshot
+                .dependencies
+                .iter()
+                .filter(|dependency| Some(dependency.role.as_str()) == role_name)
+                .cloned()
+                .collect(),
+            database: database.cloned(),
+            role: role.cloned(),
+            inside: None,
+        }
+    }
+
+    pub fn database_name(&self) -> Option<DatabaseName> {
+        self.database.as_ref()?.name.parse().ok()
+    }
+
+    pub fn role_name(&self) -> Option<RoleName> {
+        self.role.as_ref()?.name.parse().ok()
+    }
+
+    pub fn database_marker(&self) -> Option<Marker> {
+        Marker::parse(self.database.as_ref()?.comment.as_deref())
+    }
+
+    pub fn role_marker(&self) -> Option<Marker> {
+        Marker::parse(self.role.as_ref()?.comment.as_deref())
+    }
+
+    /// Whether the last step of making the tenant was reached.
+    pub fn is_complete(&self) -> bool {
+        let ready = |marker: Option<Marker>| marker.is_some_and(|marker| marker.stage == Stage::Ready);
+        ready(self.database_marker()) && ready(self.role_marker())
+    }
+
+    /// The tenant's schema, if the database was entered: the one that carries the marker, else the
+    /// one of that name.
+    pub fn schema(&self, names: &Names) -> Option<&Schema> {
+        let schemas = &self.inside.as_ref()?.schemas;
+        let marked = |schema: &&Schema| {
+            Marker::parse(schema.comment.as_deref()).is_some_and(|marker| marker.tenant == names.tenant.as_str())
+        };
+        schemas.iter().find(marked).or_else(|| schemas.iter().find(|schema| schema.name == names.schema.as_str()))
+    }
+
+    /// The value of a parameter at one level, as typed. `database` and `role` are `None` for "any".
+    pub fn setting(&self, database: Option<&str>, role: Option<&str>, name: &str) -> Option<&str> {
+        self.settings
+            .iter()
+            .find(|setting| {
+                setting.database.as_deref() == database
+                    && setting.role.as_deref() == role
+                    && setting.name.eq_ignore_ascii_case(name)
+            })
+            .map(|setting| setting.value.as_str())
+    }
+
+    /// Whether a tenant of these names may be made here: nothing stands there yet, or a half-made
+    /// tenant of that name does.
+    pub fn conflict(&self, snapshot: &Snapshot, names: &Names) -> Option<Conflict> {
+        if let (Some(marker), Some(role)) = (self.database_marker(), self.role_marker())
+            && marker.stage == Stage::Ready
+            && role.stage == Stage::Ready
+        {
+            return Some(Conflict::Tenant(marker));
+        }
+        // The role is made first and carries the marker: whatever is closed and of the name that
+        // the marker holds was made by the same, unfinished run.
+        let begun = self.role_marker().is_some_and(|marker| marker.tenant == names.tenant.as_str());
+        let role = snapshot.roles.iter().find(|role| role.name == names.role.as_str());
+        if let Some(role) = role
+            && self.role_marker().is_none_or(|_| self.role.as_ref() != Some(role))
+        {
+            return Some(occupied("role", &role.name, role.comment.as_deref()));
+        }
+        let database = snapshot.databases.iter().find(|database| database.name == names.database.as_str());
+        if let Some(database) = database {
+            let ours = self.database.as_ref() == Some(database)
+                && (self.database_marker().is_some() || begun && !database.allow_connections);
+            if !ours {
+                return Some(occupied("database", &database.name, database.comment.as_deref()));
+            }
+        }
+        None
+    }
+}
+
+fn occupied(object: &'static str, name: &str, comment: Option<&str>) -> Conflict {
+    let name = name.to_owned();
+    match Marker::parse(comment) {
+        Some(marker) => Conflict::OtherTenant { object, name, tenant: marker.tenant },
+        None => Conflict::Foreign { object, name },
+    }
+}
