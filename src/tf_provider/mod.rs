@@ -6,7 +6,11 @@
 pub mod codec;
 pub mod diagnostic;
 pub mod interface;
+pub mod logging;
+pub mod panics;
+pub mod planning;
 pub mod schema;
+pub mod timeouts;
 pub mod value;
 pub mod wire;
 
