@@ -10,6 +10,7 @@ pub mod logging;
 pub mod panics;
 pub mod planning;
 pub mod schema;
+pub mod server;
 pub mod timeouts;
 pub mod value;
 pub mod wire;

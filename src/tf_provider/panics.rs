@@ -1,5 +1,6 @@
 //! A panic in one request is an answer to that request, not the end of the provider.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -24,11 +25,16 @@ pub fn install_hook() {
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> String {
-    let message = info.payload_as_str().unwrap_or("no message");
+    let message = message(info.payload());
     match info.location() {
         Some(at) => format!("{message} ({}:{})", at.file(), at.line()),
         None => message.to_owned(),
     }
+}
+
+fn message(payload: &dyn Any) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 /// What `work` answers, or what is to be said about its panic.
@@ -40,9 +46,7 @@ pub(super) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Diagno
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
         Err(payload) => {
-            let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| payload.downcast_ref::<String>().cloned());
-            let text = LAST.take().or(message).unwrap_or_else(|| "no message".to_owned());
+            let text = LAST.take().unwrap_or_else(|| message(&*payload).to_owned());
             Poll::Ready(Err(Diagnostic::error(
                 "The provider panicked",
                 format!("{text}\n\nThis is a bug in the provider, please report it."),

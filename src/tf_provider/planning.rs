@@ -57,6 +57,8 @@ pub fn write_only_values(block: &Block, config: &Value) -> Vec<Path> {
     found
 }
 
+/// The elements of a set have no name by which to find them in the configuration; there, what is
+/// proposed as null counts as left out, here and in [`set_unknown`].
 fn set_defaults(block: &Block, config: &Value, planned: &mut Value) {
     for attribute in &block.attributes {
         if let Some(default) = &attribute.default
@@ -66,7 +68,9 @@ fn set_defaults(block: &Block, config: &Value, planned: &mut Value) {
         }
     }
     each_nested(block, planned, |nested, step, inner| {
-        set_defaults(&nested.block, counterpart(nested, config, &step).unwrap_or(&inner.clone()), inner);
+        let proposed = inner.clone();
+        let config = counterpart(nested, config, &step).unwrap_or(&proposed);
+        set_defaults(&nested.block, config, inner);
     });
 }
 
@@ -78,7 +82,6 @@ fn set_unknown(block: &Block, config: &Value, prior: &Value, planned: &mut Value
         }
     }
     each_nested(block, planned, |nested, step, inner| {
-        // The elements of a set have no name by which to find them again: what is null is left out.
         let proposed = inner.clone();
         let config = counterpart(nested, config, &step).unwrap_or(&proposed);
         let prior = counterpart(nested, prior, &step).unwrap_or(&Value::Null);
