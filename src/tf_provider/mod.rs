@@ -7,11 +7,15 @@ pub mod codec;
 pub mod diagnostic;
 pub mod interface;
 pub mod logging;
+pub mod mtls;
 pub mod panics;
 pub mod planning;
 pub mod schema;
+pub mod serve;
 pub mod server;
+mod side_services;
 pub mod timeouts;
+pub mod transport;
 pub mod value;
 pub mod wire;
 
