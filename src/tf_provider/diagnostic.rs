@@ -1,5 +1,7 @@
 //! What a user is told: errors and warnings, each with the attribute that it is about.
 
+use std::fmt;
+
 /// How bad it is. An error stops the operation; a warning does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -40,6 +42,21 @@ impl Path {
     pub fn then(mut self, name: impl Into<String>) -> Self {
         self.0.push(Step::Attribute(name.into()));
         self
+    }
+}
+
+/// As Terraform writes it: `timeouts.create`, `parameters["work_mem"]`, `extensions[0]`.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Attribute(name) if position == 0 => write!(f, "{name}")?,
+                Step::Attribute(name) => write!(f, ".{name}")?,
+                Step::Key(key) => write!(f, "[{key:?}]")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,10 +3,21 @@
 //! Knows Terraform: go-plugin, tfplugin5, schema, values, planning rules common to all resources.
 //! Has never heard of PostgreSQL or of tenants, and could leave this repository as a crate.
 
+pub mod codec;
 pub mod diagnostic;
 pub mod interface;
+pub mod logging;
+pub mod mtls;
+pub mod panics;
+pub mod planning;
 pub mod schema;
+pub mod serve;
+pub mod server;
+mod side_services;
+pub mod timeouts;
+pub mod transport;
 pub mod value;
+pub mod wire;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Path, Severity, Step};
 pub use interface::{
