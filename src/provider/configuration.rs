@@ -109,9 +109,10 @@ pub(super) fn schema() -> Schema {
     Schema {
         version: 0,
         block: Block {
-            description: "Tenants of a shared PostgreSQL server: a database, a role and a schema for each, isolated and \
+            description:
+                "Tenants of a shared PostgreSQL server: a database, a role and a schema for each, isolated and \
                           governed."
-                .to_owned(),
+                    .to_owned(),
             attributes,
             ..Block::default()
         },
@@ -133,7 +134,8 @@ pub(super) fn resolve(config: &Value, environment: Environment) -> Result<Config
 
 fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Result<Configured, Diagnostics> {
     let mut reader = Reader { config, environment, diagnostics: Diagnostics::default(), unknown: false };
-    let host = reader.parse(&HOST, |text| if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) });
+    let host =
+        reader.parse(&HOST, |text| if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) });
     let port = reader.parse(&PORT, |text| {
         text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
     });
@@ -149,7 +151,10 @@ fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Res
     let sslrootcert = reader.parse(&SSLROOTCERT, |text| read_roots(text, complete));
     let connect_timeout = reader.parse(&CONNECT_TIMEOUT, parse_timeout);
     let max_connections = reader.parse(&MAX_CONNECTIONS, |text| {
-        text.parse::<usize>().ok().filter(|count| *count > 0).ok_or_else(|| "it is a whole number, 1 or more".to_owned())
+        text.parse::<usize>()
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(|| "it is a whole number, 1 or more".to_owned())
     });
     let assume_role = reader.parse(&ASSUME_ROLE, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
     if complete && username.is_none() && !reader.unknown {
@@ -200,7 +205,9 @@ impl Reader<'_> {
         }
         let attribute = match value {
             Value::String(text) => Some(text.clone()),
-            Value::Number(_) => Some(self.config.int(setting.attribute).known().map_or("a fraction".into(), |n| n.to_string())),
+            Value::Number(_) => {
+                Some(self.config.int(setting.attribute).known().map_or("a fraction".into(), |n| n.to_string()))
+            }
             _ => None,
         };
         let from_environment = || setting.variable.and_then(self.environment).filter(|text| !text.is_empty());

@@ -20,7 +20,10 @@ pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
         ),
         Error::Unreadable { .. } => Diagnostic::error(
             format!("Could not {what}"),
-            format!("{}.\n\nThis is a bug in the provider, or a server that it does not know.", sentence(&error.to_string())),
+            format!(
+                "{}.\n\nThis is a bug in the provider, or a server that it does not know.",
+                sentence(&error.to_string())
+            ),
         ),
     }
 }
@@ -41,7 +44,9 @@ fn interrupted(what: &str, error: &Error, cx: &Context) -> Diagnostic {
         ),
         _ => Diagnostic::error(
             format!("Stopped before it could {what}"),
-            format!("Terraform was interrupted.{at} The statement was cancelled on the server; the next apply goes on from there."),
+            format!(
+                "Terraform was interrupted.{at} The statement was cancelled on the server; the next apply goes on from there."
+            ),
         ),
     }
 }
@@ -95,11 +100,11 @@ fn remedy(state: &SqlState) -> Option<&'static str> {
             SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
             "Other objects depend on it. Drop those first; the provider drops nothing that it was not asked to.",
         ),
-        (SqlState::TOO_MANY_CONNECTIONS, "The server has no connection left. Lower the provider's `max_connections`, or the tenants' limits."),
         (
-            SqlState::READ_ONLY_SQL_TRANSACTION,
-            "The server is a standby or set read-only. Point `host` at the primary.",
+            SqlState::TOO_MANY_CONNECTIONS,
+            "The server has no connection left. Lower the provider's `max_connections`, or the tenants' limits.",
         ),
+        (SqlState::READ_ONLY_SQL_TRANSACTION, "The server is a standby or set read-only. Point `host` at the primary."),
     ];
     REMEDIES.iter().find(|(known, _)| known == state).map(|(_, remedy)| *remedy)
 }
@@ -164,7 +169,8 @@ fn refused(state: &SqlState) -> (&'static str, &'static str) {
             "Too many clients are connected. Lower the provider's `max_connections` or the tenants' limits, or try again.",
         );
     }
-    if [SqlState::INVALID_PARAMETER_VALUE, SqlState::UNDEFINED_OBJECT, SqlState::INSUFFICIENT_PRIVILEGE].contains(state) {
+    if [SqlState::INVALID_PARAMETER_VALUE, SqlState::UNDEFINED_OBJECT, SqlState::INSUFFICIENT_PRIVILEGE].contains(state)
+    {
         return (
             "The PostgreSQL server refused the session",
             "Check `assume_role`: the role must exist, and the role that logs in must be a member of it.",

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, Duration, Error, ParameterName};
 use crate::tenant::limits::{self, Limits, Timeout};
-use crate::tenant::{Marker, Names, Observed, TenantName, render};
+use crate::tenant::{Marker, Observed, TenantName, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
     Resource, Schema, State, Type, Value, async_trait, timeouts,
@@ -35,8 +35,12 @@ fn schema() -> Schema {
     let about = |timeout: Timeout| match timeout {
         Timeout::Statement => "How long a statement may take.",
         Timeout::Lock => "How long a statement may wait for a lock.",
-        Timeout::IdleInTransaction => "How long a session may sit idle in a transaction, holding locks and keeping VACUUM from its work.",
-        Timeout::IdleSession => "How long a session may sit idle outside a transaction. Mind connection pools: they keep idle sessions.",
+        Timeout::IdleInTransaction => {
+            "How long a session may sit idle in a transaction, holding locks and keeping VACUUM from its work."
+        }
+        Timeout::IdleSession => {
+            "How long a session may sit idle outside a transaction. Mind connection pools: they keep idle sessions."
+        }
         Timeout::Transaction => "How long a transaction may take.",
     };
     let mut attributes = vec![
@@ -244,7 +248,10 @@ impl Resource for GuardrailsResource {
             if let Field::Known(text) = config.string(name)
                 && let Err(error) = text.parse::<Duration>()
             {
-                complain(Diagnostic::error(format!("Not a duration: {text:?}"), format!("`{name}`: {error}.")).at_attribute(name));
+                complain(
+                    Diagnostic::error(format!("Not a duration: {text:?}"), format!("`{name}`: {error}."))
+                        .at_attribute(name),
+                );
             }
         }
         if let Value::Map(parameters) = config.get("parameters") {
@@ -252,13 +259,15 @@ impl Resource for GuardrailsResource {
                 let path = Path::attribute("parameters").key(name);
                 if let Err(error) = name.parse::<ParameterName>() {
                     complain(
-                        Diagnostic::error("Not a parameter's name", format!("{error}: letters, digits and `_`.")).at(path),
+                        Diagnostic::error("Not a parameter's name", format!("{error}: letters, digits and `_`."))
+                            .at(path),
                     );
                 } else if let Some(why) = refusal(name) {
                     complain(Diagnostic::error(format!("Parameter {name:?} is not set here"), why).at(path));
                 } else if value.is_null() {
                     complain(
-                        Diagnostic::error(format!("Parameter {name:?} has no value"), "Give it one, or leave it out.").at(path),
+                        Diagnostic::error(format!("Parameter {name:?} has no value"), "Give it one, or leave it out.")
+                            .at(path),
                     );
                 }
             }
@@ -325,7 +334,9 @@ impl Resource for GuardrailsResource {
         }
         let applied = apply(cx, &cluster, &model, prior.as_ref()).await;
         match applied {
-            Ok(state) => Applied { state: Some(state.encode()), private: request.private, diagnostics: Diagnostics::default() },
+            Ok(state) => {
+                Applied { state: Some(state.encode()), private: request.private, diagnostics: Diagnostics::default() }
+            }
             Err(diagnostic) => {
                 // What a create left behind holds, and the next apply finds it: no state to remember.
                 let state = match &prior {
@@ -367,7 +378,8 @@ impl GuardrailsResource {
         prior: Option<&Model>,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Error> {
-        let unchanged = prior.is_some_and(|prior| prior.timeouts == model.timeouts && prior.parameters == model.parameters);
+        let unchanged =
+            prior.is_some_and(|prior| prior.timeouts == model.timeouts && prior.parameters == model.parameters);
         if unchanged {
             return Ok(());
         }
@@ -389,12 +401,7 @@ impl GuardrailsResource {
     }
 
     /// The same checks for a server that was not there when the plan was made.
-    async fn check_server(
-        &self,
-        cx: &Context,
-        model: &Model,
-        prior: Option<&Model>,
-    ) -> Result<(), Diagnostic> {
+    async fn check_server(&self, cx: &Context, model: &Model, prior: Option<&Model>) -> Result<(), Diagnostic> {
         let mut diagnostics = Diagnostics::default();
         self.check_plan(cx, model, prior, &mut diagnostics)
             .await
@@ -454,8 +461,7 @@ async fn apply(cx: &Context, cluster: &Cluster, model: &Model, prior: Option<&Mo
         release(cx, cluster, before).await?;
     }
     for _ in 0..ROUNDS {
-        let observed =
-            find(cluster, &name, &cx.cancel).await.map_err(failed)?.ok_or_else(|| missing(name.as_str()))?;
+        let observed = find(cluster, &name, &cx.cancel).await.map_err(failed)?.ok_or_else(|| missing(name.as_str()))?;
         let changes = limits::diff(&desired, previous.as_ref(), &observed);
         if changes.is_empty() {
             return Ok(model.clone().observe(&observed));

@@ -41,7 +41,10 @@ pub(super) fn parse<T: FromStr<Err = InvalidName>>(path: Path, text: &str) -> Re
             InvalidName::ControlCharacter => "Remove it; anything that can be seen is allowed.",
         };
         let what = error.to_string();
-        Diagnostic::error("Not a name that PostgreSQL keeps", format!("{}{}. {remedy}", what[..1].to_uppercase(), &what[1..]))
-            .at(path)
+        Diagnostic::error(
+            "Not a name that PostgreSQL keeps",
+            format!("{}{}. {remedy}", what[..1].to_uppercase(), &what[1..]),
+        )
+        .at(path)
     })
 }

@@ -28,8 +28,16 @@ fn schema() -> Schema {
         Attribute::optional("lower", Type::Bool, "Whether there are lower-case letters. Default: `true`."),
         Attribute::optional("upper", Type::Bool, "Whether there are upper-case letters. Default: `true`."),
         Attribute::optional("numeric", Type::Bool, "Whether there are digits. Default: `true`."),
-        Attribute::optional("special", Type::Bool, "Whether there are other characters, of `-._~+=` or `override_special`. Default: `true`."),
-        Attribute::optional("override_special", Type::String, "The other characters to choose from: visible ASCII, no letters or digits."),
+        Attribute::optional(
+            "special",
+            Type::Bool,
+            "Whether there are other characters, of `-._~+=` or `override_special`. Default: `true`.",
+        ),
+        Attribute::optional(
+            "override_special",
+            Type::String,
+            "The other characters to choose from: visible ASCII, no letters or digits.",
+        ),
     ];
     attributes.push(
         Attribute::computed("result", Type::String, "The password: at least one character of each class.").sensitive(),
@@ -108,9 +116,8 @@ impl EphemeralResource for PasswordResource {
 
     async fn open(&self, _cx: &Context, config: Value) -> Result<State, Diagnostics> {
         let length = config.int("length").known().and_then(|length| usize::try_from(length).ok()).unwrap_or(32);
-        let password = generate(length, &classes(&config)).map_err(|error| {
-            Diagnostic::error("No randomness", format!("The operating system gave none: {error}."))
-        })?;
+        let password = generate(length, &classes(&config))
+            .map_err(|error| Diagnostic::error("No randomness", format!("The operating system gave none: {error}.")))?;
         let mut result = config;
         result.set("result", password);
         Ok(result.into())

@@ -9,9 +9,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
 use crate::tenant::isolation::{self, ENFORCED, NOT_PERMITTED};
 use crate::tenant::marker::ANY_PREFIX;
-use crate::tenant::{
-    Conflict, Control, Desired, Locale, Marker, Names, Observed, Stage, destroy, diff, render,
-};
+use crate::tenant::{Conflict, Control, Desired, Locale, Marker, Names, Observed, Stage, destroy, diff, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
     Resource, Schema, State, Type, Value, async_trait, timeouts,
@@ -40,9 +38,13 @@ fn schema() -> Schema {
         .collect::<Vec<_>>()
         .join("\n");
     let create_time = |name, text: &str| {
-        Attribute::optional_computed(name, Type::String, format!("{text} Only when the database is made; a change makes it anew."))
-            .requires_replace()
-            .keeps_prior()
+        Attribute::optional_computed(
+            name,
+            Type::String,
+            format!("{text} Only when the database is made; a change makes it anew."),
+        )
+        .requires_replace()
+        .keeps_prior()
     };
     let attributes = vec![
         Attribute::required(
@@ -448,9 +450,7 @@ impl Resource for TenantResource {
         let prior = request.prior.as_ref().map(Model::decode);
         let password = request.config.string("password_wo").known().map(Secret::new);
         match self.converge(cx, &cluster, &model, prior.as_ref(), password.as_ref()).await {
-            Ok((state, diagnostics)) => {
-                Applied { state: Some(state.encode()), private: request.private, diagnostics }
-            }
+            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private: request.private, diagnostics },
             Err(diagnostic) => {
                 let state = match &prior {
                     // Terraform would plan to destroy what it hears of here; the next apply finishes it instead.
@@ -540,7 +540,8 @@ impl TenantResource {
                     diagnostics.push(taken("database", "database", database));
                 }
                 let role = names.role.as_str();
-                if own.role.is_some_and(|own| own.name != role) && snapshot.roles.iter().any(|other| other.name == role) {
+                if own.role.is_some_and(|own| own.name != role) && snapshot.roles.iter().any(|other| other.name == role)
+                {
                     diagnostics.push(taken("role", "role", role));
                 }
             }
@@ -566,10 +567,9 @@ impl TenantResource {
             Some(prior) => prior.names()?,
             None => desired.names.clone(),
         };
-        let verifier = password
-            .map(Verifier::from_password_or_verifier)
-            .transpose()
-            .map_err(|error| Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo"))?;
+        let verifier = password.map(Verifier::from_password_or_verifier).transpose().map_err(|error| {
+            Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo")
+        })?;
         if prior.is_none_or(|prior| prior.password_wo_version != model.password_wo_version) {
             desired.password.clone_from(&verifier);
         }
@@ -596,7 +596,9 @@ impl TenantResource {
                 let left = render(&changes).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
                 return Err(Diagnostic::error(
                     format!("Could not {what}"),
-                    format!("Something else on the server undoes what is done: this is left after {ROUNDS} rounds: {left}."),
+                    format!(
+                        "Something else on the server undoes what is done: this is left after {ROUNDS} rounds: {left}."
+                    ),
                 ));
             }
             // A database is not renamed while we are in it.
@@ -647,7 +649,8 @@ impl TenantResource {
         }
         let elsewhere = destroy::owned_elsewhere(&observed);
         if !elsewhere.is_empty() {
-            let places = elsewhere.iter().map(|(place, count)| format!("{count} in {place}")).collect::<Vec<_>>().join(", ");
+            let places =
+                elsewhere.iter().map(|(place, count)| format!("{count} in {place}")).collect::<Vec<_>>().join(", ");
             return Err(Diagnostic::error(
                 format!("Could not {what}"),
                 format!(
@@ -749,9 +752,8 @@ fn failure(what: &str, error: &Error, cx: &Context, extensions: &[String]) -> Di
 /// An object that stands in the way, with the way to take it over.
 fn occupied(conflict: &Conflict, names: &Names) -> Diagnostic {
     let tenant = names.tenant.as_str();
-    let import = |id: String| {
-        format!("import {{\n  to = pgtenant_tenant.<name>\n  id = {}\n}}", serde_json::Value::String(id))
-    };
+    let import =
+        |id: String| format!("import {{\n  to = pgtenant_tenant.<name>\n  id = {}\n}}", serde_json::Value::String(id));
     match conflict {
         Conflict::Tenant(_) => Diagnostic::error(
             format!("There is a tenant {tenant:?} already"),
@@ -836,8 +838,7 @@ async fn enter(
     let open = observed.database.as_ref().is_some_and(|database| database.allow_connections);
     let Some(database) = observed.database_name().filter(|_| open && observed.role.is_some()) else { return Ok(()) };
     let extensions: SchemaName = crate::tenant::names::EXTENSIONS_SCHEMA.parse().expect("a name");
-    observed.inside =
-        Some(cluster.inspect_inside(&database, &[&names.schema, &extensions], ANY_PREFIX, cancel).await?);
+    observed.inside = Some(cluster.inspect_inside(&database, &[&names.schema, &extensions], ANY_PREFIX, cancel).await?);
     Ok(())
 }
 
@@ -862,11 +863,8 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Di
         }
         let summary = format!("Control {control:?} is not enforced");
         let detail = format!("Found: {found}. The rest of the tenant is as it should be.");
-        let diagnostic = if before.is_some() {
-            Diagnostic::error(summary, detail)
-        } else {
-            Diagnostic::warning(summary, detail)
-        };
+        let diagnostic =
+            if before.is_some() { Diagnostic::error(summary, detail) } else { Diagnostic::warning(summary, detail) };
         diagnostics.push(diagnostic.at(Path::attribute("isolation").key(control)));
     }
     (state, diagnostics)

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use crate::postgres::Error;
 use crate::tenant::Observed;
 use crate::tenant::limits::Timeout;
-use crate::tf_provider::{
-    Attribute, Block, Context, DataSource, Diagnostics, Schema, State, Type, Value, async_trait,
-};
+use crate::tf_provider::{Attribute, Block, Context, DataSource, Diagnostics, Schema, State, Type, Value, async_trait};
 
 use super::connection::Connection;
 use super::{diagnose, guardrails, tenant};

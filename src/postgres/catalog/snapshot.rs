@@ -124,7 +124,8 @@ pub(in crate::postgres) async fn read(
         Filter::Everything => (None, &Vec::new()),
         Filter::Only { names, comment_prefixes } => (Some(names), comment_prefixes),
     };
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&names, Type::TEXT_ARRAY), (&comment_prefixes, Type::TEXT_ARRAY)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&names, Type::TEXT_ARRAY), (&comment_prefixes, Type::TEXT_ARRAY)];
     let rows = session.query(SUMMARY, include_str!("snapshot.sql"), &parameters, cancel).await?;
     super::decode(SUMMARY, &rows)
 }

@@ -1,0 +1,4 @@
+//! Tests of the project itself: that its rooms keep apart and its documentation is up to date.
+
+mod arrows;
+mod docs;
