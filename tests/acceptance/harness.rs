@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 use crate::support::signal;
 use crate::support::terraform::{Installation, Workspace};
@@ -55,11 +59,25 @@ fn a_server_can_have_a_certificate_and_be_stopped() {
     assert_eq!(server.superuser("SHOW ssl; SHOW work_mem"), [[Some("on".to_owned())], [Some("5MB".to_owned())]]);
     let owners = "SELECT DISTINCT datdba::regrole FROM pg_database WHERE datname <> 'template0'";
     assert_eq!(server.superuser(owners), [[Some(ADMIN.to_owned())]]);
-    assert_ne!(fs::read(server.ca()).unwrap(), fs::read(server.wrong_ca()).unwrap());
+    assert_eq!(trusts(&server, &server.ca()), Ok(()));
+    assert_ne!(trusts(&server, &server.wrong_ca()), Ok(()));
 
     let (pid, dir) = (server.pid(), server.dir.clone());
     server.stop();
     assert!(!is_running(pid) && !dir.exists());
+}
+
+/// Whether a client that knows that authority only would talk to the server.
+fn trusts(server: &Server, ca: &Path) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut config = tokio_postgres::Config::new();
+    config.host(server.host).port(server.port).user(ADMIN).password(&server.admin_password).dbname("postgres");
+    config.ssl_mode(tokio_postgres::config::SslMode::Require);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let connected = runtime.block_on(config.connect(MakeRustlsConnect::new(tls)));
+    connected.map(drop).map_err(|error| error.to_string())
 }
 
 /// Runs this very test in processes of their own, as `MARK` tells them, and ends them without warning.
@@ -139,7 +157,7 @@ fn a_workspace_plans_applies_imports_and_destroys() {
 fn an_apply_that_leaves_something_to_change_is_an_error() {
     let workspace = without_provider();
     workspace.write("main.tf", "resource \"terraform_data\" \"restless\" {\n  input = timestamp()\n}\n");
-    let error = workspace.try_apply().err().expect("the second plan is not empty");
+    let error = workspace.try_apply().expect_err("the second plan is not empty");
     assert!(error.contains("the plan after apply is not empty"), "{error}");
     assert!(error.contains("terraform_data.restless will be updated in-place"), "{error}");
 }

@@ -51,6 +51,8 @@ pub struct Options {
 /// A running cluster. Stopped and removed when dropped; one that is never dropped, by the watchdog.
 pub struct Server {
     pub major: u32,
+    /// The first name in the certificate, or 127.0.0.1: the only address listened on in either case.
+    pub host: &'static str,
     pub port: u16,
     pub admin_password: String,
     /// Holds the unix socket, on which everybody may log in as anybody; closed to other accounts.
@@ -93,6 +95,7 @@ impl Server {
                 Ok(postmaster) => {
                     let server = Server {
                         major: cluster.binaries.major,
+                        host: options.tls_names.first().copied().unwrap_or("127.0.0.1"),
                         port,
                         admin_password: random_hex(16),
                         dir: cluster.dir,
@@ -118,19 +121,19 @@ impl Server {
 
     /// The environment with which libpq's programs, and the provider, reach the server as the admin.
     pub fn env(&self) -> BTreeMap<&'static str, String> {
-        let sslmode = if self.ca().exists() { "verify-full" } else { "disable" };
-        BTreeMap::from([
-            ("PGHOST", "127.0.0.1".to_owned()),
+        let mut env = BTreeMap::from([
+            ("PGHOST", self.host.to_owned()),
             ("PGPORT", self.port.to_string()),
             ("PGDATABASE", "postgres".to_owned()),
             ("PGUSER", ADMIN.to_owned()),
             ("PGPASSWORD", self.admin_password.clone()),
-            ("PGSSLMODE", sslmode.to_owned()),
-            ("PGSSLROOTCERT", self.ca().display().to_string()),
-        ])
-        .into_iter()
-        .filter(|(name, _)| *name != "PGSSLROOTCERT" || self.ca().exists())
-        .collect()
+            ("PGSSLMODE", "disable".to_owned()),
+        ]);
+        if self.ca().exists() {
+            env.insert("PGSSLMODE", "verify-full".to_owned());
+            env.insert("PGSSLROOTCERT", self.ca().display().to_string());
+        }
+        env
     }
 
     /// The authority behind the server's certificate.
@@ -438,7 +441,7 @@ fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub fn pem(label: &str, der: &[u8]) -> String {
     let body = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<&str> = body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))

@@ -309,16 +309,16 @@ impl Workspace {
 impl Run {
     /// The run, or all that it said as an error.
     pub fn ok(self) -> Result<Run, String> {
-        if self.status.success() { Ok(self) } else { Err(format!("{} failed ({})", self.transcript(), self.status)) }
+        if self.status.success() { Ok(self) } else { Err(self.complain("failed")) }
     }
 
     fn failed(self) -> Result<Run, String> {
-        if self.status.success() { Err(format!("{} should have failed", self.transcript())) } else { Ok(self) }
+        if self.status.success() { Err(self.complain("should have failed")) } else { Ok(self) }
     }
 
     fn json(self) -> Result<Value, String> {
         let run = self.ok()?;
-        serde_json::from_str(&run.stdout).map_err(|error| format!("{} is not JSON: {error}", run.transcript()))
+        serde_json::from_str(&run.stdout).map_err(|error| run.complain(&format!("is not JSON ({error})")))
     }
 
     /// What went to stderr without Terraform's frame and line breaks, which depend on a width: one line
@@ -328,8 +328,12 @@ impl Run {
         words.filter(|word| !["│", "╷", "╵"].contains(word)).collect::<Vec<_>>().join(" ")
     }
 
-    fn transcript(&self) -> String {
-        format!("{}{}`{}`", self.stdout, self.stderr, self.command)
+    fn complain(&self, what: &str) -> String {
+        format!(
+            "`{}` {what}:
+{}{}",
+            self.command, self.stdout, self.stderr
+        )
     }
 }
 
@@ -366,7 +370,7 @@ impl Running {
                 Ok(None) if started.elapsed() < PATIENCE => std::thread::sleep(pause),
                 Ok(None) => {
                     let (stdout, stderr) = (self.stdout(), self.read("stderr"));
-                    return Err(format!("{stdout}{stderr}`{}` was stuck and is killed", self.command));
+                    return Err(format!("`{}` was stuck and is killed:\n{stdout}{stderr}", self.command));
                 }
                 Err(error) => return Err(format!("cannot wait for {}: {error}", self.command)),
             }
@@ -474,7 +478,8 @@ fn compare(before: &Value, after: &Value, unknown: &Value, path: &str, changes: 
     }
 }
 
-fn find_terraform() -> Result<PathBuf, String> {
+/// The binary, or a sentence on where to get it.
+pub fn find_terraform() -> Result<PathBuf, String> {
     match std::env::var_os("PGTENANT_TEST_TERRAFORM").map(PathBuf::from) {
         Some(file) if file.is_file() => Ok(file),
         Some(file) => Err(format!("PGTENANT_TEST_TERRAFORM names no file: {}", file.display())),
