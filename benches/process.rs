@@ -1,0 +1,201 @@
+//! What the provider costs as a process: `cargo bench`. Every time stands beside a floor that was
+//! measured in the same run on the same machine, so that the ratio can be compared between machines.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
+
+use support::postgres::{ADMIN, Options, Server, pem};
+use support::scratch;
+use support::terraform::{Installation, Workspace};
+
+const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
+const SIZE_LIMIT: u64 = 10_000_000;
+const SPAWNS: usize = 40;
+const TENANTS: usize = 50;
+
+const PROVIDER_TF: &str = "provider \"pgtenant\" {}\n";
+const TENANTS_TF: &str = r#"
+resource "pgtenant_tenant" "bench" {
+  for_each            = toset([for number in range(TENANTS) : "bench${number}"])
+  name                = each.key
+  deletion_protection = false
+}
+"#;
+
+fn main() -> ExitCode {
+    if cfg!(debug_assertions) {
+        eprintln!("This is not an optimised build: the figures mean nothing. Run `cargo bench`.");
+    }
+    let measured = size().and_then(|()| handshake()).and_then(|()| tenants());
+    scratch::clear();
+    match measured {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn size() -> Result<(), String> {
+    let size = fs::metadata(PROVIDER).map_err(|error| format!("{PROVIDER}: {error}"))?.len();
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    row("binary, stripped", &megabytes(size), &format!("limit {}", megabytes(SIZE_LIMIT)));
+    if size > SIZE_LIMIT && !cfg!(debug_assertions) { Err("the binary is too big".to_owned()) } else { Ok(()) }
+}
+
+/// From spawn to the line that Terraform waits for, against spawning a program that does nothing.
+fn handshake() -> Result<(), String> {
+    let certificate = client_certificate().map_err(|error| format!("cannot make a certificate: {error}"))?;
+    // A killed provider cannot remove its socket.
+    let sockets = scratch::directory("sockets")?;
+    let mut provider = Command::new(PROVIDER);
+    provider
+        .env("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2")
+        .env("PLUGIN_PROTOCOL_VERSIONS", "5")
+        .env("PLUGIN_CLIENT_CERT", certificate)
+        .env("TMPDIR", &sockets)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut nothing = Command::new("true");
+
+    let (mut times, mut floors) = (Vec::new(), Vec::new());
+    for _ in 0..SPAWNS {
+        let (floor, status) = timed(|| nothing.status().map_err(|error| format!("cannot run true: {error}")));
+        status?;
+        floors.push(floor);
+
+        let started = Instant::now();
+        let mut child = provider.spawn().map_err(|error| format!("cannot run {PROVIDER}: {error}"))?;
+        let mut line = String::new();
+        let read = BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line);
+        times.push(started.elapsed());
+        let _ = child.kill();
+        let _ = child.wait();
+        if read.is_err() || !line.starts_with("1|5|unix|") {
+            return Err(format!("the provider's first line is no handshake: {line:?}"));
+        }
+    }
+    times.sort();
+    floors.sort();
+    let (time, floor) = (times[SPAWNS / 2], floors[SPAWNS / 2]);
+    row("spawn to handshake, median", &millis(time), &against(time, floor, "spawn of `true`"));
+    row("spawn to handshake, min and max", &millis(times[0]), &millis(times[SPAWNS - 1]));
+    Ok(())
+}
+
+fn tenants() -> Result<(), String> {
+    let server = Server::start(Options::default())?;
+    let mut workspace = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
+    workspace.envs(server.env()).write("main.tf", PROVIDER_TF);
+
+    let databases = || -> Result<(), String> {
+        let admin = server.session("postgres", ADMIN).map_err(|error| error.to_string())?;
+        for number in 0..TENANTS {
+            let create = format!("CREATE DATABASE floor{number} TEMPLATE template0");
+            let drop = format!("DROP DATABASE floor{number}");
+            for statement in [create, drop] {
+                admin.sql(&statement).map_err(|error| format!("{statement}: {error}"))?;
+            }
+        }
+        Ok(())
+    };
+    let (databases_floor, done) = timed(databases);
+    done?;
+    let (plan_floor, planned) = timed(|| workspace.try_run(&["plan"])?.ok());
+    planned?;
+
+    workspace.write("tenants.tf", &TENANTS_TF.replace("TENANTS", &TENANTS.to_string()));
+    let ((apply, applied), peak) = with_peak_memory(|| timed(|| workspace.try_run(&["apply", "-auto-approve"])?.ok()));
+    applied?;
+    let (plan, planned) = timed(|| workspace.try_run(&["plan", "-detailed-exitcode"])?.ok());
+    planned?;
+    let (destroy, destroyed) = timed(|| workspace.try_run(&["destroy", "-auto-approve"])?.ok());
+    destroyed?;
+
+    let floor = "create and drop of as many bare databases";
+    row(&format!("apply of {TENANTS} tenants"), &seconds(apply), &against(apply, databases_floor, floor));
+    row(
+        &format!("plan with refresh of {TENANTS} tenants"),
+        &seconds(plan),
+        &against(plan, plan_floor, "plan of nothing"),
+    );
+    row(&format!("destroy of {TENANTS} tenants"), &seconds(destroy), &against(destroy, databases_floor, floor));
+    match peak {
+        Some(kilobytes) => row("peak resident memory during apply", &format!("{:.1} MB", kilobytes as f64 / 1e3), ""),
+        None => row("peak resident memory during apply", "-", "read from /proc, which only Linux has"),
+    }
+    Ok(())
+}
+
+/// The highest VmHWM, in kB, of any process of the provider while `work` runs. The kernel keeps the
+/// peak, so nothing between two looks is missed but a process's last milliseconds.
+fn with_peak_memory<T>(work: impl FnOnce() -> T) -> (T, Option<u64>) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let sampler = scope.spawn(|| {
+            let mut peak = None;
+            while !done.load(Ordering::Relaxed) {
+                peak = peak.max(resident_peak());
+                thread::sleep(Duration::from_millis(5));
+            }
+            peak
+        });
+        let result = work();
+        done.store(true, Ordering::Relaxed);
+        (result, sampler.join().expect("the sampler does not panic"))
+    })
+}
+
+fn resident_peak() -> Option<u64> {
+    let provider = fs::canonicalize(PROVIDER).ok()?;
+    let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+    let ours = processes.filter(|process| fs::read_link(process.join("exe")).is_ok_and(|exe| exe == provider));
+    let peak = |process: &Path| {
+        let status = fs::read_to_string(process.join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    };
+    ours.filter_map(|process| peak(&process)).max()
+}
+
+/// Like Terraform's own: with one, the provider makes its certificate before it says that it is there.
+fn client_certificate() -> Result<String, rcgen::Error> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512)?;
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])?.self_signed(&key)?;
+    Ok(pem("CERTIFICATE", certificate.der()))
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let started = Instant::now();
+    let result = work();
+    (started.elapsed(), result)
+}
+
+fn row(what: &str, value: &str, remark: &str) {
+    println!("{what:<36} {value:>10}   {remark}");
+}
+
+fn against(time: Duration, floor: Duration, what: &str) -> String {
+    let floor_text = if floor < Duration::from_secs(1) { millis(floor) } else { seconds(floor) };
+    format!("{:.2} x {what} ({floor_text})", time.as_secs_f64() / floor.as_secs_f64())
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}

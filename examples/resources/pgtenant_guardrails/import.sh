@@ -1,0 +1,2 @@
+# Guardrails are known by the name of their tenant.
+terraform import pgtenant_guardrails.acme acme

@@ -1,0 +1,6 @@
+//! The provider as its users meet it: the real `terraform` and a real server, from the outside.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;

@@ -1,0 +1,47 @@
+//! What the acceptance tests, the benchmarks and the demo stand on: throwaway PostgreSQL servers, and
+//! workspaces for the real `terraform`. Knows the provider by its binary only.
+
+// Compiled into every test binary, benchmark and demo; each uses its own part of it.
+#![allow(dead_code)]
+
+pub mod binaries;
+pub mod postgres;
+pub mod scratch;
+pub mod terraform;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// PostgreSQL refuses to run as root, so as root the server gets an account of its own.
+pub fn is_root() -> bool {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// Whether the account that the server runs as may enter `dir`. Only root's server has another account
+/// than ours, and to that one every directory on the way must be open.
+pub fn open_to_server(dir: &Path) -> bool {
+    let open = |dir: &Path| dir.metadata().is_ok_and(|meta| meta.is_dir() && meta.mode() & 0o001 != 0);
+    match dir.canonicalize() {
+        Ok(dir) => !is_root() || dir.ancestors().all(open),
+        Err(_) => false,
+    }
+}
+
+/// The program of that name in the first directory of `PATH` that has it.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// Sends a signal to a process, or with a negative number to a process group.
+pub fn signal(pid: i32, signal: i32) {
+    // SAFETY: kill takes two integers; a process that is gone is an error code, which is fine here.
+    unsafe { libc::kill(pid, signal) };
+}
+
+pub fn random_hex(bytes: usize) -> String {
+    let mut buffer = vec![0; bytes];
+    getrandom::fill(&mut buffer).expect("the system's random numbers");
+    buffer.iter().map(|byte| format!("{byte:02x}")).collect()
+}
