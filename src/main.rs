@@ -1,23 +1,9 @@
+//! The plugin binary. Terraform starts it; by hand it says what it is.
+
 use std::process::ExitCode;
 
-use pgtenant::tf_provider::{Context, Diagnostics, Provider, Resource, Schema, Value, async_trait, serve};
-
-struct Empty;
-
-#[async_trait]
-impl Provider for Empty {
-    fn schema(&self) -> Schema {
-        Schema::default()
-    }
-
-    fn resources(&self) -> Vec<Box<dyn Resource>> {
-        Vec::new()
-    }
-
-    async fn configure(&self, _: &Context, _: Value) -> Diagnostics {
-        Diagnostics::default()
-    }
-}
+use pgtenant::provider::PgTenant;
+use pgtenant::tf_provider::serve;
 
 fn main() -> ExitCode {
     let options = serve::Options {
@@ -26,5 +12,5 @@ fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         about: env!("CARGO_PKG_DESCRIPTION"),
     };
-    serve::run(options, || Empty)
+    serve::run(options, PgTenant::default)
 }
