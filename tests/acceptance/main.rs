@@ -3,4 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod drift;
+mod fixture;
+mod guardrails;
 mod harness;
+mod input;
+mod tenant;
