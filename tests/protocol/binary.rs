@@ -50,7 +50,7 @@ fn command() -> Command {
     command
 }
 
-/// A started binary that has shaken hands. Killed when dropped.
+/// A started binary that has shaken hands. Ended when dropped, so that it removes its socket.
 struct Plugin {
     child: Child,
     parts: Vec<String>,
@@ -80,9 +80,13 @@ impl Plugin {
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        // Fails if it has ended, as it should have in most tests.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(15);
+            if self.ended_within(Duration::from_secs(5)).is_none() {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+            }
+        }
     }
 }
 

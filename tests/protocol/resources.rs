@@ -69,9 +69,23 @@ async fn upgrade(version: i64, state: &str) -> wire::upgrade_resource_state::Res
 
 #[tokio::test]
 async fn validation_tolerates_unknown_and_null() {
-    assert!(validate(r#"{"name":"?","tags":{"k":"?"},"labels":["?"],"steps":["?"]}"#, capable()).await.is_empty());
+    assert!(validate(r#"{"name":"?","tags":{"k":"?"},"labels":["?"]}"#, capable()).await.is_empty());
     assert!(validate(r#"{"name":null,"timeouts":{"create":"?"}}"#, capable()).await.is_empty());
     assert_eq!(validate(r#"{"name":""}"#, capable()).await, ["Empty name at name"]);
+}
+
+#[tokio::test]
+async fn whole_collections_and_blocks_may_be_unknown() {
+    let mut config = thing(r#"{"name":"a"}"#);
+    for name in ["tags", "labels", "steps", "any", "rule", "timeouts"] {
+        config.set(name, Value::Unknown);
+    }
+    let planned = plan(config.clone(), Value::Null, config.clone()).await;
+    assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
+    let planned = decode(planned.planned_state.as_ref());
+    for name in ["tags", "labels", "steps", "any", "rule", "timeouts"] {
+        assert!(planned.get(name).is_unknown(), "{name}");
+    }
 }
 
 #[tokio::test]
