@@ -290,6 +290,10 @@ fn other_privileges(view: &View) -> Finding {
 
 /// Of the tenant's own privileges; TEMPORARY is `allow_temporary_tables`, an attribute of its own.
 fn tenant_privileges(view: &View) -> Finding {
+    if view.database.owner == view.role.name {
+        // An owner has every privilege; `database_owner` tells.
+        return Finding::Enforced;
+    }
     let own: Vec<&Grant> =
         view.database.acl.iter().filter(|grant| grant.grantee.as_deref() == Some(view.role.name.as_str())).collect();
     let connects = own.iter().any(|grant| grant.privilege == "CONNECT");
@@ -474,7 +478,7 @@ fn check_schema(view: &View, name: &SchemaName, schema: Option<&Schema>, privile
     }
     let missing: Vec<&str> =
         privileges.iter().filter(|wanted| !own.iter().any(|grant| grant.privilege == **wanted)).copied().collect();
-    if !missing.is_empty() {
+    if !missing.is_empty() && !owned_by_tenant {
         what.push(lacks(&missing.join(", ")));
     }
     if !privileges.is_empty() && (!excess.is_empty() || !missing.is_empty() || owned_by_tenant) {
