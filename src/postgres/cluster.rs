@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
-use super::catalog::inside::{self, Inside};
+use super::catalog::inside::{self, Inside, Look};
 use super::catalog::snapshot::{self, Filter, Snapshot};
 use super::error::{ConnectError, Error};
 use super::session::{Connector, Session};
-use super::{ConnectOptions, DatabaseName, ParameterName, SchemaName, Script, Step};
+use super::{Challenge, ConnectOptions, DatabaseName, ParameterName, RoleName, Script, Step};
 
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
@@ -60,18 +60,26 @@ impl Cluster {
         self.with_session(None, cancel, async |session| snapshot::read(session, filter, cancel).await).await
     }
 
-    /// What the catalogs of one database say now about `schemas`, and about those whose comment begins with `comment_prefix`.
+    /// What the catalogs of one database say now.
     pub async fn inspect_inside(
         &self,
         database: &DatabaseName,
-        schemas: &[&SchemaName],
-        comment_prefix: &str,
+        look: &Look<'_>,
         cancel: &CancellationToken,
     ) -> Result<Inside, Error> {
-        self.with_session(Some(database), cancel, async |session| {
-            inside::read(session, schemas, comment_prefix, cancel).await
-        })
-        .await
+        self.with_session(Some(database), cancel, async |session| inside::read(session, look, cancel).await).await
+    }
+
+    /// What the server shows of a role's password. `None` if it does not ask that role for SCRAM.
+    pub async fn challenge(
+        &self,
+        role: &RoleName,
+        database: &DatabaseName,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Challenge>, Error> {
+        let _permit = self.permit(cancel).await?;
+        self.make_room(&mut *self.idle.lock().await).await;
+        Ok(self.connector.challenge(role, database, cancel).await?)
     }
 
     /// Whether the server takes `value` for the parameter `name` from this admin.
@@ -139,10 +147,7 @@ impl Cluster {
         cancel: &CancellationToken,
         work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let permit = tokio::select! {
-            permit = self.in_use.acquire() => permit.expect("the semaphore is never closed"),
-            () = cancel.cancelled() => return Err(ConnectError::Cancelled.into()),
-        };
+        let permit = self.permit(cancel).await?;
         let session = self.take_or_connect(database.unwrap_or(self.maintenance()), cancel).await?;
         let result = work(&session).await;
         match &result {
@@ -151,6 +156,13 @@ impl Cluster {
         }
         drop(permit);
         result
+    }
+
+    async fn permit(&self, cancel: &CancellationToken) -> Result<SemaphorePermit<'_>, ConnectError> {
+        tokio::select! {
+            permit = self.in_use.acquire() => Ok(permit.expect("the semaphore is never closed")),
+            () = cancel.cancelled() => Err(ConnectError::Cancelled),
+        }
     }
 
     async fn take_or_connect(

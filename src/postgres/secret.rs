@@ -8,6 +8,8 @@ use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::scram::Challenge;
+
 /// A clear-text secret: no `Display`, a redacted `Debug`, and one way to look at it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -83,6 +85,13 @@ impl Verifier {
             BASE64.encode(stored.as_ref()),
             BASE64.encode(server.as_ref())
         ))
+    }
+
+    /// What the server shows of it to whoever begins to log in.
+    pub fn challenge(&self) -> Challenge {
+        let (iterations, salt) =
+            self.0[PREFIX.len()..].split('$').next().and_then(|head| head.split_once(':')).unwrap_or_default();
+        Challenge { iterations: iterations.parse().unwrap_or_default(), salt: BASE64.decode(salt).unwrap_or_default() }
     }
 
     /// The verifier as `PASSWORD '...'` takes it. Not a password, but enough to guess one offline.

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use bytes::BytesMut;
+use postgres_protocol::message::frontend;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::{DbError, SqlState};
@@ -23,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::{ConnectOptions, SslMode};
 use super::error::{ConnectError, Error};
 use super::statement::Step;
-use super::{DatabaseName, tls};
+use super::{Challenge, DatabaseName, RoleName, scram, tls};
 
 /// How long a cancelled statement, or a closed session, is waited for.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,6 +38,10 @@ pub struct Connector {
     options: ConnectOptions,
     tls: Option<MakeRustlsConnect>,
 }
+
+/// An encrypted stream or a plain one.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 pub struct Session {
     client: Client,
@@ -149,6 +155,41 @@ impl Connector {
             }
         });
         Ok(Session { client, warnings, connection, socket, canceller, database: database.clone() })
+    }
+
+    /// Begins a login of `role` and leaves it: what the server shows of its password.
+    pub(super) async fn challenge(
+        &self,
+        role: &RoleName,
+        database: &DatabaseName,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Challenge>, ConnectError> {
+        let after = self.options.connect_timeout;
+        let begun = async {
+            let mut stream = self.open_secured().await?;
+            scram::challenge(&mut stream, role, database).await.map_err(|error| self.other(error.to_string()))
+        };
+        tokio::select! {
+            () = cancel.cancelled() => Err(ConnectError::Cancelled),
+            begun = tokio::time::timeout(after, begun) => {
+                begun.unwrap_or_else(|_| Err(ConnectError::TimedOut { address: self.address(), after }))
+            }
+        }
+    }
+
+    /// A stream with TLS, if the options ask for it, and nothing said yet.
+    async fn open_secured(&self) -> Result<Box<dyn Stream>, ConnectError> {
+        let mut stream = self.open().await?;
+        let Some(tls) = self.tls.clone() else { return Ok(Box::new(stream)) };
+        let failed = |error: io::Error| self.other(error.to_string());
+        let mut request = BytesMut::new();
+        frontend::ssl_request(&mut request);
+        stream.write_all(&request).await.map_err(failed)?;
+        if stream.read_u8().await.map_err(failed)? != b'S' {
+            return Err(ConnectError::NoTls { address: self.address() });
+        }
+        let tls = make_tls(tls, &self.options.host).map_err(|message| self.other(message))?;
+        Ok(Box::new(tls.connect(stream).await.map_err(failed)?))
     }
 
     /// Tries each address of the host in turn, as libpq does.

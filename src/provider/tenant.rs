@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::postgres::catalog::inside::Look;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
+use crate::postgres::{Challenge, Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
 use crate::tenant::isolation::{self, ENFORCED, NOT_PERMITTED};
 use crate::tenant::marker::ANY_PREFIX;
-use crate::tenant::{Conflict, Control, Desired, Locale, Marker, Names, Observed, Stage, destroy, diff, render};
+use crate::tenant::{
+    Change, Conflict, Control, Desired, Locale, Marker, Names, Observed, Stage, destroy, diff, render,
+};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
     Resource, Schema, State, Type, Value, async_trait, timeouts,
@@ -255,6 +259,7 @@ impl Model {
                 locale: locale("locale"),
             },
             password: None,
+            password_if_changed: None,
             password_version: self.password_wo_version.known(),
         })
     }
@@ -301,14 +306,34 @@ impl Model {
             self.extensions = Field::Known(inside.extensions.iter().cloned().collect());
         }
         let before = self.isolation.known().unwrap_or_default();
-        let mut isolation = BTreeMap::new();
-        for (control, finding) in findings {
-            let found = finding.describe().or_else(|| before.get(control.name()).cloned());
-            // Never looked at: nothing is claimed.
-            isolation.insert(control.name().to_owned(), found.unwrap_or_else(|| "not inspected".to_owned()));
-        }
+        // What was never looked at is left out: nothing is claimed of it.
+        let isolation = findings
+            .into_iter()
+            .filter_map(|(control, finding)| {
+                let found = finding.describe().or_else(|| before.get(control.name()).cloned())?;
+                Some((control.name().to_owned(), found))
+            })
+            .collect();
         self.isolation = Field::Known(isolation);
         self
+    }
+}
+
+/// What the provider remembers beside the state.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Private {
+    /// What the server shows of the password that was set last.
+    password: Option<Challenge>,
+}
+
+impl Private {
+    /// Nothing is remembered of a tenant that was imported.
+    fn decode(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers serialise")
     }
 }
 
@@ -394,6 +419,8 @@ impl Resource for TenantResource {
         if self.connection.deep_verify().await {
             enter(&cluster, &expected.names, &mut observed, &cx.cancel).await.map_err(failed)?;
             leave(&cluster, &observed).await;
+            let set_last = Private::decode(&state.private).password;
+            probe_password(&cluster, &mut observed, set_last.as_ref(), &cx.cancel).await.map_err(failed)?;
         }
         let value = model.observe(&expected, &observed).encode();
         Ok(Some(State { value, ..state }))
@@ -455,15 +482,18 @@ impl Resource for TenantResource {
         let model = Model::decode(planned);
         let prior = request.prior.as_ref().map(Model::decode);
         let password = request.config.string("password_wo").known().map(Secret::new);
-        match self.converge(cx, &cluster, &model, prior.as_ref(), password.as_ref()).await {
-            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private: request.private, diagnostics },
+        let mut private = Private::decode(&request.private);
+        let converged = self.converge(cx, &cluster, &model, prior.as_ref(), password.as_ref(), &mut private).await;
+        let private = private.encode();
+        match converged {
+            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private, diagnostics },
             Err(diagnostic) => {
                 let state = match &prior {
                     // Terraform would plan to destroy what it hears of here; the next apply finishes it instead.
                     None => None,
                     Some(prior) => Some(self.reached(&cluster, prior, &model).await.encode()),
                 };
-                Applied { state, private: request.private, diagnostics: diagnostic.into() }
+                Applied { state, private, diagnostics: diagnostic.into() }
             }
         }
     }
@@ -570,7 +600,9 @@ impl TenantResource {
         model: &Model,
         prior: Option<&Model>,
         password: Option<&Secret>,
+        private: &mut Private,
     ) -> Result<(Model, Diagnostics), Diagnostic> {
+        let deep = self.connection.deep_verify().await;
         let mut desired = model.desired()?;
         let verb = if prior.is_some() { "update" } else { "create" };
         let what = format!("{verb} tenant {:?}", desired.names.tenant.as_str());
@@ -584,6 +616,7 @@ impl TenantResource {
         if prior.is_none_or(|prior| prior.password_wo_version != model.password_wo_version) {
             desired.password.clone_from(&verifier);
         }
+        desired.password_if_changed.clone_from(&verifier);
         let failed = |error: Error| failure(&what, &error, cx, &desired_extensions(model));
         for round in 0..ROUNDS {
             let (snapshot, mut observed) =
@@ -598,6 +631,10 @@ impl TenantResource {
                 desired.password.clone_from(&verifier);
             }
             enter(cluster, &before, &mut observed, &cx.cancel).await.map_err(&failed)?;
+            if deep {
+                let set_last = private.password.as_ref();
+                probe_password(cluster, &mut observed, set_last, &cx.cancel).await.map_err(&failed)?;
+            }
             let changes = diff(&desired, &observed);
             if changes.is_empty() {
                 leave(cluster, &observed).await;
@@ -612,9 +649,21 @@ impl TenantResource {
                     ),
                 ));
             }
-            // A database is not renamed while we are in it.
-            leave(cluster, &observed).await;
-            cluster.run(&render(&changes), &cx.cancel).await.map_err(&failed)?;
+            if changes.iter().any(|change| matches!(change, Change::RenameDatabase { .. })) {
+                // Which it cannot be while we are in it.
+                leave(cluster, &observed).await;
+            }
+            let result = cluster.run(&render(&changes), &cx.cancel).await;
+            if result.is_err() {
+                leave(cluster, &observed).await;
+            }
+            result.map_err(&failed)?;
+            let set = changes.iter().rev().find_map(|change| match change {
+                Change::SetPassword { verifier, .. } => Some(verifier),
+                Change::CreateRole { password, .. } => password.as_ref(),
+                _ => None,
+            });
+            private.password = set.map(Verifier::challenge).or(private.password.take());
             desired.password = None;
         }
         unreachable!("the last round returns")
@@ -672,7 +721,7 @@ impl TenantResource {
         }
         if let Some(database) = observed.database_name() {
             cluster.run(&render(&destroy::close(&observed)), &cx.cancel).await.map_err(failed)?;
-            let drop = render(&[crate::tenant::Change::DropDatabase { database, force }]);
+            let drop = render(&[Change::DropDatabase { database, force }]);
             if let Err(error) = cluster.run(&drop, &cx.cancel).await {
                 // Interrupted or not: a tenant that is still there is not left shut out.
                 let reopened = cluster.run(&render(&destroy::reopen(&observed)), &CancellationToken::new()).await;
@@ -849,7 +898,25 @@ async fn enter(
     let let_in = observed.database.as_ref().is_some_and(|database| database.connectable);
     let Some(database) = observed.database_name().filter(|_| let_in && observed.role.is_some()) else { return Ok(()) };
     let extensions: SchemaName = crate::tenant::names::EXTENSIONS_SCHEMA.parse().expect("a name");
-    observed.inside = Some(cluster.inspect_inside(&database, &[&names.schema, &extensions], ANY_PREFIX, cancel).await?);
+    let at_home = observed.at_home();
+    let look = Look { schemas: &[&names.schema, &extensions], comment_prefix: ANY_PREFIX, expected_roles: &at_home };
+    observed.inside = Some(cluster.inspect_inside(&database, &look, cancel).await?);
+    Ok(())
+}
+
+/// Adds whether the server holds another password than the one that was set last.
+async fn probe_password(
+    cluster: &Cluster,
+    observed: &mut Observed,
+    set_last: Option<&Challenge>,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let (Some(set_last), Some(role), Some(database)) = (set_last, observed.role_name(), observed.database_name())
+    else {
+        return Ok(());
+    };
+    // A server that does not ask this role for SCRAM tells nothing.
+    observed.password_changed = cluster.challenge(&role, &database, cancel).await?.map(|found| found != *set_last);
     Ok(())
 }
 
@@ -863,10 +930,15 @@ async fn leave(cluster: &Cluster, observed: &Observed) {
 /// The state that was reached, and a word on what this admin could not enforce.
 fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Diagnostics) {
     let planned = model.isolation.clone();
-    let state = model.clone().observe(desired, observed);
+    let mut state = model.clone().observe(desired, observed);
     let mut diagnostics = Diagnostics::default();
-    let found = state.isolation.as_known().cloned().unwrap_or_default();
     let before = planned.known();
+    let mut found = state.isolation.as_known().cloned().unwrap_or_default();
+    if let Some(before) = &before {
+        // Exactly what was planned: what could be inspected since then comes with the next refresh.
+        found.retain(|control, _| before.contains_key(control));
+    }
+    state.isolation = Field::Known(found.clone());
     for (control, found) in found.iter().filter(|(_, found)| *found != ENFORCED) {
         let known_before = before.as_ref().and_then(|before| before.get(control));
         if known_before == Some(found) {

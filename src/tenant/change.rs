@@ -1,5 +1,6 @@
 //! One thing to change, and the SQL that does it. Changes come in the order in which they are run.
 
+use crate::postgres::catalog::inside::ObjectIdentity;
 use crate::postgres::{
     DatabaseName, Duration, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step, Verifier,
 };
@@ -161,6 +162,29 @@ pub enum Change {
         database: DatabaseName,
         schema: SchemaName,
         marker: Marker,
+    },
+    /// `grantor` from 16 on, where a membership is revoked from whoever granted it.
+    RevokeMembership {
+        role: RoleName,
+        member: RoleName,
+        grantor: Option<RoleName>,
+    },
+    /// What a stranger holds on an object of the tenant's: revoked as the tenant, which granted it.
+    RevokeObject {
+        database: DatabaseName,
+        class: &'static str,
+        object: ObjectIdentity,
+        grantee: Grantee,
+        tenant: RoleName,
+    },
+    /// What objects that `owner` makes later would grant.
+    RevokeDefault {
+        database: DatabaseName,
+        owner: RoleName,
+        schema: Option<SchemaName>,
+        class: &'static str,
+        grantee: Grantee,
+        tenant: RoleName,
     },
     /// Takes back what the role was granted in a database, on shared objects too. Drops what it owns
     /// there: only for databases in which it owns nothing.
@@ -350,6 +374,28 @@ impl Change {
             Change::MarkSchema { database, schema, marker } => {
                 let s = schema.quoted();
                 (Some(database.clone()), one(format!("mark schema {s}"), comment("SCHEMA", &s, marker)))
+            }
+            Change::RevokeMembership { role, member, grantor } => {
+                let (r, m) = (role.quoted(), member.quoted());
+                let by =
+                    grantor.as_ref().map(|grantor| format!(" GRANTED BY {}", grantor.quoted())).unwrap_or_default();
+                (None, one(format!("revoke role {r} from {m}"), format!("REVOKE {r} FROM {m}{by}")))
+            }
+            Change::RevokeObject { database, class, object, grantee, tenant } => {
+                let (o, who) = (object.quoted(), grantee.quoted());
+                let text = format!("REVOKE ALL ON {class} {o} FROM {who} CASCADE");
+                let revoke = one(format!("revoke all on {o} from {who}"), text);
+                (Some(database.clone()), as_member_of(Some(tenant), revoke))
+            }
+            Change::RevokeDefault { database, owner, schema, class, grantee, tenant } => {
+                let (owner, who) = (owner.quoted(), grantee.quoted());
+                let within =
+                    schema.as_ref().map(|schema| format!(" IN SCHEMA {}", schema.quoted())).unwrap_or_default();
+                let text = format!(
+                    "ALTER DEFAULT PRIVILEGES FOR ROLE {owner}{within} REVOKE ALL ON {class} FROM {who} CASCADE"
+                );
+                let revoke = one(format!("revoke default privileges of {who} on {class} of role {owner}"), text);
+                (Some(database.clone()), as_member_of(Some(tenant), revoke))
             }
             Change::Disown { database, role } => {
                 let r = role.quoted();

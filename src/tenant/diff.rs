@@ -24,6 +24,8 @@ pub struct Desired {
     pub locale: Locale,
     /// Set when the role is made, and whenever it is `Some`: what is stored cannot be compared.
     pub password: Option<Verifier>,
+    /// Set when the password was changed by somebody else.
+    pub password_if_changed: Option<Verifier>,
     pub password_version: Option<i64>,
 }
 

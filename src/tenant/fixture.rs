@@ -25,6 +25,7 @@ pub(super) fn desired() -> Desired {
         extensions: BTreeSet::new(),
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
         password: None,
+        password_if_changed: None,
         password_version: None,
     }
 }
@@ -98,6 +99,9 @@ pub(super) fn observed() -> Observed {
             comment: comment.clone(),
         }),
         settings,
+        memberships: Vec::new(),
+        guests: Vec::new(),
+        elsewhere: Vec::new(),
         dependencies: vec![Dependency {
             role: "acme".into(),
             database: Some("acme".into()),
@@ -111,6 +115,9 @@ pub(super) fn observed() -> Observed {
                 schema("public", None, Vec::new()),
             ],
             extensions: BTreeSet::new(),
+            grants: BTreeSet::new(),
+            default_privileges: BTreeSet::new(),
         }),
+        password_changed: Some(false),
     }
 }

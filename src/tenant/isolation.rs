@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::postgres::SchemaName;
 use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::Schema;
 use crate::postgres::catalog::snapshot::{Database, Dependency, Role};
+use crate::postgres::{SchemaName, Verifier};
 
 use super::limits::{Limits, parameter};
 use super::marker::{Marker, Stage};
@@ -17,8 +17,13 @@ use super::{Change, Desired, Grantee, Observed, Scope, Setting};
 pub enum Control {
     DatabaseOpen,
     DatabaseOwner,
+    DefaultPrivileges,
+    Elsewhere,
     Governed,
+    Memberships,
     OtherPrivileges,
+    OtherRoles,
+    Password,
     PublicPrivileges,
     PublicSchema,
     Registered,
@@ -75,7 +80,7 @@ impl Control {
     /// Every control: its name in `isolation`, what it says, and how it is told. In the order in
     /// which repairs are run.
     #[allow(clippy::type_complexity)] // a table
-    const TABLE: [(Control, &'static str, &'static str, Check); 13] = [
+    const TABLE: [(Control, &'static str, &'static str, Check); 18] = [
         (Control::Role, "role", "The tenant's role exists.", |_| Finding::Enforced),
         (
             Control::DatabaseOwner,
@@ -106,6 +111,41 @@ impl Control {
             "tenant_privileges",
             "The tenant may CONNECT to the database, and holds neither CREATE nor a grant option.",
             tenant_privileges,
+        ),
+        (
+            Control::Memberships,
+            "memberships",
+            "The role is a member of no other role, and no role is a member of it, but for the ADMIN option that its \
+             creator has from PostgreSQL 16 on.",
+            memberships,
+        ),
+        (
+            Control::Elsewhere,
+            "elsewhere",
+            "The role holds no privilege on another database, and neither owns nor was granted anything inside one. \
+             Objects there are data: they are told, and left.",
+            elsewhere,
+        ),
+        (
+            Control::OtherRoles,
+            "other_roles",
+            "No role but the owner and the tenant holds privileges on objects in the database, or owns any. Seen without \
+             entering it. What another role owns is data: it is told, and left.",
+            other_roles,
+        ),
+        (
+            Control::DefaultPrivileges,
+            "default_privileges",
+            "Objects that are made in the database later grant nothing to others, beyond PostgreSQL's own defaults. Seen \
+             from inside the database only.",
+            default_privileges,
+        ),
+        (
+            Control::Password,
+            "password",
+            "The password is the one that was set last. Looked at with `deep_verify` only, by the salt that the server \
+             shows to whoever begins to log in.",
+            password,
         ),
         (
             Control::Governed,
@@ -347,6 +387,167 @@ fn governed(view: &View) -> Finding {
         return Finding::Enforced;
     }
     repair_database(view, format!("no {}", what.join(", no ")), repair)
+}
+
+fn memberships(view: &View) -> Finding {
+    let role = view.role.name.as_str();
+    let unwanted: Vec<_> = view.observed.memberships.iter().filter(|membership| !membership.automatic).collect();
+    if unwanted.is_empty() {
+        return Finding::Enforced;
+    }
+    let what = unwanted
+        .iter()
+        .map(|membership| {
+            if membership.member == role {
+                format!("a member of {}", membership.role)
+            } else {
+                format!("{} is a member", membership.member)
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("; ");
+    let by_grantor = view.observed.server.major() >= 16;
+    let ours = |name: &str| {
+        let name = if name == role { view.desired.names.role.as_str() } else { name };
+        name.parse().ok()
+    };
+    let repair: Vec<Change> = unwanted
+        .iter()
+        .filter(|membership| membership.revocable)
+        .filter_map(|membership| {
+            let grantor = membership.grantor.as_deref().filter(|_| by_grantor).and_then(|name| name.parse().ok());
+            Some(Change::RevokeMembership { role: ours(&membership.role)?, member: ours(&membership.member)?, grantor })
+        })
+        .collect();
+    if repair.is_empty() { Finding::NotPermitted { what } } else { Finding::found(what, repair) }
+}
+
+fn elsewhere(view: &View) -> Finding {
+    let role = view.role.name.as_str();
+    let mut what = Vec::new();
+    let mut repair = Vec::new();
+    for other in &view.observed.elsewhere {
+        let own = other.acl.iter().filter(|grant| grant.grantee.as_deref() == Some(role));
+        what.push(format!("{} on database {}", list(own), other.name));
+        if let (true, Ok(database)) = (other.owner_usable, other.name.parse()) {
+            let grantee = Grantee::Role(view.desired.names.role.clone());
+            repair.push(Change::RevokeDatabase { database, privileges: vec!["ALL".to_owned()], grantee });
+        }
+    }
+    for dependency in &view.observed.dependencies {
+        let place = match &dependency.database {
+            Some(database) if *database != view.database.name => format!("in database {database}"),
+            None if dependency.kind == "o" && view.database.owner != role => "shared by all databases".to_owned(),
+            _ => continue,
+        };
+        let verb = if dependency.kind == "o" { "owns" } else { "has privileges on" };
+        what.push(format!("{verb} {} of {} {place}", dependency.count, catalog(&dependency.class)));
+    }
+    told(what, repair)
+}
+
+fn other_roles(view: &View) -> Finding {
+    let mut what = Vec::new();
+    for guest in &view.observed.guests {
+        let verb = if guest.kind == "o" { "owns" } else { "has privileges on" };
+        what.push(format!("{} {verb} {} of {}", guest.role, guest.count, catalog(&guest.class)));
+    }
+    let Some(inside) = &view.observed.inside else {
+        // From outside there is no telling what can be repaired; an apply enters.
+        return if what.is_empty() { Finding::Enforced } else { Finding::found(what.join("; "), Vec::new()) };
+    };
+    let ours = view.observed.at_home();
+    let repair = inside
+        .grants
+        .iter()
+        .filter(|grant| grant.owner.as_ref().is_some_and(|owner| ours.contains(owner)))
+        .filter_map(|grant| {
+            Some(Change::RevokeObject {
+                database: view.desired.names.database.clone(),
+                class: revocable_class(&grant.class)?,
+                object: grant.object.clone(),
+                grantee: Grantee::parse(Some(&grant.grantee))?,
+                tenant: view.desired.names.role.clone(),
+            })
+        })
+        .collect();
+    told(what, repair)
+}
+
+/// How `pg_identify_object` calls a class of objects, and how GRANT and REVOKE do.
+fn revocable_class(class: &str) -> Option<&'static str> {
+    Some(match class {
+        "table" | "view" | "materialized view" | "foreign table" => "TABLE",
+        "sequence" => "SEQUENCE",
+        "function" | "procedure" | "aggregate" => "ROUTINE",
+        "type" => "TYPE",
+        "schema" => "SCHEMA",
+        "large object" => "LARGE OBJECT",
+        _ => return None,
+    })
+}
+
+/// `pg_class` without what is the same for all.
+fn catalog(class: &str) -> &str {
+    class.trim_start_matches("pg_catalog.").trim_start_matches("pg_")
+}
+
+/// What was found, repaired as far as there are repairs.
+fn told(what: Vec<String>, repair: Vec<Change>) -> Finding {
+    match (what.is_empty(), repair.is_empty()) {
+        (true, _) => Finding::Enforced,
+        (false, true) => Finding::NotPermitted { what: what.join("; ") },
+        (false, false) => Finding::found(what.join("; "), repair),
+    }
+}
+
+fn default_privileges(view: &View) -> Finding {
+    let Some(inside) = &view.observed.inside else { return Finding::NotInspected };
+    let ours = view.observed.at_home();
+    let mut what = Vec::new();
+    let mut repair = Vec::new();
+    for default in &inside.default_privileges {
+        let class = match default.class.as_str() {
+            "r" => "TABLES",
+            "S" => "SEQUENCES",
+            "f" => "ROUTINES",
+            "T" => "TYPES",
+            "n" => "SCHEMAS",
+            _ => continue,
+        };
+        let grantee = default.grantee.as_deref();
+        what.push(format!("{} on {} of {}", grantee.unwrap_or("PUBLIC"), class.to_lowercase(), default.role));
+        let schema = default.schema.as_deref().map(str::parse::<SchemaName>).transpose();
+        let owner =
+            if default.role == view.role.name { Ok(view.desired.names.role.clone()) } else { default.role.parse() };
+        if let (true, Ok(schema), Ok(owner), Some(grantee)) =
+            (ours.contains(&default.role), schema, owner, Grantee::parse(grantee))
+        {
+            repair.push(Change::RevokeDefault {
+                database: view.desired.names.database.clone(),
+                owner,
+                schema,
+                class,
+                grantee,
+                tenant: view.desired.names.role.clone(),
+            });
+        }
+    }
+    told(what, repair)
+}
+
+fn password(view: &View) -> Finding {
+    match (view.observed.password_changed, &view.desired.password_if_changed) {
+        (None, _) => Finding::NotInspected,
+        (Some(false), _) => Finding::Enforced,
+        (Some(true), verifier) => {
+            let set = |verifier: &Verifier| Change::SetPassword {
+                role: view.desired.names.role.clone(),
+                verifier: verifier.clone(),
+            };
+            Finding::found("changed by somebody else", verifier.iter().map(set).collect())
+        }
+    }
 }
 
 fn search_path(view: &View) -> Finding {

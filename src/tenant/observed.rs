@@ -1,7 +1,7 @@
 //! What a cluster holds of one tenant.
 
 use crate::postgres::catalog::inside::{Inside, Schema};
-use crate::postgres::catalog::snapshot::{Database, Dependency, Role, Server, Setting, Snapshot};
+use crate::postgres::catalog::snapshot::{Database, Dependency, Membership, Role, Server, Setting, Snapshot};
 use crate::postgres::{DatabaseName, RoleName};
 
 use super::marker::{Marker, Stage};
@@ -16,10 +16,18 @@ pub struct Observed {
     pub role: Option<Role>,
     /// Parameters set for the database, for the role, or for the role in any database.
     pub settings: Vec<Setting>,
+    /// Of the role in others, and of others in the role.
+    pub memberships: Vec<Membership>,
     /// What depends on the role, in every database.
     pub dependencies: Vec<Dependency>,
+    /// What depends on roles other than the tenant's and the owner's, in the tenant's database.
+    pub guests: Vec<Dependency>,
+    /// Other databases on which the role holds a privilege.
+    pub elsewhere: Vec<Database>,
     /// `None` if the database was not entered.
     pub inside: Option<Inside>,
+    /// Whether the password is another than the one that was set last. `None` if that was not looked at.
+    pub password_changed: Option<bool>,
 }
 
 /// An object that stands where a tenant is to be made.
@@ -64,6 +72,34 @@ impl Observed {
                 })
                 .cloned()
                 .collect(),
+            memberships: snapshot
+                .memberships
+                .iter()
+                .filter(|m| Some(m.role.as_str()) == role_name || Some(m.member.as_str()) == role_name)
+                .cloned()
+                .collect(),
+            guests: snapshot
+                .dependencies
+                .iter()
+                .filter(|dependency| {
+                    let at_home = [Some(snapshot.server.admin.as_str()), role_name, database.map(|d| d.owner.as_str())];
+                    dependency.database.is_some()
+                        && dependency.database.as_deref() == database_name
+                        && matches!(dependency.kind.as_str(), "o" | "a" | "r")
+                        && !at_home.contains(&Some(dependency.role.as_str()))
+                })
+                .cloned()
+                .collect(),
+            elsewhere: snapshot
+                .databases
+                .iter()
+                .filter(|other| {
+                    Some(other.name.as_str()) != database_name
+                        && role_name.is_some()
+                        && other.acl.iter().any(|grant| grant.grantee.as_deref() == role_name)
+                })
+                .cloned()
+                .collect(),
             dependencies: snapshot
                 .dependencies
                 .iter()
@@ -73,6 +109,7 @@ impl Observed {
             database: database.cloned(),
             role: role.cloned(),
             inside: None,
+            password_changed: None,
         }
     }
 
@@ -90,6 +127,13 @@ impl Observed {
 
     pub fn role_marker(&self) -> Option<Marker> {
         Marker::parse(self.role.as_ref()?.comment.as_deref())
+    }
+
+    /// The roles that may hold privileges inside the tenant's database.
+    pub fn at_home(&self) -> Vec<String> {
+        let owner = self.database.as_ref().map(|database| database.owner.clone());
+        let role = self.role.as_ref().map(|role| role.name.clone());
+        [Some(self.server.admin.clone()), owner, role].into_iter().flatten().collect()
     }
 
     /// Whether the last step of making the tenant was reached.

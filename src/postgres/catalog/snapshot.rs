@@ -26,6 +26,7 @@ pub struct Snapshot {
     pub databases: Vec<Database>,
     pub roles: Vec<Role>,
     pub settings: Vec<Setting>,
+    pub memberships: Vec<Membership>,
     pub dependencies: Vec<Dependency>,
 }
 
@@ -102,6 +103,18 @@ pub struct Setting {
     pub name: String,
     /// As typed, cut at 512 characters.
     pub value: String,
+}
+
+/// That one role is a member of another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Membership {
+    pub role: String,
+    pub member: String,
+    pub grantor: Option<String>,
+    /// The creator's, from 16 on: it may administer the role, and neither inherits from it nor becomes it.
+    pub automatic: bool,
+    /// Whether the admin may take it back.
+    pub revocable: bool,
 }
 
 /// How many objects of one catalog depend on a role, from `pg_shdepend`.

@@ -1,20 +1,23 @@
 -- Everything that the shared catalogs say about databases, roles and their settings, as one JSON value.
--- $1: names of databases and roles, or NULL for all; $2: how comments begin that are wanted as well.
+-- $1: names of databases and roles, or NULL for all; $2: how comments begin that are wanted as well. Databases in
+-- which one of those roles was granted anything come too.
 -- Columns that not every major has are read through to_jsonb, which leaves out what is not there.
 -- https://www.postgresql.org/docs/current/catalogs-overview.html
-WITH databases AS (
-  SELECT d.*, pg_catalog.to_jsonb(d) AS j, pg_catalog.left(c.description, 4096) AS comment
-  FROM pg_catalog.pg_database d
-  LEFT JOIN pg_catalog.pg_shdescription c
-    ON c.objoid = d.oid AND c.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass
-  WHERE $1 IS NULL OR d.datname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.starts_with(c.description, p))
-), roles AS (
+WITH roles AS (
   SELECT r.*, pg_catalog.left(c.description, 4096) AS comment
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_shdescription c
     ON c.objoid = r.oid AND c.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass
   WHERE NOT pg_catalog.starts_with(r.rolname::text, 'pg_')
     AND ($1 IS NULL OR r.rolname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.starts_with(c.description, p)))
+), databases AS (
+  SELECT d.*, pg_catalog.to_jsonb(d) AS j, pg_catalog.left(c.description, 4096) AS comment
+  FROM pg_catalog.pg_database d
+  LEFT JOIN pg_catalog.pg_shdescription c
+    ON c.objoid = d.oid AND c.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass
+  WHERE $1 IS NULL
+    OR d.datname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.starts_with(c.description, p))
+    OR EXISTS (SELECT FROM pg_catalog.aclexplode(d.datacl) a JOIN roles r ON r.oid = a.grantee)
 ), settings AS (
   -- A role writes its own rows, with any value: names of extensions' parameters are left out, and
   -- values cut, so that no tenant can make this answer large.
@@ -31,10 +34,28 @@ WITH databases AS (
   SELECT r.rolname AS role, d.datname AS database, s.classid::pg_catalog.regclass::text AS class,
          s.deptype::text AS kind, pg_catalog.count(*) AS count
   FROM pg_catalog.pg_shdepend s
-  JOIN roles r ON r.oid = s.refobjid
+  JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid
   LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
   WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+    AND (r.oid IN (SELECT oid FROM roles) OR d.oid IN (SELECT oid FROM databases))
   GROUP BY 1, 2, 3, 4
+), memberships AS (
+  -- From 16 on whoever makes a role is its member, with the ADMIN option and nothing else; the bootstrap
+  -- superuser (10) grants it, and nobody can take it back.
+  SELECT g.rolname AS role, m.rolname AS member, b.rolname AS grantor,
+         CASE WHEN v.number >= 160000 THEN a.grantor = 10 AND a.admin_option
+              AND NOT (j.row ->> 'inherit_option')::boolean AND NOT (j.row ->> 'set_option')::boolean
+              ELSE false END AS automatic,
+         CASE WHEN v.number >= 160000
+              THEN pg_catalog.pg_has_role(a.grantor, 'USAGE') AND pg_catalog.pg_has_role(a.roleid, 'MEMBER WITH ADMIN OPTION')
+              ELSE NOT g.rolsuper OR pg_catalog.pg_has_role(a.roleid, 'MEMBER WITH ADMIN OPTION') END AS revocable
+  FROM pg_catalog.pg_auth_members a
+  CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(a) AS row) j
+  CROSS JOIN (SELECT pg_catalog.current_setting('server_version_num')::int AS number) v
+  JOIN pg_catalog.pg_roles g ON g.oid = a.roleid
+  JOIN pg_catalog.pg_roles m ON m.oid = a.member
+  LEFT JOIN pg_catalog.pg_roles b ON b.oid = a.grantor
+  WHERE a.roleid IN (SELECT oid FROM roles) OR a.member IN (SELECT oid FROM roles)
 ), sessions AS (
   SELECT a.datid, pg_catalog.count(*) AS count
   FROM pg_catalog.pg_stat_activity a
@@ -92,5 +113,6 @@ SELECT pg_catalog.jsonb_build_object(
       'comment', r.comment)), '[]')
     FROM roles r),
   'settings', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s)), '[]') FROM settings s),
+  'memberships', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(m)), '[]') FROM memberships m),
   'dependencies', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(x)), '[]') FROM dependencies x)
 )::text
