@@ -441,7 +441,7 @@ fn elsewhere(view: &View) -> Finding {
             _ => continue,
         };
         let verb = if dependency.kind == "o" { "owns" } else { "has privileges on" };
-        what.push(format!("{verb} {} of {} {place}", dependency.count, catalog(&dependency.class)));
+        what.push(format!("{verb} {} ({}) {place}", objects(&dependency.class), dependency.count));
     }
     told(what, repair)
 }
@@ -450,7 +450,7 @@ fn other_roles(view: &View) -> Finding {
     let mut what = Vec::new();
     for guest in &view.observed.guests {
         let verb = if guest.kind == "o" { "owns" } else { "has privileges on" };
-        what.push(format!("{} {verb} {} of {}", guest.role, guest.count, catalog(&guest.class)));
+        what.push(format!("{} {verb} {} ({})", guest.role, objects(&guest.class), guest.count));
     }
     let Some(inside) = &view.observed.inside else {
         // From outside there is no telling what can be repaired; an apply enters.
@@ -487,9 +487,22 @@ fn revocable_class(class: &str) -> Option<&'static str> {
     })
 }
 
-/// `pg_class` without what is the same for all.
-fn catalog(class: &str) -> &str {
-    class.trim_start_matches("pg_catalog.").trim_start_matches("pg_")
+/// What a catalog holds, in words.
+fn objects(class: &str) -> &str {
+    match class.trim_start_matches("pg_catalog.") {
+        "pg_class" => "relations",
+        "pg_proc" => "routines",
+        "pg_namespace" => "schemas",
+        "pg_type" => "types",
+        "pg_database" => "databases",
+        "pg_tablespace" => "tablespaces",
+        "pg_extension" => "extensions",
+        "pg_largeobject_metadata" => "large objects",
+        "pg_default_acl" => "default privileges",
+        "pg_foreign_server" => "foreign servers",
+        "pg_policy" => "policies",
+        other => other,
+    }
 }
 
 /// What was found, repaired as far as there are repairs.

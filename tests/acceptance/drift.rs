@@ -120,6 +120,33 @@ const FROM_OUTSIDE: &[Drift] = &[
     ),
     drift("postgres", "ALTER DATABASE drift SET work_mem = '1GB'", &[(GUARDRAILS, "parameters.work_mem", "1GB")]),
     drift("postgres", "ALTER DATABASE drift SET jit = off", &[(GUARDRAILS, "parameters.jit", "off")]),
+    drift(
+        "as the admin",
+        "GRANT drift TO drift_other",
+        &[(TENANT, "isolation.memberships", "drift_other is a member")],
+    ),
+    drift(
+        "as the admin",
+        "GRANT drift_other TO drift",
+        &[(TENANT, "isolation.memberships", "a member of drift_other")],
+    ),
+    drift(
+        "as the admin",
+        "GRANT CONNECT ON DATABASE drift_elsewhere TO drift",
+        &[(TENANT, "isolation.elsewhere", "CONNECT on database drift_elsewhere")],
+    ),
+    drift(
+        "as the tenant",
+        "CREATE TABLE lent (a int); GRANT SELECT ON lent TO drift_other; GRANT UPDATE (a) ON lent TO drift_other;
+         CREATE SEQUENCE \"Lent Too\"; GRANT USAGE ON SEQUENCE \"Lent Too\" TO drift_other;
+         CREATE FUNCTION lent(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+         GRANT EXECUTE ON FUNCTION lent(int) TO drift_other",
+        &[(
+            TENANT,
+            "isolation.other_roles",
+            "drift_other has privileges on relations (2); drift_other has privileges on routines (1)",
+        )],
+    ),
     // What the tenant may do to itself.
     drift(
         "as the tenant",
@@ -161,7 +188,10 @@ const FROM_INSIDE: &[Drift] = &[
     drift(
         "drift",
         "GRANT USAGE ON SCHEMA app TO PUBLIC; GRANT USAGE ON SCHEMA app TO drift_other",
-        &[(TENANT, "isolation.schema_privileges", "PUBLIC has USAGE on app; drift_other has USAGE on app")],
+        &[
+            (TENANT, "isolation.other_roles", "drift_other has privileges on schemas (1)"),
+            (TENANT, "isolation.schema_privileges", "PUBLIC has USAGE on app; drift_other has USAGE on app"),
+        ],
     ),
     drift(
         "drift",
@@ -178,6 +208,17 @@ const FROM_INSIDE: &[Drift] = &[
         "SET ROLE platform_admin; CREATE EXTENSION tablefunc SCHEMA extensions",
         &[(TENANT, "extensions[1]", "tablefunc")],
     ),
+    drift(
+        "as the tenant",
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
+         ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT USAGE ON SEQUENCES TO PUBLIC",
+        &[(TENANT, "isolation.default_privileges", "PUBLIC on tables of drift; PUBLIC on sequences of drift")],
+    ),
+    drift(
+        "as the tenant",
+        "ALTER ROLE drift PASSWORD 'somebody knows it'",
+        &[(TENANT, "isolation.password", "changed by somebody else")],
+    ),
     drift("drift", "DROP EXTENSION pgcrypto", &[(TENANT, "extensions[0]", "")]),
 ];
 
@@ -189,6 +230,7 @@ fn text(value: &serde_json::Value) -> String {
 fn check(server: &Server, workspace: &Workspace, drift: &Drift) {
     let done = match drift.database {
         "as the tenant" => server.sql("drift", "drift", drift.sql),
+        "as the admin" => server.sql("postgres", crate::support::postgres::ADMIN, drift.sql),
         database => server.sql(database, crate::support::postgres::SUPERUSER, drift.sql),
     };
     done.unwrap_or_else(|error| panic!("{error}: {}", drift.sql));
@@ -214,12 +256,18 @@ fn check(server: &Server, workspace: &Workspace, drift: &Drift) {
 fn every_drift_is_named_and_repaired() {
     // 17 has every limit.
     let server = Server::start(Options { major: Some(17), ..Options::default() }).unwrap();
-    server.superuser("CREATE ROLE drift_other");
+    server.sql("postgres", crate::support::postgres::ADMIN, "CREATE ROLE drift_other").unwrap();
+    server.sql("postgres", crate::support::postgres::ADMIN, "CREATE DATABASE drift_elsewhere").unwrap();
     let workspace = workspace(&server);
     let config = |provider: &str| {
         format!(
             "provider \"pgtenant\" {{ {provider} }}\n{}{}",
-            tenant("drift", "extensions = [\"pgcrypto\"]"),
+            tenant(
+                "drift",
+                "extensions = [\"pgcrypto\"]
+                 password_wo = \"correct horse\"
+                 password_wo_version = 1"
+            ),
             guardrails(
                 "connection_limit = 20
                  statement_timeout = \"30s\"
@@ -241,6 +289,7 @@ fn every_drift_is_named_and_repaired() {
 
     workspace.write("main.tf", &config("deep_verify = true"));
     workspace.apply();
+    assert_eq!(workspace.resource(TENANT)["isolation"]["password"], "enforced");
     for drift in FROM_INSIDE {
         check(&server, &workspace, drift);
     }
