@@ -163,6 +163,21 @@ fn an_apply_that_leaves_something_to_change_is_an_error() {
 }
 
 #[test]
+fn a_spawned_terraform_can_be_interrupted_as_with_ctrl_c() {
+    let workspace = without_provider();
+    let provisioner = "provisioner \"local-exec\" {\n    command = \"touch started && sleep 100\"\n  }";
+    workspace.write("main.tf", &format!("resource \"terraform_data\" \"slow\" {{\n  {provisioner}\n}}\n"));
+    let mut running = workspace.spawn(&["apply", "-auto-approve"]);
+    eventually("the provisioner runs", || workspace.dir.join("started").exists());
+    assert!(running.is_running());
+    let interrupted = Instant::now();
+    running.interrupt();
+    let run = running.wait();
+    assert!(!run.status.success() && run.stdout.contains("Interrupt received"), "{run:?}");
+    assert!(interrupted.elapsed() < Duration::from_secs(50));
+}
+
+#[test]
 fn a_mirror_installs_the_provider_and_locks_it() {
     let workspace = Workspace::with(Path::new(PROVIDER), Installation::Mirror).unwrap();
     workspace.run(&["init"]).ok().unwrap();

