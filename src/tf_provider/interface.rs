@@ -122,7 +122,7 @@ pub trait Provider: Send + Sync + 'static {
 
 #[async_trait]
 pub trait Resource: Send + Sync + 'static {
-    /// With the provider's prefix: `pgtenant_tenant`.
+    /// With the provider's prefix: `example_thing`.
     fn type_name(&self) -> &'static str;
 
     fn schema(&self) -> Schema;

@@ -2,6 +2,11 @@
 //!
 //! Knows Terraform: go-plugin, tfplugin5, schema, values, planning rules common to all resources.
 //! Has never heard of PostgreSQL or of tenants, and could leave this repository as a crate.
+//!
+//! A provider implements the traits of [`interface`] and hands itself to [`serve::run`]. From there
+//! [`serve`] shakes hands and decides when the process ends, [`transport`] and [`mtls`] admit
+//! Terraform and nobody else, and [`server`] answers: [`codec`] decodes, [`planning`] applies what
+//! the schema states, the provider does the rest.
 
 pub mod codec;
 pub mod diagnostic;

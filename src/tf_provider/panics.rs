@@ -14,8 +14,8 @@ thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// From now on a panic is one hclog line at error level, and [`caught`] knows where it was.
-/// Replaces the hook that was installed before.
+/// From now on a panic is one hclog line at error level, and the diagnostic that answers the request
+/// says where it was. Replaces the hook that was installed before.
 pub fn install_hook() {
     panic::set_hook(Box::new(|info| {
         let text = describe(info);

@@ -11,7 +11,7 @@ const NAME: &str = "timeouts";
 
 /// What a resource can be asked to do with its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(super) enum Operation {
     Create,
     Read,
     Update,

@@ -2,17 +2,18 @@
 //! by attribute and by environment, and servers that are not there yet.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::TcpListener;
 
-use crate::harness::PROVIDER;
-use crate::support::postgres::{ADMIN, Options, Server};
+use crate::fixture::{self, PROVIDER};
+use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 use crate::support::terraform::Workspace;
 
 type Env = BTreeMap<&'static str, String>;
 
 /// Reads one thing from the server.
 const READ: &str = "data \"pgtenant_tenants\" \"all\" {}\n";
+/// With a provider block: to an error of the provider, Terraform adds one of its own where there is none.
+const BARE: &str = "provider \"pgtenant\" {}\n data \"pgtenant_tenants\" \"all\" {}\n";
 
 fn workspace(env: &Env, config: &str) -> Workspace {
     let mut workspace = Workspace::new(PROVIDER);
@@ -81,10 +82,10 @@ fn a_server_that_cannot_be_reached_or_refuses_is_one_clear_error() {
         check_refused(&env, &config, refused, &["`assume_role`", role, sqlstate]);
     }
 
-    let words = ["`sslmode`", "PGSSLMODE", "disable"];
+    let words = ["`sslmode = \"disable\"`", "PGSSLMODE"];
     check_refused(&but(&env, &[("PGSSLMODE", "")]), READ, "The PostgreSQL server does not offer TLS", &words);
     let words = ["`username`", "PGUSER"];
-    check_refused(&but(&env, &[("PGUSER", "")]), READ, "No role to log in as", &words);
+    check_refused(&but(&env, &[("PGUSER", "")]), BARE, "No role to log in as", &words);
 }
 
 /// Resources ask the server at other times than data sources do, and each error is one all the same.
@@ -115,9 +116,9 @@ fn tls_is_what_sslmode_says() {
     let other_name = but(&env, &[("PGHOST", "127.0.0.1")]);
     check_refused(&other_name, READ, untrusted, &[&words[..], &["127.0.0.1", "localhost"]].concat());
     let unreadable = but(&env, &[("PGSSLROOTCERT", "/nowhere/ca.pem")]);
-    check_refused(&unreadable, READ, "`sslrootcert` is not usable", &["/nowhere/ca.pem", "PGSSLROOTCERT"]);
+    check_refused(&unreadable, BARE, "`sslrootcert` is not usable", &["/nowhere/ca.pem", "PGSSLROOTCERT"]);
     let not_pem = but(&env, &[("PGSSLROOTCERT", "/dev/null")]);
-    check_refused(&not_pem, READ, "`sslrootcert` is not usable", &["no certificate", "PGSSLROOTCERT"]);
+    check_refused(&not_pem, BARE, "`sslrootcert` is not usable", &["no certificate", "PGSSLROOTCERT"]);
 
     let check = |env: &Env, attributes: &str, encrypted: bool| {
         let mark = server.log_mark();
@@ -138,11 +139,7 @@ fn tls_is_what_sslmode_says() {
     check(&bare, "sslmode = \"disable\"", false);
 
     // Tenants are made over it, not only looked at.
-    let config = "resource \"pgtenant_tenant\" \"a\" {
-        name = \"a\"
-        deletion_protection = false
-    }";
-    let workspace = workspace(&env, config);
+    let workspace = workspace(&env, &fixture::tenant("a", "extensions = [\"pgcrypto\"]"));
     workspace.apply();
     workspace.destroy();
 }
@@ -260,7 +257,7 @@ fn admins_of_one_group_take_turns() {
     let owners = "SELECT datdba::regrole::text FROM pg_database WHERE datname = current_database()
                   UNION ALL SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname IN ('app', 'extensions')
                   UNION ALL SELECT extowner::regrole::text FROM pg_extension WHERE extname = 'pgcrypto'";
-    let owners = server.sql("connection_rotated", ADMIN_OF_ALL, owners).unwrap();
+    let owners = server.sql("connection_rotated", SUPERUSER, owners).unwrap();
     assert_eq!(owners, vec![vec![Some("connection_group".to_owned())]; 4]);
 
     server.superuser("DROP OWNED BY connection_first; DROP ROLE connection_first");
@@ -271,7 +268,6 @@ fn admins_of_one_group_take_turns() {
     workspace.destroy();
     assert_eq!(server.superuser(login).len(), 0);
 }
-const ADMIN_OF_ALL: &str = crate::support::postgres::SUPERUSER;
 
 /// As with a server that is made in the same apply. `terraform_data` knows its output after apply only.
 #[test]
@@ -322,6 +318,6 @@ fn a_host_that_is_not_known_yet_is_waited_for() {
     workspace.write("main.tf", &config(4, 4).replace("8MB", "enormous"));
     assert_eq!(workspace.plan().addresses(), all);
     assert!(workspace.apply_error().contains("Parameter \"work_mem\" does not take this value"));
+    workspace.write("main.tf", &config(4, 4));
     workspace.destroy();
-    let _ = fs::remove_dir_all(&workspace.dir);
 }

@@ -13,7 +13,7 @@ use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 use crate::support::signal;
 use crate::support::terraform::{Installation, Workspace};
 
-pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
+const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 
 #[test]
 fn the_admin_is_what_a_managed_service_gives_out() {

@@ -4,4 +4,9 @@
 mod support;
 
 mod connection;
+mod drift;
+mod fixture;
+mod guardrails;
 mod harness;
+mod input;
+mod tenant;

@@ -57,7 +57,8 @@ fn rooms_use_only_the_rooms_they_may() {
         for path in sources(&room(name)) {
             for line in code(&path) {
                 for (other, ..) in ROOMS {
-                    let used = line.contains(&format!("crate::{other}::")) || line.contains(&format!("crate::{{{other}"));
+                    let used =
+                        line.contains(&format!("crate::{other}::")) || line.contains(&format!("crate::{{{other}"));
                     assert!(
                         !used || other == name || allowed.contains(&other),
                         "{name} may not use {other}: {}: {line}",

@@ -46,7 +46,8 @@ fn pages() -> Vec<(PathBuf, String)> {
         page += &usage(&example(&format!("resources/{name}/resource.tf")));
         page += &schema(&resource.schema().block);
         let import = example(&format!("resources/{name}/import.sh"));
-        write!(page, "\n## Import\n\nImport is supported using the following syntax:\n\n```shell\n{import}\n```\n").unwrap();
+        write!(page, "\n## Import\n\nImport is supported using the following syntax:\n\n```shell\n{import}\n```\n")
+            .unwrap();
         pages.push((file("resources", name), page));
     }
     for source in provider.data_sources() {
@@ -75,7 +76,10 @@ fn file(folder: &str, type_name: &str) -> PathBuf {
 
 fn front_matter(title: &str, description: &str) -> String {
     let first = description.split(": ").next().unwrap_or_default().split(". ").next().unwrap_or_default();
-    format!("---\npage_title: \"{title}\"\nsubcategory: \"\"\ndescription: |-\n  {}\n---\n", first.trim_end_matches('.'))
+    format!(
+        "---\npage_title: \"{title}\"\nsubcategory: \"\"\ndescription: |-\n  {}\n---\n",
+        first.trim_end_matches('.')
+    )
 }
 
 fn head(name: &str, kind: &str, description: &str) -> String {
@@ -109,7 +113,10 @@ fn schema(block: &Block) -> String {
         if title == "Optional" {
             lines.extend(block.blocks.iter().map(|nested| {
                 let name = nested.name;
-                format!("- `{name}` (Block, Optional) {} (see [below for nested schema](#nestedblock--{name}))", nested.block.description)
+                format!(
+                    "- `{name}` (Block, Optional) {} (see [below for nested schema](#nestedblock--{name}))",
+                    nested.block.description
+                )
             }));
         }
         if !lines.is_empty() {
@@ -167,7 +174,8 @@ fn type_name(ty: &Type) -> String {
         Type::Set(inner) => format!("Set of {}", type_name(inner)),
         Type::Map(inner) => format!("Map of {}", type_name(inner)),
         Type::Object(attributes) => {
-            let attributes: Vec<_> = attributes.iter().map(|(name, ty)| format!("`{name}` {}", type_name(ty))).collect();
+            let attributes: Vec<_> =
+                attributes.iter().map(|(name, ty)| format!("`{name}` {}", type_name(ty))).collect();
             format!("Object with {}", attributes.join(", "))
         }
         Type::Tuple(_) => "Tuple".to_owned(),
@@ -180,12 +188,16 @@ fn function_page(function: &dyn Function) -> String {
     write!(page, "\n# function: {name}\n\n{}\n", function.description()).unwrap();
     page += &usage(&example(&format!("functions/{name}/function.tf")));
     let parameters = function.parameters();
-    let signature: Vec<_> =
-        parameters.iter().map(|parameter| format!("{} {}", parameter.name, type_name(&parameter.ty).to_lowercase())).collect();
+    let signature: Vec<_> = parameters
+        .iter()
+        .map(|parameter| format!("{} {}", parameter.name, type_name(&parameter.ty).to_lowercase()))
+        .collect();
     let returns = type_name(&function.returns()).to_lowercase();
-    write!(page, "\n## Signature\n\n```text\n{name}({}) {returns}\n```\n\n## Arguments\n\n", signature.join(", ")).unwrap();
+    write!(page, "\n## Signature\n\n```text\n{name}({}) {returns}\n```\n\n## Arguments\n\n", signature.join(", "))
+        .unwrap();
     for (at, parameter) in parameters.iter().enumerate() {
-        writeln!(page, "{}. `{}` ({}) {}", at + 1, parameter.name, type_name(&parameter.ty), parameter.description).unwrap();
+        writeln!(page, "{}. `{}` ({}) {}", at + 1, parameter.name, type_name(&parameter.ty), parameter.description)
+            .unwrap();
     }
     page
 }

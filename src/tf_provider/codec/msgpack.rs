@@ -408,18 +408,18 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_path() {
         let ty = Type::object([
-            ("tenant", Type::object([("name", Type::String)])),
+            ("parent", Type::object([("name", Type::String)])),
             ("tags", Type::map(Type::list(Type::Bool))),
         ]);
-        refuse(&ty, b"\x81\xa6tenant\x81\xa4name\x07", "wrong type at tenant.name: expected string, got a number");
+        refuse(&ty, b"\x81\xa6parent\x81\xa4name\x07", "wrong type at parent.name: expected string, got a number");
         refuse(&ty, b"\x81\xa4tags\x81\xa1k\x92\xc3\xa1x", "wrong type at tags[\"k\"][1]: expected bool, got a string");
         refuse(&ty, b"\x07", "wrong type: expected object, got a number");
         refuse(&ty, b"\x81\xa4name\xc0", "wrong type: there is no attribute \"name\"");
         refuse(&Type::Number, b"\xa3abc", "wrong type: expected number, got a string that is not a decimal number");
         refuse(&Type::Bool, b"\xc3\xc3", "malformed MessagePack: there are bytes after the value");
         refuse(&Type::Tuple(vec![Type::Bool]), b"\x90", "wrong length: expected 1 elements, got 0");
-        let error = encode(&Value::object([("tenant", Value::object([("name", 1.into())]))]), &ty).unwrap_err();
-        assert_eq!(error.to_string(), "wrong type at tenant.name: expected string, got a number");
+        let error = encode(&Value::object([("parent", Value::object([("name", 1.into())]))]), &ty).unwrap_err();
+        assert_eq!(error.to_string(), "wrong type at parent.name: expected string, got a number");
     }
 
     #[test]

@@ -1,0 +1,264 @@
+//! Reality is changed behind Terraform's back: the plan names exactly what was changed, an apply
+//! repairs it, and nothing is left to do. One row for each attribute and each control.
+
+use crate::fixture::{guardrails, tenant, value, workspace};
+use crate::support::postgres::{Options, Server};
+use crate::support::terraform::Workspace;
+
+const TENANT: &str = "pgtenant_tenant.this";
+const GUARDRAILS: &str = "pgtenant_guardrails.this";
+
+/// What somebody does, in which database, and what the plan then says: resource and attribute, with
+/// the value found.
+struct Drift {
+    database: &'static str,
+    sql: &'static str,
+    expected: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const fn drift(
+    database: &'static str,
+    sql: &'static str,
+    expected: &'static [(&'static str, &'static str, &'static str)],
+) -> Drift {
+    Drift { database, sql, expected }
+}
+
+/// Seen by one query from the maintenance database.
+const FROM_OUTSIDE: &[Drift] = &[
+    drift(
+        "postgres",
+        "GRANT CONNECT, TEMPORARY ON DATABASE drift TO PUBLIC",
+        &[(TENANT, "isolation.public_privileges", "PUBLIC has CONNECT, TEMPORARY")],
+    ),
+    drift(
+        "postgres",
+        "GRANT CONNECT ON DATABASE drift TO drift_other",
+        &[(TENANT, "isolation.other_privileges", "drift_other has CONNECT")],
+    ),
+    drift(
+        "postgres",
+        "GRANT CREATE ON DATABASE drift TO drift",
+        &[(TENANT, "isolation.tenant_privileges", "the tenant has CREATE")],
+    ),
+    drift(
+        "postgres",
+        "GRANT CONNECT ON DATABASE drift TO drift WITH GRANT OPTION",
+        &[(TENANT, "isolation.tenant_privileges", "the tenant has CONNECT with grant option")],
+    ),
+    drift(
+        "postgres",
+        "REVOKE CONNECT ON DATABASE drift FROM drift",
+        &[(TENANT, "isolation.tenant_privileges", "the tenant lacks CONNECT")],
+    ),
+    drift("postgres", "ALTER DATABASE drift OWNER TO drift", &[(TENANT, "isolation.database_owner", "owned by drift")]),
+    drift(
+        "postgres",
+        "ALTER ROLE drift CREATEDB CREATEROLE INHERIT",
+        &[(TENANT, "isolation.role_attributes", "CREATEDB, CREATEROLE, INHERIT")],
+    ),
+    drift(
+        "postgres",
+        "ALTER ROLE drift IN DATABASE drift SET search_path = public, app",
+        &[(TENANT, "isolation.search_path", "public, app")],
+    ),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift IS_TEMPLATE true",
+        &[(TENANT, "isolation.database_open", "the database is a template")],
+    ),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift ALLOW_CONNECTIONS false",
+        &[(TENANT, "isolation.database_open", "the database accepts no connections")],
+    ),
+    drift(
+        "postgres",
+        "COMMENT ON DATABASE drift IS 'the drift database'",
+        &[(TENANT, "isolation.registered", "the marker is missing or not up to date")],
+    ),
+    drift("drift", "DROP SCHEMA app", &[(TENANT, "isolation.schema", "the schema is missing")]),
+    drift("postgres", "ALTER DATABASE drift RENAME TO drift_moved", &[(TENANT, "database", "drift_moved")]),
+    drift("postgres", "ALTER ROLE drift RENAME TO drift_moved", &[(TENANT, "role", "drift_moved")]),
+    drift("postgres", "ALTER ROLE drift NOLOGIN", &[(TENANT, "suspended", "true")]),
+    drift("postgres", "GRANT TEMPORARY ON DATABASE drift TO drift", &[(TENANT, "allow_temporary_tables", "true")]),
+    drift("postgres", "ALTER ROLE drift CONNECTION LIMIT 500", &[(GUARDRAILS, "connection_limit", "500")]),
+    drift(
+        "postgres",
+        "ALTER ROLE drift CONNECTION LIMIT -1",
+        &[(TENANT, "isolation.governed", "no connection limit"), (GUARDRAILS, "connection_limit", "-1")],
+    ),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift CONNECTION LIMIT -1",
+        &[(GUARDRAILS, "overrides.connection limit of the database", "-1")],
+    ),
+    drift("postgres", "ALTER DATABASE drift SET statement_timeout = 0", &[(GUARDRAILS, "statement_timeout", "0")]),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift RESET lock_timeout",
+        &[(TENANT, "isolation.governed", "no lock_timeout"), (GUARDRAILS, "lock_timeout", "")],
+    ),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift SET idle_in_transaction_session_timeout = '1d'",
+        &[(GUARDRAILS, "idle_in_transaction_session_timeout", "1d")],
+    ),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift SET idle_session_timeout = '2h'",
+        &[(GUARDRAILS, "idle_session_timeout", "2h")],
+    ),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift SET transaction_timeout = '90s'",
+        &[(GUARDRAILS, "transaction_timeout", "90s")],
+    ),
+    drift("postgres", "ALTER DATABASE drift SET work_mem = '1GB'", &[(GUARDRAILS, "parameters.work_mem", "1GB")]),
+    drift("postgres", "ALTER DATABASE drift SET jit = off", &[(GUARDRAILS, "parameters.jit", "off")]),
+    // What the tenant may do to itself.
+    drift(
+        "as the tenant",
+        "ALTER ROLE drift SET statement_timeout = 0",
+        &[(GUARDRAILS, "overrides.statement_timeout of the role", "0")],
+    ),
+    drift(
+        "as the tenant",
+        "ALTER ROLE drift IN DATABASE drift SET lock_timeout = 0",
+        &[(GUARDRAILS, "overrides.lock_timeout of the role in database drift", "0")],
+    ),
+    drift(
+        "as the tenant",
+        "ALTER ROLE drift IN DATABASE postgres SET work_mem = '2GB'",
+        &[(GUARDRAILS, "overrides.work_mem of the role in database postgres", "2GB")],
+    ),
+    drift(
+        "as the tenant",
+        "ALTER ROLE drift RESET ALL",
+        &[
+            (GUARDRAILS, "overrides.idle_in_transaction_session_timeout of the role", "unset"),
+            (GUARDRAILS, "overrides.idle_session_timeout of the role", "unset"),
+            (GUARDRAILS, "overrides.lock_timeout of the role", "unset"),
+            (GUARDRAILS, "overrides.statement_timeout of the role", "unset"),
+            (GUARDRAILS, "overrides.transaction_timeout of the role", "unset"),
+            (GUARDRAILS, "overrides.work_mem of the role", "unset"),
+        ],
+    ),
+];
+
+/// Seen only with `deep_verify`: one more session for each tenant.
+const FROM_INSIDE: &[Drift] = &[
+    drift("drift", "ALTER SCHEMA app RENAME TO moved", &[(TENANT, "schema", "moved")]),
+    drift(
+        "drift",
+        "REVOKE CREATE ON SCHEMA app FROM drift",
+        &[(TENANT, "isolation.schema_privileges", "the tenant lacks CREATE on app")],
+    ),
+    drift(
+        "drift",
+        "GRANT USAGE ON SCHEMA app TO PUBLIC; GRANT USAGE ON SCHEMA app TO drift_other",
+        &[(TENANT, "isolation.schema_privileges", "PUBLIC has USAGE on app; drift_other has USAGE on app")],
+    ),
+    drift(
+        "drift",
+        "ALTER SCHEMA app OWNER TO drift",
+        &[(TENANT, "isolation.schema_privileges", "the tenant owns app; the tenant lacks CREATE, USAGE on app")],
+    ),
+    drift(
+        "drift",
+        "GRANT CREATE ON SCHEMA public TO PUBLIC",
+        &[(TENANT, "isolation.public_schema", "PUBLIC has CREATE on public")],
+    ),
+    drift("drift", "CREATE EXTENSION citext", &[(TENANT, "extensions[0]", "citext")]),
+    drift("drift", "DROP EXTENSION pgcrypto", &[(TENANT, "extensions[0]", "")]),
+];
+
+fn text(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
+}
+
+/// Breaks, plans, repairs; the harness then demands two empty plans.
+fn check(server: &Server, workspace: &Workspace, drift: &Drift) {
+    let done = match drift.database {
+        "as the tenant" => server.sql("drift", "drift", drift.sql),
+        database => server.sql(database, crate::support::postgres::SUPERUSER, drift.sql),
+    };
+    done.unwrap_or_else(|error| panic!("{error}: {}", drift.sql));
+    let plan = workspace.plan();
+    let found: Vec<_> = [TENANT, GUARDRAILS]
+        .into_iter()
+        .filter(|address| plan.addresses().iter().any(|changed| changed == address))
+        .flat_map(|address| {
+            assert_eq!(plan.actions(address), ["update"], "{}", drift.sql);
+            plan.diff(address).into_iter().map(move |change| (address, change.path, text(&change.before)))
+        })
+        .collect();
+    let expected: Vec<_> = drift
+        .expected
+        .iter()
+        .map(|(address, path, before)| (*address, (*path).to_owned(), (*before).to_owned()))
+        .collect();
+    assert_eq!(found, expected, "{}", drift.sql);
+    workspace.apply();
+}
+
+#[test]
+fn every_drift_is_named_and_repaired() {
+    // 17 has every limit.
+    let server = Server::start(Options { major: Some(17), ..Options::default() }).unwrap();
+    server.superuser("CREATE ROLE drift_other");
+    let workspace = workspace(&server);
+    let config = |provider: &str| {
+        format!(
+            "provider \"pgtenant\" {{ {provider} }}\n{}{}",
+            tenant("drift", "extensions = [\"pgcrypto\"]"),
+            guardrails(
+                "connection_limit = 20
+                 statement_timeout = \"30s\"
+                 idle_session_timeout = \"10min\"
+                 transaction_timeout = \"5min\"
+                 parameters = { work_mem = \"16MB\" }"
+            )
+        )
+    };
+    workspace.write("main.tf", &config(""));
+    workspace.apply();
+    for drift in FROM_OUTSIDE {
+        check(&server, &workspace, drift);
+    }
+    // The limits are where they were, at both levels.
+    let rows =
+        "SELECT string_agg(c, ' ' ORDER BY c) FROM pg_db_role_setting, unnest(setconfig) c WHERE c ~ '^statement'";
+    assert_eq!(value(&server, "postgres", rows), "statement_timeout=30000 statement_timeout=30000");
+
+    workspace.write("main.tf", &config("deep_verify = true"));
+    workspace.apply();
+    for drift in FROM_INSIDE {
+        check(&server, &workspace, drift);
+    }
+}
+
+#[test]
+fn what_is_gone_is_made_again() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &(tenant("gone", "") + &guardrails("statement_timeout = \"5s\"")));
+    workspace.apply();
+
+    // The role alone: the tenant is repaired in place, and its guardrails are made anew.
+    server.superuser("DROP OWNED BY gone");
+    server.sql("gone", "rdsadmin", "DROP OWNED BY gone").unwrap();
+    server.superuser("DROP ROLE gone");
+    let plan = workspace.plan();
+    assert_eq!(plan.actions("pgtenant_tenant.this"), ["update"]);
+    assert!(plan.changes("pgtenant_tenant.this").contains(&"isolation.role".to_owned()));
+    assert_eq!(plan.actions("pgtenant_guardrails.this"), ["create"]);
+    workspace.apply();
+
+    // The database alone: its data is lost, and Terraform says so by planning to make it.
+    server.superuser("DROP DATABASE gone");
+    assert_eq!(workspace.plan().actions("pgtenant_tenant.this"), ["create"]);
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(value(server, "postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'gone'"), "0");
+}

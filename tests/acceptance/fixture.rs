@@ -1,0 +1,40 @@
+//! A workspace against a server, and what most tests ask of the two.
+
+use crate::support::postgres::Server;
+use crate::support::terraform::Workspace;
+
+pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
+
+/// A workspace whose provider block is empty: the environment says where the server is.
+pub fn workspace(server: &Server) -> Workspace {
+    let mut workspace = Workspace::new(PROVIDER);
+    workspace.envs(server.env());
+    workspace
+}
+
+/// One tenant, with whatever else is to stand in its block.
+pub fn tenant(name: &str, more: &str) -> String {
+    format!(
+        "resource \"pgtenant_tenant\" \"this\" {{\n  name = {name:?}\n  deletion_protection = false\n  {more}\n}}\n"
+    )
+}
+
+/// Guardrails for it.
+pub fn guardrails(more: &str) -> String {
+    format!("resource \"pgtenant_guardrails\" \"this\" {{\n  tenant = pgtenant_tenant.this.name\n  {more}\n}}\n")
+}
+
+/// The one value that a query answers with.
+#[track_caller]
+pub fn value(server: &Server, database: &str, sql: &str) -> String {
+    let rows = server.sql(database, crate::support::postgres::SUPERUSER, sql).unwrap_or_else(|e| panic!("{e}\n{sql}"));
+    rows[0][0].clone().unwrap_or_default()
+}
+
+/// The SQLSTATE with which a role is refused, or what it is answered.
+pub fn outcome(server: &Server, database: &str, role: &str, sql: &str) -> String {
+    match server.sql(database, role, sql) {
+        Ok(rows) => rows.first().and_then(|row| row.first()).cloned().flatten().unwrap_or_else(|| "ok".to_owned()),
+        Err(error) => error.sqlstate,
+    }
+}

@@ -1,0 +1,393 @@
+//! The life of a tenant: made, used, changed in place, imported, archived, destroyed.
+
+use crate::fixture::{guardrails, outcome, tenant, value, workspace};
+use crate::support::postgres::{ADMIN, SUPERUSER, Server};
+
+const THIS: &str = "pgtenant_tenant.this";
+
+#[test]
+fn a_tenant_is_isolated_and_governed_from_the_first_moment() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("first", "password_wo = \"correct horse\"\n  password_wo_version = 1"));
+    workspace.apply();
+
+    let state = workspace.resource(THIS);
+    assert_eq!(state["database"], "first");
+    assert_eq!(state["role"], "first");
+    assert_eq!(state["schema"], "app");
+    assert_eq!(state["encoding"], "UTF8");
+    assert_eq!(state["password_wo"], serde_json::Value::Null);
+    for (control, found) in state["isolation"].as_object().unwrap() {
+        assert_eq!(found, "enforced", "{control}");
+    }
+    // What PostgreSQL says of it.
+    let role = "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls, rolinherit, \
+                rolconnlimit FROM pg_roles WHERE rolname = 'first'";
+    assert_eq!(
+        server.superuser(role)[0].iter().flatten().map(String::as_str).collect::<Vec<_>>(),
+        ["t", "f", "f", "f", "f", "f", "f", "10"]
+    );
+    let owner = |sql| value(server, "first", sql);
+    assert_eq!(owner("SELECT datdba::regrole FROM pg_database WHERE datname = 'first'"), ADMIN);
+    assert_eq!(owner("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'app'"), ADMIN);
+    assert_eq!(owner("SELECT has_database_privilege('public', 'first', 'CONNECT')"), "f");
+
+    // What the tenant meets.
+    let logged_in = server.session_with_password("first", "first", "correct horse").unwrap();
+    logged_in.sql("CREATE TABLE here (); INSERT INTO here DEFAULT VALUES").unwrap();
+    let asks = |sql| outcome(server, "first", "first", sql);
+    assert_eq!(asks("SELECT 'app.here'::regclass"), "here");
+    assert_eq!(asks("SHOW statement_timeout"), "1min");
+    assert_eq!(asks("CREATE TABLE public.there ()"), "42501");
+    assert_eq!(asks("CREATE TEMPORARY TABLE there ()"), "42501");
+    assert_eq!(asks("CREATE SCHEMA mine"), "42501");
+    assert_eq!(asks("ALTER DATABASE first SET statement_timeout = 0"), "42501");
+    assert_eq!(asks("ALTER ROLE first CONNECTION LIMIT 100"), "42501");
+    assert_eq!(outcome(server, "first", "first", "DROP SCHEMA app CASCADE"), "42501");
+}
+
+#[test]
+fn everything_is_changed_in_place_and_data_stays() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write(
+        "main.tf",
+        &(tenant("before", "password_wo = \"first one\"\n  password_wo_version = 1") + &guardrails("")),
+    );
+    workspace.apply();
+    server.sql("before", "before", "CREATE TABLE kept AS SELECT 42 AS answer").unwrap();
+
+    workspace.write(
+        "main.tf",
+        &(tenant(
+            "after",
+            "database = \"after_db\"
+             role = \"after_role\"
+             schema = \"main\"
+             password_wo = \"first one\"
+             password_wo_version = 1
+             allow_temporary_tables = true
+             extensions = [\"pgcrypto\", \"citext\"]",
+        ) + &guardrails("")),
+    );
+    let plan = workspace.plan();
+    assert_eq!(plan.actions(THIS), ["update"]);
+    assert_eq!(plan.actions("pgtenant_guardrails.this"), ["update"]);
+    assert_eq!(
+        plan.changes(THIS),
+        ["allow_temporary_tables", "database", "extensions[0]", "extensions[1]", "id", "name", "role", "schema"]
+    );
+    workspace.apply();
+    assert_eq!(outcome(server, "after_db", "after_role", "SELECT answer FROM main.kept"), "42");
+    assert_eq!(outcome(server, "after_db", "after_role", "SELECT current_schemas(false)"), "{main,extensions}");
+    assert_eq!(outcome(server, "after_db", "after_role", "SELECT length(gen_random_bytes(8))"), "8");
+    assert_eq!(outcome(server, "after_db", "after_role", "CREATE TEMPORARY TABLE t ()"), "ok");
+    assert_eq!(
+        outcome(server, "after_db", "after_role", "CREATE FUNCTION extensions.f() RETURNS int LANGUAGE sql RETURN 1"),
+        "42501"
+    );
+    // A rename keeps the password.
+    server.session_with_password("after_db", "after_role", "first one").unwrap();
+
+    workspace.write(
+        "main.tf",
+        &tenant(
+            "after",
+            "database = \"after_db\"\n  role = \"after_role\"\n  schema = \"main\"\n  extensions = [\"pgcrypto\"]",
+        ),
+    );
+    workspace.apply();
+    assert_eq!(value(server, "after_db", "SELECT count(*) FROM pg_extension WHERE extname = 'citext'"), "0");
+    assert_eq!(outcome(server, "after_db", "after_role", "CREATE TEMPORARY TABLE t ()"), "42501");
+    workspace.destroy();
+    let left = "SELECT count(*) FROM (SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles) n WHERE datname ~ '^(before|after)'";
+    assert_eq!(value(server, "postgres", left), "0");
+}
+
+#[test]
+fn a_database_in_use_is_not_renamed() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("busy", ""));
+    workspace.apply();
+    let session = server.session("busy", "busy").unwrap();
+    workspace.write("main.tf", &tenant("busy", "database = \"idle\""));
+    let message = workspace.apply_error();
+    assert!(message.contains("55006") && message.contains("suspended = true"), "{message}");
+    drop(session);
+    workspace.apply();
+}
+
+#[test]
+fn suspending_ends_sessions_and_keeps_data() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("paused", ""));
+    workspace.apply();
+    let session = server.session("paused", "paused").unwrap();
+    session.sql("CREATE TABLE kept ()").unwrap();
+    workspace.write("main.tf", &tenant("paused", "suspended = true"));
+    workspace.apply();
+    assert!(session.sql("SELECT 1").is_err(), "the session was ended");
+    assert_eq!(outcome(server, "paused", "paused", "SELECT 1"), "28000");
+    workspace.write("main.tf", &tenant("paused", ""));
+    workspace.apply();
+    assert_eq!(outcome(server, "paused", "paused", "SELECT 'kept'::regclass"), "kept");
+}
+
+#[test]
+fn passwords_change_with_their_version() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    let config = |password: &str, version: u32| {
+        tenant("keys", &format!("password_wo = {password:?}\n  password_wo_version = {version}"))
+    };
+    workspace.write("main.tf", &config("one", 1));
+    workspace.apply();
+    let works = |password| server.session_with_password("keys", "keys", password).is_ok();
+    assert!(works("one"));
+    workspace.write("main.tf", &config("two", 1));
+    workspace.assert_empty_plan();
+    workspace.write("main.tf", &config("two", 2));
+    assert_eq!(workspace.plan().changes(THIS), ["password_wo_version"]);
+    workspace.apply();
+    assert!(works("two") && !works("one"));
+    let verifier = postgres_protocol::password::scram_sha_256(b"three");
+    workspace.write("main.tf", &config(&verifier, 3));
+    workspace.apply();
+    assert!(works("three"));
+}
+
+#[test]
+fn a_tenant_is_imported_by_name() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write(
+        "main.tf",
+        &(tenant(
+            "known",
+            "database = \"known_db\"
+             role = \"known_role\"
+             schema = \"main\"
+             password_wo = \"secret\"
+             password_wo_version = 3
+             extensions = [\"pgcrypto\"]",
+        ) + &guardrails("statement_timeout = \"90s\"\n  parameters = { work_mem = \"8MB\" }")),
+    );
+    workspace.apply();
+    workspace.import_fresh(&[(THIS, "known"), ("pgtenant_guardrails.this", "known")], &[], &["deletion_protection"]);
+    let missing = workspace.run(&["import", THIS, "unknown"]);
+    assert!(!missing.status.success(), "{missing:?}");
+}
+
+#[test]
+fn what_the_provider_did_not_make_is_left_alone_until_it_is_imported() {
+    let server = Server::shared();
+    server.sql("postgres", ADMIN, "CREATE ROLE legacy LOGIN INHERIT").unwrap();
+    server.sql("postgres", ADMIN, "CREATE DATABASE legacy").unwrap();
+    server.sql("legacy", ADMIN, "CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO legacy").unwrap();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("legacy", ""));
+    for message in [workspace.plan_error(), workspace.apply_error()] {
+        assert!(message.contains("There is a role \"legacy\" already"), "{message}");
+        assert!(message.contains("import {") && message.contains("id = \"legacy/legacy/legacy/app\""), "{message}");
+    }
+    let imported = workspace.run(&["import", THIS, "legacy/legacy/legacy/app"]);
+    assert!(imported.status.success(), "{imported:?}");
+    let changes = workspace.plan().changes(THIS);
+    for control in
+        ["governed", "public_privileges", "registered", "role_attributes", "schema_privileges", "search_path"]
+    {
+        assert!(changes.contains(&format!("isolation.{control}")), "{control} is not in {changes:?}");
+    }
+    workspace.apply();
+    for (control, found) in workspace.resource(THIS)["isolation"].as_object().unwrap() {
+        assert_eq!(found, "enforced", "{control}");
+    }
+    // The same tenant from a second state: complete, and so not taken over unasked.
+    let second = crate::fixture::workspace(server);
+    second.write("main.tf", &tenant("legacy", ""));
+    let message = second.plan_error();
+    assert!(
+        message.contains("There is a tenant \"legacy\" already") && message.contains("id = \"legacy\""),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_half_made_tenant_is_finished() {
+    let server = Server::shared();
+    let marker =
+        "{\"pgtenant\":\"half\",\"stage\":\"creating\",\"database\":\"half\",\"role\":\"half\",\"schema\":\"app\"}";
+    // As a run leaves it that is killed after CREATE DATABASE.
+    server
+        .sql("postgres", ADMIN, &format!("CREATE ROLE half NOLOGIN NOINHERIT; COMMENT ON ROLE half IS '{marker}'"))
+        .unwrap();
+    server.sql("postgres", ADMIN, "CREATE DATABASE half TEMPLATE template0 ALLOW_CONNECTIONS false").unwrap();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &(tenant("half", "") + "data \"pgtenant_tenants\" \"all\" {}\n"));
+    let row = |state: serde_json::Value| {
+        let rows = state["tenants"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["name"] == "half").unwrap()
+    };
+    let plan = workspace.plan();
+    assert_eq!(plan.actions(THIS), ["create"]);
+    workspace.apply();
+    assert_eq!(outcome(server, "half", "half", "CREATE TABLE t ()"), "ok");
+    workspace.apply();
+    assert_eq!(row(workspace.resource("data.pgtenant_tenants.all"))["complete"], true);
+    // Half-made again: the data source says so.
+    let creating = marker.replace('\'', "''");
+    server.superuser(&format!("COMMENT ON ROLE half IS '{creating}'"));
+    workspace.run(&["apply", "-refresh-only", "-auto-approve"]).ok().unwrap();
+    let half = row(workspace.resource("data.pgtenant_tenants.all"));
+    assert_eq!((&half["complete"], &half["suspended"]), (&false.into(), &false.into()));
+}
+
+#[test]
+fn the_data_source_lists_every_tenant() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write(
+        "main.tf",
+        &(tenant("listed", "role = \"listed_role\"\n  suspended = true")
+            + &guardrails("connection_limit = 7\n  statement_timeout = \"45s\"")
+            + "data \"pgtenant_tenants\" \"all\" {\n  depends_on = [pgtenant_guardrails.this]\n}\n"),
+    );
+    workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+    let all = workspace.resource("data.pgtenant_tenants.all");
+    let listed = all["tenants"].as_array().unwrap().iter().find(|row| row["name"] == "listed").unwrap();
+    assert_eq!(listed["database"], "listed");
+    assert_eq!(listed["role"], "listed_role");
+    assert_eq!(listed["schema"], "app");
+    assert_eq!(listed["connection_limit"], 7);
+    assert_eq!(listed["statement_timeout"], "45s");
+    assert_eq!(listed["suspended"], true);
+    assert_eq!(listed["complete"], true);
+}
+
+#[test]
+fn a_protected_tenant_is_not_destroyed() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    let protected = tenant("dear", "").replace("deletion_protection = false", "");
+    workspace.write("main.tf", &protected);
+    workspace.apply();
+    let refused = workspace.run(&["destroy", "-auto-approve"]);
+    assert!(!refused.status.success());
+    assert!(refused.message().contains("protected against deletion"), "{}", refused.message());
+    // Nor replaced, which would drop its data as well.
+    workspace.write(
+        "main.tf",
+        &protected.replace("\n}", "\n  encoding = \"SQL_ASCII\"\n  lc_collate = \"C\"\n  lc_ctype = \"C\"\n}"),
+    );
+    let message = workspace.apply_error();
+    assert!(message.contains("protected against deletion"), "{message}");
+    assert_eq!(value(server, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'dear'"), "1");
+    workspace.write("main.tf", &tenant("dear", ""));
+    workspace.apply();
+    workspace.destroy();
+}
+
+#[test]
+fn a_tenant_in_use_is_destroyed_only_by_force() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("used", ""));
+    workspace.apply();
+    let session = server.session("used", "used").unwrap();
+    let refused = workspace.run(&["destroy", "-auto-approve"]);
+    assert!(!refused.status.success());
+    assert!(refused.message().contains("1 sessions are connected"), "{}", refused.message());
+    session.sql("SELECT 1").unwrap();
+    workspace.assert_empty_plan();
+    workspace.write("main.tf", &tenant("used", "force_destroy = true"));
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(value(server, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'used'"), "0");
+}
+
+#[test]
+fn a_destroy_that_fails_leaves_the_tenant_open() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("stuck", "force_destroy = true"));
+    workspace.apply();
+    // A superuser's session is not this admin's to end.
+    let session = server.session("stuck", SUPERUSER).unwrap();
+    let refused = workspace.run(&["destroy", "-auto-approve"]);
+    assert!(!refused.status.success(), "{refused:?}");
+    assert_eq!(outcome(server, "stuck", "stuck", "SELECT 1"), "1");
+    workspace.assert_empty_plan();
+    drop(session);
+    workspace.destroy();
+}
+
+#[test]
+fn data_in_another_database_is_not_dropped() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("spread", ""));
+    workspace.apply();
+    server.superuser("CREATE TABLE public.spread_data (); ALTER TABLE public.spread_data OWNER TO spread");
+    let refused = workspace.run(&["destroy", "-auto-approve"]);
+    assert!(!refused.status.success());
+    assert!(refused.message().contains("1 in postgres"), "{}", refused.message());
+    assert_eq!(outcome(server, "spread", "spread", "SELECT 1"), "1");
+    // A grant there is no data: it is taken back.
+    server.superuser(
+        "ALTER TABLE public.spread_data OWNER TO platform_admin; GRANT SELECT ON public.spread_data TO spread",
+    );
+    workspace.destroy();
+    server.superuser("DROP TABLE public.spread_data");
+}
+
+#[test]
+fn an_archived_tenant_is_closed_renamed_and_kept() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("retired", "on_destroy = \"archive\""));
+    workspace.apply();
+    server.sql("retired", "retired", "CREATE TABLE kept AS SELECT 7 AS n").unwrap();
+    workspace.destroy();
+    let name = value(
+        server,
+        "postgres",
+        "SELECT datname FROM pg_database WHERE datname ~ '^retired_archived_' AND NOT datallowconn",
+    );
+    assert!(!name.is_empty());
+    assert_eq!(value(server, "postgres", &format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{name}'")), "f");
+    server.superuser(&format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true"));
+    assert_eq!(value(server, &name, "SELECT n FROM app.kept"), "7");
+    // The names are free again.
+    workspace.apply();
+    workspace.destroy();
+}
+
+#[test]
+fn locale_is_chosen_when_the_database_is_made() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("sorted", "lc_collate = \"C\"\n  lc_ctype = \"C\"\n  encoding = \"utf-8\""));
+    workspace.apply();
+    assert_eq!(workspace.resource(THIS)["locale_provider"], "libc");
+    assert_eq!(value(server, "postgres", "SELECT datcollate FROM pg_database WHERE datname = 'sorted'"), "C");
+    workspace.write("main.tf", &tenant("sorted", "lc_collate = \"POSIX\"\n  lc_ctype = \"C\""));
+    assert_eq!(workspace.plan().actions(THIS), ["delete", "create"]);
+}
+
+#[test]
+fn an_extension_that_is_not_there_is_told() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("extended", "extensions = [\"no_such_extension\"]"));
+    let message = workspace.apply_error();
+    assert!(message.contains("pg_available_extensions") && message.contains("extensions"), "{message}");
+    // Untrusted ones take a superuser.
+    workspace.write("main.tf", &tenant("extended", "extensions = [\"file_fdw\"]"));
+    let message = workspace.apply_error();
+    assert!(message.contains("42501") && message.contains("trusted"), "{message}");
+    workspace.write("main.tf", &tenant("extended", ""));
+    workspace.apply();
+}
