@@ -21,7 +21,7 @@ fn workspace(env: &Env, config: &str) -> Workspace {
     workspace
 }
 
-/// The environment with some of its variables set to something else; nothing takes one away.
+/// The environment with some of its variables set to something else; to nothing, they are left out.
 fn but(env: &Env, changes: &[(&'static str, &str)]) -> Env {
     let mut env = env.clone();
     for (name, value) in changes {
@@ -126,7 +126,10 @@ fn tls_is_what_sslmode_says() {
         let log = server.log_since(mark);
         let authorized: Vec<&str> = log.lines().filter(|line| line.contains("connection authorized")).collect();
         assert!(!authorized.is_empty());
-        assert!(authorized.iter().all(|line| line.contains("SSL enabled") == encrypted), "{attributes}: {authorized:#?}");
+        assert!(
+            authorized.iter().all(|line| line.contains("SSL enabled") == encrypted),
+            "{attributes}: {authorized:#?}"
+        );
     };
     check(&env, "", true);
     check(&but(&env, &[("PGSSLMODE", "")]), "", true);
@@ -261,7 +264,9 @@ fn admins_of_one_group_take_turns() {
     assert_eq!(owners, vec![vec![Some("connection_group".to_owned())]; 4]);
 
     server.superuser("DROP OWNED BY connection_first; DROP ROLE connection_first");
-    workspace.envs(&second).write("main.tf", &config("extensions = []\nsuspended = true\nallow_temporary_tables = true"));
+    workspace
+        .envs(&second)
+        .write("main.tf", &config("extensions = []\nsuspended = true\nallow_temporary_tables = true"));
     workspace.apply();
     let login = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'connection_rotated'";
     assert_eq!(server.superuser(login), [[Some("f".to_owned())]]);

@@ -9,4 +9,5 @@ mod fixture;
 mod guardrails;
 mod harness;
 mod input;
+mod interrupt;
 mod tenant;

@@ -332,7 +332,9 @@ impl Run {
     pub fn diagnostics(&self) -> Vec<Value> {
         let lines = self.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let diagnostics = lines.filter(|line| line["type"] == "diagnostic").map(|mut line| line["diagnostic"].take());
-        diagnostics.filter(|diagnostic| diagnostic["summary"] != "Provider development overrides are in effect").collect()
+        diagnostics
+            .filter(|diagnostic| diagnostic["summary"] != "Provider development overrides are in effect")
+            .collect()
     }
 
     fn complain(&self, what: &str) -> String {
