@@ -1,5 +1,6 @@
 //! Server parameters: their names, and durations in the units that PostgreSQL takes.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -118,9 +119,30 @@ impl fmt::Display for Duration {
     }
 }
 
-/// The name of a server parameter: letters, digits, `_` and `$`, and dots for an extension's.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The name of a server parameter: letters, digits, `_` and `$`, and dots for an extension's. Kept as
+/// it is spelled (`TimeZone`), and compared as PostgreSQL does: in any case.
+#[derive(Clone, Debug)]
 pub struct ParameterName(String);
+
+impl PartialEq for ParameterName {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ParameterName {}
+
+impl PartialOrd for ParameterName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ParameterName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.to_ascii_lowercase().cmp(&other.0.to_ascii_lowercase())
+    }
+}
 
 /// Why a text is not a parameter's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,7 +169,7 @@ impl FromStr for ParameterName {
                 && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '$'))
         };
         if text.len() <= super::name::MAX_BYTES && text.split('.').all(valid) {
-            Ok(ParameterName(text.to_ascii_lowercase()))
+            Ok(ParameterName(text.to_owned()))
         } else {
             Err(InvalidParameterName(text.to_owned()))
         }
@@ -211,7 +233,8 @@ mod tests {
     fn parameter_names_are_checked() {
         let quoted = |text: &str| text.parse::<ParameterName>().map(|name| name.quoted()).ok();
         assert_eq!(quoted("work_mem"), Some("\"work_mem\"".to_owned()));
-        assert_eq!(quoted("Work_Mem"), Some("\"work_mem\"".to_owned()));
+        assert_eq!(quoted("TimeZone"), Some("\"TimeZone\"".to_owned()));
+        assert_eq!("TimeZone".parse::<ParameterName>(), "timezone".parse());
         assert_eq!(quoted("app.tenant"), Some("\"app\".\"tenant\"".to_owned()));
         assert_eq!(quoted("a = 1; DROP"), None);
         assert_eq!(quoted(""), None);

@@ -1,12 +1,13 @@
 //! The provider's way to the cluster: late, because the server may be made in the same apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::{Cluster, Error, ParameterName};
+use crate::tenant::TenantName;
 
 use super::configuration::Configured;
 
@@ -17,6 +18,9 @@ pub struct Connection {
     cluster: RwLock<Option<Arc<Cluster>>>,
     /// What the server said to a parameter's value, so that fifty tenants ask once.
     parameters: Mutex<BTreeMap<(ParameterName, String), Result<(), Error>>>,
+    /// Tenants that this state already has, as far as they were planned: one that is then planned as
+    /// new is being replaced.
+    planned: Mutex<BTreeSet<TenantName>>,
 }
 
 impl Connection {
@@ -24,6 +28,7 @@ impl Connection {
     pub(super) async fn configure(&self, configured: Configured) {
         *self.cluster.write().await = None;
         self.parameters.lock().await.clear();
+        self.planned.lock().await.clear();
         *self.configured.write().await = Some(Arc::new(configured));
     }
 
@@ -42,6 +47,16 @@ impl Connection {
         let cluster = Arc::new(Cluster::new(options, configured.max_connections)?);
         *slot = Some(Arc::clone(&cluster));
         Ok(Some(cluster))
+    }
+
+    /// Notes that the state has this tenant.
+    pub(super) async fn note(&self, tenant: TenantName) {
+        self.planned.lock().await.insert(tenant);
+    }
+
+    /// Whether the state is known to have this tenant.
+    pub(super) async fn has_noted(&self, tenant: &TenantName) -> bool {
+        self.planned.lock().await.contains(tenant)
     }
 
     pub(super) async fn deep_verify(&self) -> bool {

@@ -413,6 +413,12 @@ impl Resource for TenantResource {
             model.isolation = Field::Unknown;
         }
         let mut diagnostics = Diagnostics::default();
+        if let Some(prior) = &prior
+            && prior.locale.iter().any(|(name, before)| model.locale.get(name) != Some(before))
+            && let Some(diagnostic) = protected(prior)
+        {
+            diagnostics.push(diagnostic);
+        }
         if let Err(error) = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await {
             diagnostics.push(diagnose::error("plan the tenant", &error, cx));
         }
@@ -509,6 +515,9 @@ impl TenantResource {
         prior: Option<&Model>,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Error> {
+        if let Some(Ok(before)) = prior.map(Model::names) {
+            self.connection.note(before.tenant).await;
+        }
         let Ok(names) = model.names() else { return Ok(()) };
         let unchanged = prior.is_some_and(|prior| {
             (&prior.name, &prior.database, &prior.role) == (&model.name, &model.database, &model.role)
@@ -519,6 +528,8 @@ impl TenantResource {
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let snapshot = cluster.snapshot(&cx.cancel).await?;
         match prior.map(Model::names) {
+            // Terraform plans a replacement twice: with the old object, and as if it were gone.
+            None if self.connection.has_noted(&names.tenant).await => {}
             None => {
                 if let Some(conflict) = Observed::locate(&snapshot, &names).conflict(&snapshot, &names) {
                     diagnostics.push(occupied(&conflict, &names));
@@ -835,8 +846,8 @@ async fn enter(
     observed: &mut Observed,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let open = observed.database.as_ref().is_some_and(|database| database.allow_connections);
-    let Some(database) = observed.database_name().filter(|_| open && observed.role.is_some()) else { return Ok(()) };
+    let let_in = observed.database.as_ref().is_some_and(|database| database.connectable);
+    let Some(database) = observed.database_name().filter(|_| let_in && observed.role.is_some()) else { return Ok(()) };
     let extensions: SchemaName = crate::tenant::names::EXTENSIONS_SCHEMA.parse().expect("a name");
     observed.inside = Some(cluster.inspect_inside(&database, &[&names.schema, &extensions], ANY_PREFIX, cancel).await?);
     Ok(())

@@ -84,6 +84,13 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Vec<Change> {
     let mut changes = missing_objects(desired, observed);
     let (Some(database), Some(role)) = (&observed.database, &observed.role) else { return changes };
     changes.extend(renames(names, observed));
+    if observed.database_marker().is_none()
+        && observed.role_marker().is_some_and(|marker| marker.stage == Stage::Creating)
+    {
+        // Together with its opening: an open database without a marker could be anybody's.
+        let marker = Marker::new(names, Stage::Creating, None);
+        changes.push(Change::MarkDatabase { database: names.database.clone(), marker });
+    }
     if let Some(verifier) = &desired.password {
         changes.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.clone() });
     }
@@ -399,6 +406,7 @@ mod tests {
     fn renames_come_before_what_speaks_of_the_new_names() {
         check(
             |desired, _| {
+                desired.names.tenant = "acme_corp".parse().unwrap();
                 desired.names.database = "acme_db".parse().unwrap();
                 desired.names.role = "acme_role".parse().unwrap();
                 desired.names.schema = "main".parse().unwrap();
@@ -409,11 +417,11 @@ mod tests {
                 "ALTER SCHEMA \"app\" RENAME TO \"main\"",
                 "ALTER ROLE \"acme_role\" IN DATABASE \"acme_db\" SET \"search_path\" = \"main\"",
                 "COMMENT ON SCHEMA \"main\" IS \
-                 '{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\"schema\":\"main\"}'",
+                 '{\"pgtenant\":\"acme_corp\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\"schema\":\"main\"}'",
                 "COMMENT ON ROLE \"acme_role\" IS \
-                 '{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\"schema\":\"main\"}'",
+                 '{\"pgtenant\":\"acme_corp\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\"schema\":\"main\"}'",
                 "COMMENT ON DATABASE \"acme_db\" IS \
-                 '{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\"schema\":\"main\"}'",
+                 '{\"pgtenant\":\"acme_corp\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\"schema\":\"main\"}'",
             ],
         );
     }

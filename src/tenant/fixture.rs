@@ -59,6 +59,7 @@ pub(super) fn observed() -> Observed {
         acl,
     };
     Observed {
+        names: names(),
         server: Server {
             version_num: 150_018,
             version: "15.18".into(),
@@ -70,6 +71,7 @@ pub(super) fn observed() -> Observed {
             name: "acme".into(),
             owner: "admin".into(),
             owner_usable: true,
+            connectable: true,
             allow_connections: true,
             is_template: false,
             connection_limit: 15,

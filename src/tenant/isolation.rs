@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::postgres::SchemaName;
 use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::Schema;
-use crate::postgres::catalog::snapshot::{Database, Role};
+use crate::postgres::catalog::snapshot::{Database, Dependency, Role};
 
 use super::limits::{Limits, parameter};
 use super::marker::{Marker, Stage};
@@ -290,6 +290,10 @@ fn other_privileges(view: &View) -> Finding {
 
 /// Of the tenant's own privileges; TEMPORARY is `allow_temporary_tables`, an attribute of its own.
 fn tenant_privileges(view: &View) -> Finding {
+    if view.database.owner == view.role.name {
+        // An owner has every privilege; `database_owner` tells.
+        return Finding::Enforced;
+    }
     let own: Vec<&Grant> =
         view.database.acl.iter().filter(|grant| grant.grantee.as_deref() == Some(view.role.name.as_str())).collect();
     let connects = own.iter().any(|grant| grant.privilege == "CONNECT");
@@ -369,22 +373,30 @@ fn database_open(view: &View) -> Finding {
     repair_database(view, what.to_owned(), vec![Change::Open { database: view.desired.names.database.clone() }])
 }
 
-/// Seen from outside: the tenant stands in the ACL of some schema of its database.
+/// Seen from outside: the tenant stands in the ACL of its schema, and of the one for extensions if it
+/// has any.
 fn schema_exists(view: &View) -> Finding {
     let names = &view.desired.names;
-    let exists = match &view.observed.inside {
-        Some(_) => view.observed.schema(names).is_some(),
-        None => view.observed.dependencies.iter().any(|dependency| {
-            dependency.database.as_deref() == Some(view.database.name.as_str())
-                && dependency.class.ends_with("pg_namespace")
-        }),
+    let (exists, what) = match &view.observed.inside {
+        Some(_) => (view.observed.schema(names).is_some(), "the schema is missing"),
+        None if view.desired.extensions.is_empty() => (granted_schemas(view) >= 1, "the schema is missing"),
+        None => (granted_schemas(view) >= 2, "the schema, or the one for extensions, is missing"),
     };
     if exists {
         return Finding::Enforced;
     }
     let create = Change::CreateSchema { database: names.database.clone(), schema: names.schema.clone() };
     let repair = if view.observed.inside.is_some() { vec![create] } else { Vec::new() };
-    Finding::found("the schema is missing", repair)
+    Finding::found(what, repair)
+}
+
+/// How many schemas of its database the tenant holds privileges on.
+fn granted_schemas(view: &View) -> u64 {
+    let in_database = |dependency: &&Dependency| {
+        dependency.database.as_deref() == Some(view.database.name.as_str())
+            && dependency.class.ends_with("pg_namespace")
+    };
+    view.observed.dependencies.iter().filter(in_database).map(|dependency| dependency.count).sum()
 }
 
 fn public_schema(view: &View) -> Finding {
@@ -474,7 +486,7 @@ fn check_schema(view: &View, name: &SchemaName, schema: Option<&Schema>, privile
     }
     let missing: Vec<&str> =
         privileges.iter().filter(|wanted| !own.iter().any(|grant| grant.privilege == **wanted)).copied().collect();
-    if !missing.is_empty() {
+    if !missing.is_empty() && !owned_by_tenant {
         what.push(lacks(&missing.join(", ")));
     }
     if !privileges.is_empty() && (!excess.is_empty() || !missing.is_empty() || owned_by_tenant) {

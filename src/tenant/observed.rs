@@ -9,6 +9,8 @@ use super::names::Names;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
+    /// The names by which it was looked for.
+    pub names: Names,
     pub server: Server,
     pub database: Option<Database>,
     pub role: Option<Role>,
@@ -51,6 +53,7 @@ impl Observed {
         let role_name = role.map(|r| r.name.as_str());
         let database_name = database.map(|d| d.name.as_str());
         Observed {
+            names: names.clone(),
             server: snapshot.server.clone(),
             settings: snapshot
                 .settings
@@ -95,14 +98,17 @@ impl Observed {
         ready(self.database_marker()) && ready(self.role_marker())
     }
 
-    /// The tenant's schema, if the database was entered: the one that carries the marker, else the
-    /// one of that name.
-    pub fn schema(&self, names: &Names) -> Option<&Schema> {
+    /// The tenant's schema, if the database was entered: the one that carries the tenant's marker,
+    /// else the one of the name that it was looked for by, or is to have.
+    pub fn schema(&self, wanted: &Names) -> Option<&Schema> {
         let schemas = &self.inside.as_ref()?.schemas;
+        let both = [&self.names, wanted];
         let marked = |schema: &&Schema| {
-            Marker::parse(schema.comment.as_deref()).is_some_and(|marker| marker.tenant == names.tenant.as_str())
+            Marker::parse(schema.comment.as_deref())
+                .is_some_and(|marker| both.iter().any(|names| marker.tenant == names.tenant.as_str()))
         };
-        schemas.iter().find(marked).or_else(|| schemas.iter().find(|schema| schema.name == names.schema.as_str()))
+        let named = |names: &Names| schemas.iter().find(|schema| schema.name == names.schema.as_str());
+        schemas.iter().find(marked).or_else(|| named(&self.names)).or_else(|| named(wanted))
     }
 
     /// The value of a parameter at one level, as typed. `database` and `role` are `None` for "any".

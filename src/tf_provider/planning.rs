@@ -76,7 +76,11 @@ fn set_defaults(block: &Block, config: &Value, planned: &mut Value) {
 
 fn set_unknown(block: &Block, config: &Value, prior: &Value, planned: &mut Value) {
     for attribute in block.attributes.iter().filter(|attribute| is_computed(attribute)) {
-        let kept = (attribute.keeps_prior || attribute.requires_replace) && !prior.get(attribute.name).is_null();
+        // What replaces the object stays null where it was null: becoming known is no reason to.
+        let kept = match prior {
+            Value::Map(_) if attribute.requires_replace => true,
+            prior => attribute.keeps_prior && !prior.get(attribute.name).is_null(),
+        };
         if !kept && attribute.default.is_none() && config.get(attribute.name).is_null() {
             planned.set(attribute.name, Value::Unknown);
         }

@@ -77,7 +77,11 @@ const FROM_OUTSIDE: &[Drift] = &[
         "COMMENT ON DATABASE drift IS 'the drift database'",
         &[(TENANT, "isolation.registered", "the marker is missing or not up to date")],
     ),
-    drift("drift", "DROP SCHEMA app", &[(TENANT, "isolation.schema", "the schema is missing")]),
+    drift(
+        "drift",
+        "DROP SCHEMA app",
+        &[(TENANT, "isolation.schema", "the schema, or the one for extensions, is missing")],
+    ),
     drift("postgres", "ALTER DATABASE drift RENAME TO drift_moved", &[(TENANT, "database", "drift_moved")]),
     drift("postgres", "ALTER ROLE drift RENAME TO drift_moved", &[(TENANT, "role", "drift_moved")]),
     drift("postgres", "ALTER ROLE drift NOLOGIN", &[(TENANT, "suspended", "true")]),
@@ -162,7 +166,7 @@ const FROM_INSIDE: &[Drift] = &[
     drift(
         "drift",
         "ALTER SCHEMA app OWNER TO drift",
-        &[(TENANT, "isolation.schema_privileges", "the tenant owns app; the tenant lacks CREATE, USAGE on app")],
+        &[(TENANT, "isolation.schema_privileges", "the tenant owns app")],
     ),
     drift(
         "drift",

@@ -373,8 +373,12 @@ fn locale_is_chosen_when_the_database_is_made() {
     workspace.apply();
     assert_eq!(workspace.resource(THIS)["locale_provider"], "libc");
     assert_eq!(value(server, "postgres", "SELECT datcollate FROM pg_database WHERE datname = 'sorted'"), "C");
-    workspace.write("main.tf", &tenant("sorted", "lc_collate = \"POSIX\"\n  lc_ctype = \"C\""));
+    // Only a new database can have another.
+    workspace.write("main.tf", &tenant("sorted", "lc_collate = \"C.UTF-8\"\n  lc_ctype = \"C\""));
     assert_eq!(workspace.plan().actions(THIS), ["delete", "create"]);
+    workspace.apply();
+    assert_eq!(value(server, "postgres", "SELECT datcollate FROM pg_database WHERE datname = 'sorted'"), "C.UTF-8");
+    workspace.run(&["apply", "-auto-approve", "-replace", THIS]).ok().unwrap();
 }
 
 #[test]

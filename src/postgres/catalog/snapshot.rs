@@ -49,11 +49,14 @@ impl Server {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // PostgreSQL's flags are
 pub struct Database {
     pub name: String,
     pub owner: String,
     /// Whether the admin has the privileges of the owner.
     pub owner_usable: bool,
+    /// Whether the admin may open a session with it.
+    pub connectable: bool,
     pub allow_connections: bool,
     pub is_template: bool,
     /// -1 is no limit.
