@@ -10,4 +10,5 @@ mod guardrails;
 mod harness;
 mod input;
 mod interrupt;
+mod secrets;
 mod tenant;
