@@ -5,10 +5,12 @@ mod support;
 
 mod connection;
 mod drift;
+mod examples;
 mod fixture;
 mod guardrails;
 mod harness;
 mod input;
 mod interrupt;
+mod scale;
 mod secrets;
 mod tenant;

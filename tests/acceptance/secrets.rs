@@ -190,8 +190,8 @@ fn passwords_are_written_nowhere_and_work() {
         let error = server.session_with_password(tenant, tenant, "another").err().expect("a wrong password is refused");
         assert_eq!(error.sqlstate, "28P01");
     }
-    let stored =
-        "SELECT count(*) FROM pg_authid WHERE rolname LIKE 'secrets\\_%' AND rolpassword LIKE 'SCRAM-SHA-256$%'";
+    let stored = "SELECT count(*) FROM pg_authid WHERE rolpassword LIKE 'SCRAM-SHA-256$%'
+                  AND rolname IN ('secrets_generated', 'secrets_given', 'secrets_hashed')";
     assert_eq!(server.superuser(stored), [[Some("3".to_owned())]]);
 }
 
