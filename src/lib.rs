@@ -1,3 +1,41 @@
+//! terraform-provider-pgtenant: tenants of a shared PostgreSQL, isolated and governed.
+//!
+//! # Rooms
+//!
+//! A folder is named for the world it knows.
+//!
+//! | room | knows | never heard of |
+//! |---|---|---|
+//! | [`tf_provider`] | Terraform: go-plugin, tfplugin5 | PostgreSQL, tenants |
+//! | [`postgres`] | PostgreSQL: roles, databases, ACLs, settings, SCRAM, SQLSTATE | Terraform, tenants |
+//! | [`tenant`] | what a tenant is, what a guardrail is; pure | Terraform, sockets |
+//! | [`provider`] | all three: one file for each resource | |
+//!
+//! `provider` uses the other three, `tenant` the pure parts of `postgres`, and those two nothing of
+//! ours. `tests/project/arrows.rs` reads the source and fails on any other arrow.
+//!
+//! # How data flows
+//!
+//! ```text
+//! gRPC request -> codec -> Model (may hold unknowns) -> Desired (all known)
+//!              -> inspect: catalog rows -> Observed
+//!              -> diff -> Vec<Change> -> render -> Script (statements with one-line summaries)
+//!              -> session.run(Script) -> inspect again -> Model -> codec -> response
+//! ```
+//!
+//! # Invariants
+//!
+//! - Creating, updating and finishing a half-made tenant are one path: observe, diff, run what differs,
+//!   until nothing does.
+//! - A read answers "gone" or "could not tell", and never takes one for the other. Reads are served from
+//!   one snapshot of the cluster, taken by one statement; a write of our own makes it stale.
+//! - SQL is data, made of validated identifiers and escaped literals, before any session sees it.
+//!   [`postgres::session`] is the only place that sends it, always with `search_path=pg_catalog`.
+//! - No tenant's relation is read and no tenant's function called.
+//! - A REVOKE that only warns is a failure. Errors are told apart by SQLSTATE.
+//! - A clear-text password leaves this process never; a SCRAM verifier goes to the server only.
+//! - Everything is ordered: the same input gives the same bytes.
+
 pub mod postgres;
 pub mod provider;
 pub mod tenant;

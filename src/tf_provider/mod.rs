@@ -7,6 +7,11 @@
 //! [`serve`] shakes hands and decides when the process ends, [`transport`] and [`mtls`] admit
 //! Terraform and nobody else, and [`server`] answers: [`codec`] decodes, [`planning`] applies what
 //! the schema states, the provider does the rest.
+//!
+//! Why our own, and not the published crate of that name: that one speaks protocol 6 only, needs
+//! `protoc` to build, does not insist on Terraform's client certificate, dies on Ctrl-C, waits some
+//! 44 ms in every call (no TCP_NODELAY), cannot upgrade state, and knows neither write-only attributes
+//! nor ephemeral resources. None of that can be mended from outside of it.
 
 pub mod codec;
 pub mod diagnostic;

@@ -173,7 +173,11 @@ const FROM_INSIDE: &[Drift] = &[
         "GRANT CREATE ON SCHEMA public TO PUBLIC",
         &[(TENANT, "isolation.public_schema", "PUBLIC has CREATE on public")],
     ),
-    drift("drift", "CREATE EXTENSION citext", &[(TENANT, "extensions[0]", "citext")]),
+    drift(
+        "drift",
+        "SET ROLE platform_admin; CREATE EXTENSION tablefunc SCHEMA extensions",
+        &[(TENANT, "extensions[1]", "tablefunc")],
+    ),
     drift("drift", "DROP EXTENSION pgcrypto", &[(TENANT, "extensions[0]", "")]),
 ];
 
