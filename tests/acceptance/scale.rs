@@ -93,6 +93,7 @@ fn fifty_tenants_cost_no_more_connections_than_allowed_and_a_refresh_no_more_tha
 
     // The server's own view, as fast as it answers.
     let session = server.session("postgres", SUPERUSER).unwrap();
+    session.sql("SET log_statement = 'none'").unwrap();
     let now = format!("SELECT FROM pg_stat_activity WHERE usename = '{ADMIN}'");
     let (mark, started, mut most) = (server.log_mark(), Instant::now(), 0);
     let mut running = workspace.spawn(&["apply", "-auto-approve", "-parallelism=10"]);
