@@ -273,18 +273,20 @@ impl Session {
             return Err(cancelled());
         }
         let mut answer = std::pin::pin!(answer);
-        let answer = tokio::select! {
-            answer = &mut answer => answer,
+        let abandoned = Abandoned(Some(self.canceller.clone()));
+        let outcome = tokio::select! {
+            answer = &mut answer => answer.map_err(|error| Error::of_statement(summary, &error)),
             () = cancel.cancelled() => {
                 self.canceller.cancel().await;
                 match tokio::time::timeout(GRACE, answer).await {
                     // It was done before the request arrived.
-                    Ok(Ok(value)) => return Ok(value),
-                    Ok(Err(_)) | Err(_) => return Err(cancelled()),
+                    Ok(Ok(value)) => Ok(value),
+                    Ok(Err(_)) | Err(_) => Err(cancelled()),
                 }
             }
         };
-        answer.map_err(|error| Error::of_statement(summary, &error))
+        abandoned.answered();
+        outcome
     }
 
     pub fn is_closed(&self) -> bool {
@@ -321,6 +323,24 @@ impl Canceller {
             }
         };
         let _ = tokio::time::timeout(GRACE, sent).await;
+    }
+}
+
+/// Ends a statement on the server when nobody waits for its answer any more: the RPC that it belongs to
+/// is dropped when Terraform is killed, and PostgreSQL would not notice before it has an answer.
+struct Abandoned(Option<Canceller>);
+
+impl Abandoned {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let (Some(canceller), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { canceller.cancel().await });
+        }
     }
 }
 

@@ -231,11 +231,13 @@ async fn received(mut signal: Signal) {
     signal.recv().await;
 }
 
-/// Returns when the parent is another: Terraform ended without a word, and somebody adopted us.
+/// Returns when the parent is another: Terraform ended without a word, and somebody adopted us. Its
+/// requests were dropped with its connection; for what they leave to be ended elsewhere there is a moment.
 async fn gone(parent: u32) {
     while parent_id() == parent {
         tokio::time::sleep(PARENT_CHECK).await;
     }
+    tokio::time::sleep(PARENT_CHECK).await;
 }
 
 /// go-plugin's handshake: its own version, ours, where to connect, what to speak, whom to trust.

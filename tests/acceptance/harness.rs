@@ -10,8 +10,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
-use crate::support::signal;
 use crate::support::terraform::{Installation, Workspace};
+use crate::support::{eventually, is_running, signal};
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 
@@ -184,19 +184,4 @@ fn a_mirror_installs_the_provider_and_locks_it() {
     let lock = fs::read_to_string(workspace.dir.join(".terraform.lock.hcl")).unwrap();
     assert!(lock.contains("registry.terraform.io/pgtenant/pgtenant"), "{lock}");
     assert!(lock.contains(env!("CARGO_PKG_VERSION")), "{lock}");
-}
-
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A process that nobody has waited for yet is still there for `kill`, but runs no more.
-fn is_running(pid: u32) -> bool {
-    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
-    let state = String::from_utf8(output.stdout).unwrap();
-    !state.trim().is_empty() && !state.trim().starts_with('Z')
 }

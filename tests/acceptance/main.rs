@@ -3,9 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connection;
 mod drift;
+mod examples;
 mod fixture;
 mod guardrails;
 mod harness;
 mod input;
+mod interrupt;
+mod scale;
+mod secrets;
 mod tenant;

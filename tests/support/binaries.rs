@@ -17,6 +17,8 @@ const PACKAGES: &[(u32, &str, &[&str])] = &[
     (15, "15.18.0-beta.17", ALL_PLATFORMS),
     (14, "14.23.0-beta.17", &["linux-x64"]),
     (13, "13.23.0-beta.16", &["linux-x64"]),
+    // Only to be refused: `MAJORS` does not have it.
+    (12, "12.22.0-beta.15", &["linux-x64"]),
 ];
 const ALL_PLATFORMS: &[&str] = &["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"];
 

@@ -11,6 +11,8 @@ pub mod terraform;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// PostgreSQL refuses to run as root, so as root the server gets an account of its own.
 pub fn is_root() -> bool {
@@ -44,4 +46,48 @@ pub fn random_hex(bytes: usize) -> String {
     let mut buffer = vec![0; bytes];
     getrandom::fill(&mut buffer).expect("the system's random numbers");
     buffer.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Waits for something that comes about by itself, and fails when it does not within a minute.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A process that nobody has waited for yet is still there for `kill`, but runs no more.
+pub fn is_running(pid: u32) -> bool {
+    processes().iter().any(|process| process.pid == pid && !process.state.starts_with('Z'))
+}
+
+/// The running processes that `pid` has started.
+pub fn children(pid: u32) -> Vec<u32> {
+    let processes = processes().into_iter();
+    processes
+        .filter(|process| process.parent == pid && !process.state.starts_with('Z'))
+        .map(|child| child.pid)
+        .collect()
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    state: String,
+}
+
+fn processes() -> Vec<Process> {
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat="]).output().expect("ps runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let process = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some(Process {
+            pid: words.next()?.parse().ok()?,
+            parent: words.next()?.parse().ok()?,
+            state: words.next()?.to_owned(),
+        })
+    };
+    text.lines().filter_map(process).collect()
 }

@@ -186,6 +186,19 @@ impl Server {
         String::from_utf8_lossy(log.get(mark..).unwrap_or_default()).into_owned()
     }
 
+    /// Makes another admin of the same kind, and gives the environment that reaches the server as that
+    /// one: what it does can be told from what others do on a shared server.
+    #[track_caller]
+    pub fn another_admin(&self, name: &str) -> BTreeMap<&'static str, String> {
+        let verifier = postgres_protocol::password::scram_sha_256(self.admin_password.as_bytes());
+        self.superuser(&format!(
+            "CREATE ROLE {name} LOGIN CREATEDB CREATEROLE PASSWORD '{verifier}'; GRANT rds_superuser TO {name};"
+        ));
+        let mut env = self.env();
+        env.insert("PGUSER", name.to_owned());
+        env
+    }
+
     fn make_admin(&self, options: &Options) -> Result<(), SqlError> {
         // A verifier, so that tests may search the log for clear text.
         let verifier = postgres_protocol::password::scram_sha_256(self.admin_password.as_bytes());

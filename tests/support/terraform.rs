@@ -328,6 +328,15 @@ impl Run {
         words.filter(|word| !["│", "╷", "╵"].contains(word)).collect::<Vec<_>>().join(" ")
     }
 
+    /// The errors and warnings of a command that ran with `-json`, without the one on `dev_overrides`.
+    pub fn diagnostics(&self) -> Vec<Value> {
+        let lines = self.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let diagnostics = lines.filter(|line| line["type"] == "diagnostic").map(|mut line| line["diagnostic"].take());
+        diagnostics
+            .filter(|diagnostic| diagnostic["summary"] != "Provider development overrides are in effect")
+            .collect()
+    }
+
     fn complain(&self, what: &str) -> String {
         format!(
             "`{}` {what}:

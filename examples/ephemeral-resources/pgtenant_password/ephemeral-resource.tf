@@ -12,12 +12,10 @@ resource "pgtenant_tenant" "acme" {
   password_wo_version = local.password_version
 }
 
-resource "aws_secretsmanager_secret" "acme" {
-  name = "tenants/acme/postgresql"
-}
-
-resource "aws_secretsmanager_secret_version" "acme" {
-  secret_id                = aws_secretsmanager_secret.acme.id
-  secret_string_wo         = ephemeral.pgtenant_password.acme.result
-  secret_string_wo_version = local.password_version
-}
+# The secret store, on AWS for instance:
+#
+# resource "aws_secretsmanager_secret_version" "acme" {
+#   secret_id                = aws_secretsmanager_secret.acme.id
+#   secret_string_wo         = ephemeral.pgtenant_password.acme.result
+#   secret_string_wo_version = local.password_version
+# }

@@ -1,0 +1,331 @@
+//! How the provider reaches a server, and what it says when it cannot: TLS as libpq has it, the settings
+//! by attribute and by environment, and servers that are not there yet.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+
+use crate::fixture::{self, PROVIDER};
+use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
+use crate::support::terraform::Workspace;
+
+type Env = BTreeMap<&'static str, String>;
+
+/// Reads one thing from the server.
+const READ: &str = "data \"pgtenant_tenants\" \"all\" {}\n";
+/// With a provider block: to an error of the provider, Terraform adds one of its own where there is none.
+const BARE: &str = "provider \"pgtenant\" {}\n data \"pgtenant_tenants\" \"all\" {}\n";
+
+fn workspace(env: &Env, config: &str) -> Workspace {
+    let mut workspace = Workspace::new(PROVIDER);
+    workspace.envs(env).write("main.tf", config);
+    workspace
+}
+
+/// The environment with some of its variables set to something else; to nothing, they are left out.
+fn but(env: &Env, changes: &[(&'static str, &str)]) -> Env {
+    let mut env = env.clone();
+    for (name, value) in changes {
+        match *value {
+            "" => drop(env.remove(name)),
+            value => drop(env.insert(name, value.to_owned())),
+        }
+    }
+    env
+}
+
+/// Planning fails with one error that holds all these words, and with no secret anywhere.
+#[track_caller]
+fn check_refused(env: &Env, config: &str, summary: &str, words: &[&str]) {
+    let run = workspace(env, config).run(&["plan", "-json"]);
+    let diagnostics = run.diagnostics();
+    let [error] = &diagnostics[..] else { panic!("one diagnostic, for {summary}: {diagnostics:#?}") };
+    assert_eq!((error["severity"].as_str(), error["summary"].as_str()), (Some("error"), Some(summary)), "{error:#}");
+    let detail = error["detail"].as_str().unwrap();
+    for word in words {
+        assert!(detail.contains(word), "{word:?} in {detail:?}");
+    }
+    if let Some(password) = env.get("PGPASSWORD") {
+        assert!(!run.stdout.contains(password) && !run.stderr.contains(password), "{}{}", run.stdout, run.stderr);
+    }
+}
+
+#[track_caller]
+fn check_accepted(env: &Env, config: &str) {
+    workspace(env, config).run(&["plan"]).ok().unwrap();
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_or_refuses_is_one_clear_error() {
+    let server = Server::shared();
+    let env = server.env();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    server.superuser("CREATE ROLE connection_stranger NOLOGIN");
+
+    let refused = "The PostgreSQL server refused the login";
+    let words = ["28P01", "`username`", "PGUSER", "`password`", "PGPASSWORD"];
+    check_refused(&but(&env, &[("PGPASSWORD", "not-the-password")]), READ, refused, &words);
+    check_refused(&but(&env, &[("PGUSER", "nobody_of_that_name")]), READ, refused, &words);
+    let words = ["`password`", "PGPASSWORD"];
+    check_refused(&but(&env, &[("PGPASSWORD", "")]), READ, "The PostgreSQL server wants a password", &words);
+
+    let unreachable = "Cannot reach the PostgreSQL server";
+    let words = ["`host`", "PGHOST", "`port`", "PGPORT"];
+    check_refused(&but(&env, &[("PGPORT", &closed)]), READ, unreachable, &[&words[..], &["refused", &closed]].concat());
+    let words = [&words[..], &["nowhere.invalid"]].concat();
+    check_refused(&but(&env, &[("PGHOST", "nowhere.invalid")]), READ, unreachable, &words);
+    check_refused(&but(&env, &[("PGHOST", "/nowhere")]), READ, unreachable, &["/nowhere/.s.PGSQL."]);
+
+    let words = ["3D000", "no_such_database", "`database`", "PGDATABASE"];
+    let missing = "The maintenance database does not exist";
+    check_refused(&but(&env, &[("PGDATABASE", "no_such_database")]), READ, missing, &words);
+
+    let refused = "The PostgreSQL server refused the session";
+    for (role, sqlstate) in [("no_such_role", "22023"), ("connection_stranger", "42501")] {
+        let config = format!("provider \"pgtenant\" {{\n  assume_role = {role:?}\n}}\n{READ}");
+        check_refused(&env, &config, refused, &["`assume_role`", role, sqlstate]);
+    }
+
+    let words = ["`sslmode = \"disable\"`", "PGSSLMODE"];
+    check_refused(&but(&env, &[("PGSSLMODE", "")]), READ, "The PostgreSQL server does not offer TLS", &words);
+    let words = ["`username`", "PGUSER"];
+    check_refused(&but(&env, &[("PGUSER", "")]), BARE, "No role to log in as", &words);
+}
+
+/// Resources ask the server at other times than data sources do, and each error is one all the same.
+#[test]
+fn a_wrong_password_is_one_error_for_a_resource() {
+    let server = Server::shared();
+    let env = but(&server.env(), &[("PGPASSWORD", "not-the-password")]);
+    let config = "
+        resource \"pgtenant_tenant\" \"a\" { name = \"connection_wrong\" }
+        resource \"pgtenant_guardrails\" \"a\" { tenant = pgtenant_tenant.a.name }";
+    check_refused(&env, config, "The PostgreSQL server refused the login", &["28P01"]);
+}
+
+/// In one test, because it is the server's log that tells who encrypted.
+#[test]
+fn tls_is_what_sslmode_says() {
+    let server = Server::start(Options { tls_names: &["localhost"], ..Options::default() }).unwrap();
+    let env = server.env();
+    let (ca, wrong_ca) = (server.ca().display().to_string(), server.wrong_ca().display().to_string());
+    assert_eq!((env["PGSSLMODE"].as_str(), &env["PGSSLROOTCERT"]), ("verify-full", &ca));
+
+    let untrusted = "The PostgreSQL server's certificate is not trusted";
+    let words = ["`sslrootcert`", "PGSSLROOTCERT", "`host`"];
+    for mode in ["", "verify-full", "verify-ca"] {
+        let env = but(&env, &[("PGSSLMODE", mode), ("PGSSLROOTCERT", &wrong_ca)]);
+        check_refused(&env, READ, untrusted, &words);
+    }
+    let other_name = but(&env, &[("PGHOST", "127.0.0.1")]);
+    check_refused(&other_name, READ, untrusted, &[&words[..], &["127.0.0.1", "localhost"]].concat());
+    let unreadable = but(&env, &[("PGSSLROOTCERT", "/nowhere/ca.pem")]);
+    check_refused(&unreadable, BARE, "`sslrootcert` is not usable", &["/nowhere/ca.pem", "PGSSLROOTCERT"]);
+    let not_pem = but(&env, &[("PGSSLROOTCERT", "/dev/null")]);
+    check_refused(&not_pem, BARE, "`sslrootcert` is not usable", &["no certificate", "PGSSLROOTCERT"]);
+
+    let check = |env: &Env, attributes: &str, encrypted: bool| {
+        let mark = server.log_mark();
+        check_accepted(env, &format!("provider \"pgtenant\" {{\n{attributes}\n}}\n{READ}"));
+        let log = server.log_since(mark);
+        let authorized: Vec<&str> = log.lines().filter(|line| line.contains("connection authorized")).collect();
+        assert!(!authorized.is_empty());
+        assert!(
+            authorized.iter().all(|line| line.contains("SSL enabled") == encrypted),
+            "{attributes}: {authorized:#?}"
+        );
+    };
+    check(&env, "", true);
+    check(&but(&env, &[("PGSSLMODE", "")]), "", true);
+    let bare = but(&env, &[("PGSSLMODE", ""), ("PGSSLROOTCERT", "")]);
+    check(&bare, &format!("sslrootcert = {ca:?}"), true);
+    check(&bare, &format!("sslrootcert = file({ca:?})"), true);
+    check(&other_name, "sslmode = \"verify-ca\"", true);
+    let any = but(&other_name, &[("PGSSLROOTCERT", &wrong_ca)]);
+    check(&any, "sslmode = \"require\"", true);
+    check(&bare, "sslmode = \"disable\"", false);
+
+    // Tenants are made over it, not only looked at.
+    let workspace = workspace(&env, &fixture::tenant("a", "extensions = [\"pgcrypto\"]"));
+    workspace.apply();
+    workspace.destroy();
+}
+
+/// There is such a package for this platform only.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn a_server_that_is_too_old_is_one_clear_error() {
+    let server = Server::start(Options { major: Some(12), ..Options::default() }).unwrap();
+    check_refused(&server.env(), READ, "The PostgreSQL server is too old", &["PostgreSQL 12.", "13"]);
+    let config = "resource \"pgtenant_tenant\" \"a\" { name = \"a\" }";
+    check_refused(&server.env(), config, "The PostgreSQL server is too old", &["PostgreSQL 12.", "13"]);
+}
+
+#[test]
+fn attributes_go_before_the_environment() {
+    let server = Server::shared();
+    let mut env: Env = server.env().into_keys().map(|name| (name, "/nowhere".to_owned())).collect();
+    env.insert("TF_VAR_password", server.admin_password.clone());
+    let config = format!(
+        "variable \"password\" {{ sensitive = true }}
+        provider \"pgtenant\" {{
+          host = {:?}
+          port = {}
+          database = \"postgres\"
+          username = {ADMIN:?}
+          password = var.password
+          sslmode = \"disable\"
+          sslrootcert = \"system\"
+        }}
+        {READ}",
+        server.host, server.port
+    );
+    // That the environment does not do is what the missing `port` shows.
+    let port = format!("port = {}\n", server.port);
+    let run = workspace(&env, &config.replace(&port, "\n")).run(&["plan", "-json"]);
+    assert!(run.diagnostics()[0]["detail"].as_str().unwrap().contains("the environment variable PGPORT"));
+    check_accepted(&env, &config);
+}
+
+#[test]
+fn a_unix_socket_is_a_host() {
+    let server = Server::shared();
+    // No sslmode, whose default is verify-full: a socket has no TLS. And no password: it asks for none.
+    let env = but(&server.env(), &[("PGHOST", ""), ("PGSSLMODE", ""), ("PGPASSWORD", "")]);
+    let config = format!(
+        "provider \"pgtenant\" {{ host = {:?} }}
+        resource \"pgtenant_tenant\" \"a\" {{
+          name = \"connection_socket\"
+          deletion_protection = false
+        }}",
+        server.dir
+    );
+    let workspace = workspace(&env, &config);
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(server.superuser("SELECT FROM pg_roles WHERE rolname = 'connection_socket'").len(), 0);
+}
+
+/// Work in the tenant's database and in the maintenance database takes turns on the one connection.
+#[test]
+fn one_connection_is_enough() {
+    let server = Server::shared();
+    let env = server.another_admin("connection_frugal");
+    let config = |limit: u32| {
+        format!(
+            "provider \"pgtenant\" {{
+              max_connections = 1
+              deep_verify     = true
+            }}
+            resource \"pgtenant_tenant\" \"a\" {{
+              name                = \"connection_one\"
+              extensions          = [\"citext\", \"pgcrypto\"]
+              deletion_protection = false
+            }}
+            resource \"pgtenant_guardrails\" \"a\" {{
+              tenant           = pgtenant_tenant.a.name
+              connection_limit = {limit}
+              parameters       = {{ work_mem = \"8MB\" }}
+            }}
+            {READ}"
+        )
+    };
+    let workspace = workspace(&env, &config(3));
+    workspace.apply();
+    workspace.write("main.tf", &config(4).replace("connection_one", "connection_uno"));
+    workspace.apply();
+    workspace.destroy();
+}
+
+#[test]
+fn admins_of_one_group_take_turns() {
+    let server = Server::shared();
+    let (first, second) = (server.another_admin("connection_first"), server.another_admin("connection_second"));
+    server.superuser(
+        "CREATE ROLE connection_group NOLOGIN CREATEDB CREATEROLE;
+         GRANT rds_superuser TO connection_group;
+         GRANT connection_group TO connection_first, connection_second;
+         ALTER ROLE connection_first NOCREATEDB NOCREATEROLE;
+         ALTER ROLE connection_second NOCREATEDB NOCREATEROLE;",
+    );
+    let config = |more: &str| {
+        format!(
+            "provider \"pgtenant\" {{ assume_role = \"connection_group\" }}
+            resource \"pgtenant_tenant\" \"a\" {{
+              name                = \"connection_rotated\"
+              deletion_protection = false
+              {more}
+            }}
+            resource \"pgtenant_guardrails\" \"a\" {{ tenant = pgtenant_tenant.a.name }}"
+        )
+    };
+    let mut workspace = workspace(&first, &config("extensions = [\"pgcrypto\"]"));
+    workspace.apply();
+    let owners = "SELECT datdba::regrole::text FROM pg_database WHERE datname = current_database()
+                  UNION ALL SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname IN ('app', 'extensions')
+                  UNION ALL SELECT extowner::regrole::text FROM pg_extension WHERE extname = 'pgcrypto'";
+    let owners = server.sql("connection_rotated", SUPERUSER, owners).unwrap();
+    assert_eq!(owners, vec![vec![Some("connection_group".to_owned())]; 4]);
+
+    server.superuser("DROP OWNED BY connection_first; DROP ROLE connection_first");
+    workspace
+        .envs(&second)
+        .write("main.tf", &config("extensions = []\nsuspended = true\nallow_temporary_tables = true"));
+    workspace.apply();
+    let login = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'connection_rotated'";
+    assert_eq!(server.superuser(login), [[Some("f".to_owned())]]);
+    workspace.destroy();
+    assert_eq!(server.superuser(login).len(), 0);
+}
+
+/// As with a server that is made in the same apply. `terraform_data` knows its output after apply only.
+#[test]
+fn a_host_that_is_not_known_yet_is_waited_for() {
+    let server = Server::shared();
+    let env = but(&server.env(), &[("PGHOST", "")]);
+    let config = |generation: u32, limit: u32| {
+        format!(
+            "resource \"terraform_data\" \"host\" {{
+              input            = {:?}
+              triggers_replace = {generation}
+            }}
+            provider \"pgtenant\" {{ host = terraform_data.host.output }}
+            resource \"pgtenant_tenant\" \"a\" {{
+              name                = \"connection_later\"
+              deletion_protection = false
+            }}
+            resource \"pgtenant_guardrails\" \"a\" {{
+              tenant           = pgtenant_tenant.a.name
+              connection_limit = {limit}
+              parameters       = {{ work_mem = \"8MB\" }}
+            }}",
+            server.host
+        )
+    };
+    let workspace = workspace(&env, &config(1, 3));
+    let all = ["pgtenant_guardrails.a", "pgtenant_tenant.a", "terraform_data.host"];
+    assert_eq!(workspace.plan().addresses(), all);
+    workspace.apply();
+
+    // Made again, so unknown again: what is there already stays as the state has it, with a word on that.
+    workspace.write("main.tf", &config(2, 3));
+    assert_eq!(workspace.plan().addresses(), ["terraform_data.host"]);
+    let warnings = workspace.run(&["plan", "-json"]).diagnostics();
+    assert!(!warnings.is_empty() && warnings.iter().all(|warning| warning["severity"] == "warning"), "{warnings:#?}");
+    assert!(warnings.iter().all(|warning| warning["summary"] == "The tenant was not checked"), "{warnings:#?}");
+    workspace.apply();
+
+    // And a change that waits for the host along with it.
+    workspace.write("main.tf", &config(3, 4));
+    assert_eq!(workspace.plan().addresses(), ["pgtenant_guardrails.a", "terraform_data.host"]);
+    workspace.apply();
+    let limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'connection_later'";
+    assert_eq!(server.superuser(limit), [[Some("4".to_owned())]]);
+    workspace.destroy();
+
+    // What only the server can refuse is refused when it is there.
+    workspace.write("main.tf", &config(4, 4).replace("8MB", "enormous"));
+    assert_eq!(workspace.plan().addresses(), all);
+    assert!(workspace.apply_error().contains("Parameter \"work_mem\" does not take this value"));
+    workspace.write("main.tf", &config(4, 4));
+    workspace.destroy();
+}

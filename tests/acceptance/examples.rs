@@ -1,0 +1,199 @@
+//! What the documentation shows works: every example is applied as it stands, every import command is
+//! run, and every attribute is described.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::fixture::PROVIDER;
+use crate::support::postgres::{ADMIN, Options, Server};
+use crate::support::terraform::Workspace;
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+/// The directories that hold configuration, relative to `examples`.
+fn directories() -> BTreeSet<String> {
+    fn walk(dir: &Path, found: &mut BTreeSet<String>) {
+        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "tf") {
+                found.insert(dir.strip_prefix(examples()).unwrap().display().to_string());
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(&examples(), &mut found);
+    found
+}
+
+/// The `(address, id)` pairs of the `terraform import` commands in an example's `import.sh`.
+fn imports(example: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(examples().join(example).join("import.sh")).unwrap();
+    let commands = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let imports = commands.map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        ["terraform", "import", address, id] => (address.to_owned(), id.to_owned()),
+        _ => panic!("not an import: {line}"),
+    });
+    imports.collect()
+}
+
+/// Applies examples, and remembers which.
+struct Reader<'a> {
+    server: &'a Server,
+    read: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    /// The example in a workspace, with `more` that its reader is taken to have. A file whose name ends
+    /// in `override.tf` changes arguments of what the others declare.
+    #[track_caller]
+    fn apply(&mut self, example: &str, env: &[(&str, &str)], more: &[(&str, &str)]) -> Workspace {
+        let mut workspace = Workspace::new(PROVIDER);
+        workspace.envs(self.server.env()).envs(env.iter().copied());
+        workspace.copy_from(&examples().join(example)).unwrap();
+        for (name, text) in more {
+            workspace.write(name, text);
+        }
+        workspace.apply();
+        self.read.insert(example.to_owned());
+        workspace
+    }
+}
+
+/// Lets the next example have the same names.
+const UNPROTECTED: (&str, &str) =
+    ("protection_override.tf", "resource \"pgtenant_tenant\" \"acme\" { deletion_protection = false }\n");
+
+/// One after the other: they share names, as examples do.
+#[test]
+fn every_example_can_be_applied() {
+    let server = Server::start(Options { tls_names: &["localhost"], ..Options::default() }).unwrap();
+    let mut reader = Reader { server: &server, read: BTreeSet::new() };
+
+    for _ in 0..2 {
+        let workspace = reader.apply("quickstart", &[], &[]);
+        for tenant in ["acme", "globex"] {
+            server.sql(tenant, tenant, "CREATE TABLE t (a int)").unwrap();
+        }
+        workspace.destroy();
+        assert_eq!(tenants(&server), Vec::<String>::new());
+    }
+
+    let tenant = "resources/pgtenant_tenant";
+    let workspace = reader.apply(tenant, &[], &[UNPROTECTED]);
+    let made = imports(tenant);
+    let unreadable = ["deletion_protection", "on_destroy"];
+    assert_eq!(made.len(), 2);
+    workspace.import_fresh(&by_reference(&made), &[], &unreadable);
+
+    let source = reader.apply("data-sources/pgtenant_tenants", &[], &[]);
+    let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
+    assert_eq!(outputs["committed_connections"]["value"], 20);
+    assert_eq!(outputs["incomplete"]["value"], serde_json::json!([]));
+    assert_eq!(outputs["suspended"]["value"], serde_json::json!([]));
+    workspace.destroy();
+    let left = tenants(&server);
+    assert!(left.len() == 1 && left[0].starts_with("globex_production"), "one is archived: {left:?}");
+
+    let guardrails = "resources/pgtenant_guardrails";
+    let without = "resource \"pgtenant_guardrails\" \"acme\" { idle_session_timeout = null }\n";
+    let older = [UNPROTECTED, ("older_override.tf", without)];
+    let workspace = reader.apply(guardrails, &[], if server.major < 14 { &older } else { &[UNPROTECTED] });
+    let of_tenant: Vec<_> = made.iter().filter(|(address, _)| address == "pgtenant_tenant.acme").cloned().collect();
+    let made = [of_tenant, imports(guardrails)].concat();
+    assert_eq!(made.len(), 2);
+    workspace.import_fresh(&by_reference(&made), &[], &unreadable);
+    workspace.destroy();
+
+    reader.apply("ephemeral-resources/pgtenant_password", &[], &[UNPROTECTED]).destroy();
+
+    // A verifier is good when one can log in with the password that it was made of.
+    let tenant = "resource \"pgtenant_tenant\" \"acme\" {\n  name = \"acme\"\n  password_wo = local.verifier\n}\n";
+    let password = [("TF_VAR_password", "correct horse")];
+    let workspace = reader.apply("functions/scram_verifier", &password, &[("tenant.tf", tenant), UNPROTECTED]);
+    server.session_with_password("acme", "acme", "correct horse").unwrap();
+    workspace.destroy();
+
+    // What it says of the network is another network; the rest holds here.
+    server
+        .superuser(&format!("CREATE ROLE pgtenant_admin NOLOGIN CREATEDB CREATEROLE; GRANT pgtenant_admin TO {ADMIN}"));
+    let certificates = fs::read_to_string(server.ca()).unwrap();
+    let more = [
+        ("global-bundle.pem", certificates.as_str()),
+        ("network_override.tf", "provider \"pgtenant\" { host = \"localhost\" }\n"),
+        ("tenant.tf", "resource \"pgtenant_tenant\" \"acme\" { name = \"acme\" }\n"),
+        UNPROTECTED,
+        ("versions.tf", ""),
+    ];
+    let password =
+        [("TF_VAR_admin_password", server.admin_password.as_str()), ("PGPASSWORD", ""), ("PGSSLROOTCERT", "")];
+    let workspace = reader.apply("provider", &password, &more);
+    let owner = "SELECT datdba::regrole FROM pg_database WHERE datname = 'acme'";
+    assert_eq!(server.superuser(owner), [[Some("pgtenant_admin".to_owned())]]);
+    workspace.destroy();
+
+    assert_eq!(reader.read, directories());
+}
+
+fn by_reference(imports: &[(String, String)]) -> Vec<(&str, &str)> {
+    imports.iter().map(|(address, id)| (address.as_str(), id.as_str())).collect()
+}
+
+/// The databases beside those that every server has.
+fn tenants(server: &Server) -> Vec<String> {
+    let rows = server.superuser("SELECT datname FROM pg_database WHERE datname <> 'postgres' AND NOT datistemplate");
+    rows.into_iter().flatten().flatten().collect()
+}
+
+#[test]
+fn examples_are_formatted() {
+    let examples = examples().display().to_string();
+    Workspace::new(PROVIDER).run(&["fmt", "-check", "-diff", "-recursive", &examples]).ok().unwrap();
+}
+
+/// In the schema as Terraform has it, from which editors and the registry take their help.
+#[test]
+fn everything_is_described() {
+    let run = Workspace::new(PROVIDER).run(&["providers", "schema", "-json"]).ok().unwrap();
+    let schemas: Value = serde_json::from_str(&run.stdout).unwrap();
+    let provider = &schemas["provider_schemas"]["registry.terraform.io/pgtenant/pgtenant"];
+    let mut attributes = 0;
+    described("provider", &provider["provider"]["block"], &mut attributes);
+    for kind in ["resource_schemas", "data_source_schemas", "ephemeral_resource_schemas"] {
+        let blocks = provider[kind].as_object().unwrap_or_else(|| panic!("no {kind} in {provider:#}"));
+        assert!(!blocks.is_empty(), "{kind}");
+        for (name, schema) in blocks {
+            assert!(!text(&schema["block"]["description"]).is_empty(), "{name} is not described");
+            described(name, &schema["block"], &mut attributes);
+        }
+    }
+    assert!(attributes > 50, "{attributes} attributes");
+    let functions = provider["functions"].as_object().unwrap();
+    assert!(!functions.is_empty());
+    for (name, function) in functions {
+        assert!(!text(&function["description"]).is_empty(), "{name} is not described");
+        for parameter in function["parameters"].as_array().unwrap() {
+            assert!(!text(&parameter["description"]).is_empty(), "{name}: {parameter} is not described");
+        }
+    }
+}
+
+fn described(of: &str, block: &Value, attributes: &mut usize) {
+    for (name, attribute) in block["attributes"].as_object().into_iter().flatten() {
+        assert!(!text(&attribute["description"]).is_empty(), "{of}.{name} is not described");
+        *attributes += 1;
+    }
+    for (name, nested) in block["block_types"].as_object().into_iter().flatten() {
+        assert!(!text(&nested["block"]["description"]).is_empty(), "{of}.{name} is not described");
+        described(&format!("{of}.{name}"), &nested["block"], attributes);
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
