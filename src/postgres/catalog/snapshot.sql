@@ -32,7 +32,7 @@ WITH roles AS (
     AND (s.setrole = 0 OR pg_catalog.strpos(pg_catalog.split_part(e.entry, '=', 1), '.') = 0)
 ), dependencies AS (
   SELECT r.rolname AS role, d.datname AS database, s.classid::pg_catalog.regclass::text AS class,
-         s.deptype::text AS kind, pg_catalog.count(*) AS count
+         s.deptype::text AS kind, pg_catalog.count(DISTINCT s.objid) AS count
   FROM pg_catalog.pg_shdepend s
   JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid
   LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
