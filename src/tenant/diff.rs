@@ -190,6 +190,8 @@ mod tests {
     use super::*;
     use crate::postgres::Secret;
     use crate::postgres::catalog::acl::Grant;
+    use crate::postgres::catalog::inside::{DefaultPrivilege, ObjectGrant, ObjectIdentity};
+    use crate::postgres::catalog::snapshot::{Dependency, Membership};
     use crate::tenant::isolation::assess;
     use crate::tenant::{fixture, render};
 
@@ -371,6 +373,106 @@ mod tests {
                 "COMMENT ON DATABASE \"acme\" IS \
                  '{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme\",\"role\":\"acme\",\"schema\":\"app\"}'",
             ],
+        );
+    }
+
+    #[test]
+    fn strangers_and_trips_abroad_are_told_and_repaired() {
+        let membership = |role: &str, member: &str| Membership {
+            role: role.to_owned(),
+            member: member.to_owned(),
+            grantor: Some("admin".to_owned()),
+            automatic: false,
+            revocable: true,
+        };
+        check_control(
+            Control::Memberships,
+            "a member of globex; globex is a member",
+            |o| o.memberships = vec![membership("globex", "acme"), membership("acme", "globex")],
+            &["REVOKE \"globex\" FROM \"acme\"", "REVOKE \"acme\" FROM \"globex\""],
+        );
+        check_control(
+            Control::Memberships,
+            "globex is a member",
+            |o| {
+                o.server.version_num = 160_000;
+                o.memberships = vec![membership("acme", "globex")];
+            },
+            &["REVOKE \"acme\" FROM \"globex\" GRANTED BY \"admin\""],
+        );
+        let guest = |kind: &str| Dependency {
+            role: "globex".into(),
+            database: Some("acme".into()),
+            class: "pg_class".into(),
+            kind: kind.into(),
+            count: 2,
+        };
+        check_control(
+            Control::OtherRoles,
+            "globex has privileges on relations (2)",
+            |o| {
+                o.guests = vec![guest("a")];
+                o.inside.as_mut().unwrap().grants = [ObjectGrant {
+                    class: "table".into(),
+                    object: ObjectIdentity::of_test("app.\"Orders\""),
+                    grantee: "globex".into(),
+                    owner: Some("acme".into()),
+                }]
+                .into();
+            },
+            &[
+                "GRANT \"acme\" TO CURRENT_USER",
+                "REVOKE ALL ON TABLE app.\"Orders\" FROM \"globex\" CASCADE",
+                "REVOKE \"acme\" FROM CURRENT_USER",
+            ],
+        );
+        check_control(
+            Control::OtherRoles,
+            "globex owns relations (2) (not this admin's to change)",
+            |o| o.guests = vec![guest("o")],
+            &[],
+        );
+        check_control(
+            Control::Elsewhere,
+            "CONNECT on database globex",
+            |o| {
+                let mut other = o.database.clone().unwrap();
+                other.name = "globex".into();
+                o.elsewhere = vec![other];
+            },
+            &["REVOKE ALL ON DATABASE \"globex\" FROM \"acme\" CASCADE"],
+        );
+        check_control(
+            Control::DefaultPrivileges,
+            "PUBLIC on tables of acme",
+            |o| {
+                o.inside.as_mut().unwrap().default_privileges = [DefaultPrivilege {
+                    role: "acme".into(),
+                    schema: Some("app".into()),
+                    class: "r".into(),
+                    grantee: None,
+                }]
+                .into();
+            },
+            &[
+                "GRANT \"acme\" TO CURRENT_USER",
+                "ALTER DEFAULT PRIVILEGES FOR ROLE \"acme\" IN SCHEMA \"app\" REVOKE ALL ON TABLES FROM PUBLIC CASCADE",
+                "REVOKE \"acme\" FROM CURRENT_USER",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_password_that_somebody_changed_is_set_again_where_there_is_one_to_set() {
+        check_control(Control::Password, "changed by somebody else", |o| o.password_changed = Some(true), &[]);
+        let verifier = Verifier::derived(&Secret::new("hunter2"), "acme");
+        let text = format!("ALTER ROLE \"acme\" PASSWORD '{}'", verifier.expose());
+        check(
+            |desired, observed| {
+                observed.password_changed = Some(true);
+                desired.password_if_changed = Some(verifier);
+            },
+            &[&text],
         );
     }
 

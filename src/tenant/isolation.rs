@@ -209,21 +209,16 @@ pub(super) struct View<'a> {
     pub role: &'a Role,
 }
 
-/// The controls in the order in which they are repaired. Without a role or a database there is little
-/// to tell; [`super::diff()`] makes those first.
+/// The controls in the order in which they are repaired. Of a tenant without a role or a database
+/// nothing more can be told; [`super::diff()`] makes those first.
 pub(super) fn assess_in_order(desired: &Desired, observed: &Observed) -> Vec<(Control, Finding)> {
-    let missing = |object: &str| Finding::found(format!("the {object} is missing"), Vec::new());
-    Control::TABLE
-        .iter()
-        .map(|(control, _, _, check)| {
-            let finding = match (&observed.database, &observed.role) {
-                (Some(database), Some(role)) => check(&View { desired, observed, database, role }),
-                (_, None) => missing("role"),
-                (None, Some(_)) => missing("database"),
-            };
-            (*control, finding)
-        })
-        .collect()
+    let told = |control: Control, check: Check| match (&observed.database, &observed.role) {
+        (Some(database), Some(role)) => check(&View { desired, observed, database, role }),
+        (_, None) if control == Control::Role => Finding::found("the role is missing", Vec::new()),
+        (None, Some(_)) if control == Control::Role => Finding::Enforced,
+        _ => Finding::NotInspected,
+    };
+    Control::TABLE.iter().map(|(control, _, _, check)| (*control, told(*control, *check))).collect()
 }
 
 /// What each control was found to be.

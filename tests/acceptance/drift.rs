@@ -1,8 +1,8 @@
 //! Reality is changed behind Terraform's back: the plan names exactly what was changed, an apply
 //! repairs it, and nothing is left to do. One row for each attribute and each control.
 
-use crate::fixture::{guardrails, tenant, value, workspace};
-use crate::support::postgres::{Options, Server};
+use crate::fixture::{closes_public, guardrails, tenant, value, workspace};
+use crate::support::postgres::Server;
 use crate::support::terraform::Workspace;
 
 const TENANT: &str = "pgtenant_tenant.this";
@@ -11,6 +11,8 @@ const GUARDRAILS: &str = "pgtenant_guardrails.this";
 /// What somebody does, in which database, and what the plan then says: resource and attribute, with
 /// the value found.
 struct Drift {
+    /// The first major that has what is changed.
+    since: u32,
     database: &'static str,
     sql: &'static str,
     expected: &'static [(&'static str, &'static str, &'static str)],
@@ -21,7 +23,13 @@ const fn drift(
     sql: &'static str,
     expected: &'static [(&'static str, &'static str, &'static str)],
 ) -> Drift {
-    Drift { database, sql, expected }
+    Drift { since: 13, database, sql, expected }
+}
+
+impl Drift {
+    const fn since(self, since: u32) -> Self {
+        Drift { since, ..self }
+    }
 }
 
 /// Seen by one query from the maintenance database.
@@ -112,12 +120,14 @@ const FROM_OUTSIDE: &[Drift] = &[
         "postgres",
         "ALTER DATABASE drift SET idle_session_timeout = '2h'",
         &[(GUARDRAILS, "idle_session_timeout", "2h")],
-    ),
+    )
+    .since(14),
     drift(
         "postgres",
         "ALTER DATABASE drift SET transaction_timeout = '90s'",
         &[(GUARDRAILS, "transaction_timeout", "90s")],
-    ),
+    )
+    .since(17),
     drift("postgres", "ALTER DATABASE drift SET work_mem = '1GB'", &[(GUARDRAILS, "parameters.work_mem", "1GB")]),
     drift("postgres", "ALTER DATABASE drift SET jit = off", &[(GUARDRAILS, "parameters.jit", "off")]),
     drift(
@@ -168,10 +178,8 @@ const FROM_OUTSIDE: &[Drift] = &[
         "ALTER ROLE drift RESET ALL",
         &[
             (GUARDRAILS, "overrides.idle_in_transaction_session_timeout of the role", "unset"),
-            (GUARDRAILS, "overrides.idle_session_timeout of the role", "unset"),
             (GUARDRAILS, "overrides.lock_timeout of the role", "unset"),
             (GUARDRAILS, "overrides.statement_timeout of the role", "unset"),
-            (GUARDRAILS, "overrides.transaction_timeout of the role", "unset"),
             (GUARDRAILS, "overrides.work_mem of the role", "unset"),
         ],
     ),
@@ -200,11 +208,6 @@ const FROM_INSIDE: &[Drift] = &[
     ),
     drift(
         "drift",
-        "GRANT CREATE ON SCHEMA public TO PUBLIC",
-        &[(TENANT, "isolation.public_schema", "PUBLIC has CREATE on public")],
-    ),
-    drift(
-        "drift",
         "SET ROLE platform_admin; CREATE EXTENSION tablefunc SCHEMA extensions",
         &[(TENANT, "extensions[1]", "tablefunc")],
     ),
@@ -221,6 +224,13 @@ const FROM_INSIDE: &[Drift] = &[
     ),
     drift("drift", "DROP EXTENSION pgcrypto", &[(TENANT, "extensions[0]", "")]),
 ];
+
+/// Where the admin may close it.
+const PUBLIC_SCHEMA: Drift = drift(
+    "drift",
+    "GRANT CREATE ON SCHEMA public TO PUBLIC",
+    &[(TENANT, "isolation.public_schema", "PUBLIC has CREATE on public")],
+);
 
 fn text(value: &serde_json::Value) -> String {
     value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
@@ -252,13 +262,16 @@ fn check(server: &Server, workspace: &Workspace, drift: &Drift) {
     workspace.apply();
 }
 
-#[test]
-fn every_drift_is_named_and_repaired() {
-    // 17 has every limit.
-    let server = Server::start(Options { major: Some(17), ..Options::default() }).unwrap();
-    server.sql("postgres", crate::support::postgres::ADMIN, "CREATE ROLE drift_other").unwrap();
-    server.sql("postgres", crate::support::postgres::ADMIN, "CREATE DATABASE drift_elsewhere").unwrap();
-    let workspace = workspace(&server);
+on_every_major! {
+    every_drift_is_named_and_repaired,
+    what_is_gone_is_made_again,
+}
+
+fn every_drift_is_named_and_repaired(server: &Server) {
+    let as_admin = |sql| server.sql("postgres", crate::support::postgres::ADMIN, sql).unwrap();
+    as_admin("CREATE ROLE drift_other");
+    as_admin("CREATE DATABASE drift_elsewhere");
+    let workspace = workspace(server);
     let config = |provider: &str| {
         format!(
             "provider \"pgtenant\" {{ {provider} }}\n{}{}",
@@ -271,33 +284,33 @@ fn every_drift_is_named_and_repaired() {
             guardrails(
                 "connection_limit = 20
                  statement_timeout = \"30s\"
-                 idle_session_timeout = \"10min\"
-                 transaction_timeout = \"5min\"
                  parameters = { work_mem = \"16MB\" }"
             )
         )
     };
     workspace.write("main.tf", &config(""));
     workspace.apply();
-    for drift in FROM_OUTSIDE {
-        check(&server, &workspace, drift);
+    for drift in FROM_OUTSIDE.iter().filter(|drift| server.major >= drift.since) {
+        check(server, &workspace, drift);
     }
     // The limits are where they were, at both levels.
-    let rows =
-        "SELECT string_agg(c, ' ' ORDER BY c) FROM pg_db_role_setting, unnest(setconfig) c WHERE c ~ '^statement'";
-    assert_eq!(value(&server, "postgres", rows), "statement_timeout=30000 statement_timeout=30000");
+    let rows = "SELECT string_agg(c, ' ' ORDER BY c) FROM pg_db_role_setting, unnest(setconfig) c
+                WHERE (setdatabase = (SELECT oid FROM pg_database WHERE datname = 'drift') AND setrole = 0
+                       OR setrole = 'drift'::regrole) AND c ~ '^statement'";
+    assert_eq!(value(server, "postgres", rows), "statement_timeout=30000 statement_timeout=30000");
 
     workspace.write("main.tf", &config("deep_verify = true"));
     workspace.apply();
     assert_eq!(workspace.resource(TENANT)["isolation"]["password"], "enforced");
     for drift in FROM_INSIDE {
-        check(&server, &workspace, drift);
+        check(server, &workspace, drift);
+    }
+    if closes_public(server) {
+        check(server, &workspace, &PUBLIC_SCHEMA);
     }
 }
 
-#[test]
-fn what_is_gone_is_made_again() {
-    let server = Server::shared();
+fn what_is_gone_is_made_again(server: &Server) {
     let workspace = workspace(server);
     workspace.write("main.tf", &(tenant("gone", "") + &guardrails("statement_timeout = \"5s\"")));
     workspace.apply();

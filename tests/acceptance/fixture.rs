@@ -38,3 +38,26 @@ pub fn outcome(server: &Server, database: &str, role: &str, sql: &str) -> String
         Err(error) => error.sqlstate,
     }
 }
+
+pub fn admin_is_superuser(server: &Server) -> bool {
+    value(server, "postgres", "SELECT rolsuper FROM pg_roles WHERE rolname = 'platform_admin'") == "t"
+}
+
+/// Whether this admin may close the schema `public` of a tenant's database: up to 14 a superuser owns it.
+pub fn closes_public(server: &Server) -> bool {
+    server.major >= 15 || admin_is_superuser(server)
+}
+
+/// Demands that every control of the tenant holds, but for what this admin may not change.
+#[track_caller]
+pub fn assert_enforced(server: &Server, workspace: &Workspace) {
+    let isolation = workspace.resource("pgtenant_tenant.this")["isolation"].clone();
+    for (control, found) in isolation.as_object().expect("a map") {
+        let expected = if control == "public_schema" && !closes_public(server) {
+            "PUBLIC has CREATE, USAGE on public (not this admin's to change)"
+        } else {
+            "enforced"
+        };
+        assert_eq!(found, expected, "{control}");
+    }
+}

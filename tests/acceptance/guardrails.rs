@@ -3,9 +3,18 @@
 use std::time::{Duration, Instant};
 
 use crate::fixture::{guardrails, outcome, tenant, value, workspace};
-use crate::support::postgres::{Options, Server};
+use crate::support::postgres::Server;
 
 const THIS: &str = "pgtenant_guardrails.this";
+
+on_every_major! {
+    limits_are_written_at_both_levels_changed_in_place_and_given_back,
+    spelling_is_the_users,
+    guardrails_that_turn_to_another_tenant_leave_the_first_one_safe,
+    guardrails_without_a_tenant_are_refused,
+    the_server_holds_a_tenant_to_its_limits,
+    a_transaction_is_ended_since_17,
+}
 
 /// The rows that hold for a database whatever the role, or for a role whatever the database.
 fn rows(server: &Server, of: &str) -> Vec<String> {
@@ -17,9 +26,7 @@ fn rows(server: &Server, of: &str) -> Vec<String> {
     server.superuser(&sql).into_iter().flatten().flatten().collect()
 }
 
-#[test]
-fn limits_are_written_at_both_levels_changed_in_place_and_given_back() {
-    let server = Server::shared();
+fn limits_are_written_at_both_levels_changed_in_place_and_given_back(server: &Server) {
     let workspace = workspace(server);
     let tenant = tenant("governed", "role = \"governed_role\"");
     workspace.write(
@@ -29,7 +36,6 @@ fn limits_are_written_at_both_levels_changed_in_place_and_given_back() {
                 "connection_limit = 20
                  statement_timeout = \"30s\"
                  lock_timeout = \"0\"
-                 idle_session_timeout = \"10min\"
                  parameters = { work_mem = \"16MB\", TimeZone = \"UTC\" }",
             )),
     );
@@ -37,7 +43,6 @@ fn limits_are_written_at_both_levels_changed_in_place_and_given_back() {
     let expected = [
         "TimeZone=UTC",
         "idle_in_transaction_session_timeout=60000",
-        "idle_session_timeout=600000",
         "lock_timeout=0",
         "statement_timeout=30000",
         "work_mem=16MB",
@@ -53,14 +58,7 @@ fn limits_are_written_at_both_levels_changed_in_place_and_given_back() {
     let plan = workspace.plan();
     assert_eq!(
         plan.changes(THIS),
-        [
-            "connection_limit",
-            "idle_session_timeout",
-            "lock_timeout",
-            "parameters.TimeZone",
-            "parameters.work_mem",
-            "statement_timeout"
-        ]
+        ["connection_limit", "lock_timeout", "parameters.TimeZone", "parameters.work_mem", "statement_timeout"]
     );
     workspace.apply();
     let expected =
@@ -80,9 +78,7 @@ fn limits_are_written_at_both_levels_changed_in_place_and_given_back() {
     workspace.destroy();
 }
 
-#[test]
-fn spelling_is_the_users() {
-    let server = Server::shared();
+fn spelling_is_the_users(server: &Server) {
     let workspace = workspace(server);
     let config = |timeout: &str| tenant("spelled", "") + &guardrails(&format!("statement_timeout = {timeout:?}"));
     workspace.write("main.tf", &config("60s"));
@@ -99,9 +95,7 @@ fn spelling_is_the_users() {
     assert_eq!(workspace.plan().changes(THIS), ["statement_timeout"]);
 }
 
-#[test]
-fn guardrails_that_turn_to_another_tenant_leave_the_first_one_safe() {
-    let server = Server::shared();
+fn guardrails_that_turn_to_another_tenant_leave_the_first_one_safe(server: &Server) {
     let workspace = workspace(server);
     let config = |governed: &str| {
         format!(
@@ -125,29 +119,26 @@ fn guardrails_that_turn_to_another_tenant_leave_the_first_one_safe() {
     assert_eq!((limit("turn_a"), limit("turn_b")), ("10".to_owned(), "33".to_owned()));
 }
 
-#[test]
-fn guardrails_without_a_tenant_are_refused() {
-    let server = Server::shared();
+fn guardrails_without_a_tenant_are_refused(server: &Server) {
     let workspace = workspace(server);
     workspace.write("main.tf", "resource \"pgtenant_guardrails\" \"this\" {\n  tenant = \"nobody\"\n}\n");
     let message = workspace.apply_error();
     assert!(message.contains("There is no tenant \"nobody\""), "{message}");
 }
 
-#[test]
-fn the_server_holds_a_tenant_to_its_limits() {
-    let server = Server::shared();
+fn the_server_holds_a_tenant_to_its_limits(server: &Server) {
     let workspace = workspace(server);
+    let since_14 = if server.major >= 14 { "idle_session_timeout = \"2s\"" } else { "" };
     workspace.write(
         "main.tf",
         &(tenant("held", "")
-            + &guardrails(
+            + &guardrails(&format!(
                 "connection_limit = 3
                  statement_timeout = \"300ms\"
                  lock_timeout = \"100ms\"
                  idle_in_transaction_session_timeout = \"200ms\"
-                 idle_session_timeout = \"2s\"",
-            )),
+                 {since_14}"
+            ))),
     );
     workspace.apply();
 
@@ -170,7 +161,8 @@ fn the_server_holds_a_tenant_to_its_limits() {
     drop(holder);
 
     // A forgotten transaction, and a forgotten session.
-    for begin in ["BEGIN", "SELECT 1"] {
+    let idle: &[&str] = if server.major >= 14 { &["BEGIN", "SELECT 1"] } else { &["BEGIN"] };
+    for begin in idle {
         let forgotten = server.session("held", "held").unwrap();
         forgotten.sql(begin).unwrap();
         let started = Instant::now();
@@ -192,11 +184,14 @@ fn eventually_free(server: &Server) {
     }
 }
 
-#[test]
-fn a_transaction_is_ended_on_17() {
-    let server = Server::start(Options { major: Some(17), ..Options::default() }).unwrap();
-    let workspace = workspace(&server);
+fn a_transaction_is_ended_since_17(server: &Server) {
+    let workspace = workspace(server);
     workspace.write("main.tf", &(tenant("brief", "") + &guardrails("transaction_timeout = \"300ms\"")));
+    if server.major < 17 {
+        let message = workspace.plan_error();
+        assert!(message.contains("`transaction_timeout` needs PostgreSQL 17"), "{message}");
+        return;
+    }
     workspace.apply();
     let session = server.session("brief", "brief").unwrap();
     session.sql("BEGIN").unwrap();

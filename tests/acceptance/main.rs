@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[macro_use]
+mod majors;
+
 mod connection;
 mod drift;
 mod examples;

@@ -12,6 +12,7 @@ pub mod terraform;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// PostgreSQL refuses to run as root, so as root the server gets an account of its own.
@@ -90,4 +91,20 @@ fn processes() -> Vec<Process> {
         })
     };
     text.lines().filter_map(process).collect()
+}
+
+/// Notes that a test could not run, and why: said behind the summary. Where `CI` is set it fails instead.
+pub fn skip(name: &str, reason: &str) {
+    static SKIPPED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    extern "C" fn tell() {
+        let skipped = SKIPPED.lock().map(|skipped| skipped.clone()).unwrap_or_default();
+        eprintln!("{} tests were skipped:\n{}\n", skipped.len(), skipped.join("\n"));
+    }
+    assert!(std::env::var_os("CI").is_none(), "{name} cannot run: {reason}");
+    let mut skipped = SKIPPED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if skipped.is_empty() {
+        // SAFETY: a function without arguments, which touches nothing but the list and stderr.
+        unsafe { libc::atexit(tell) };
+    }
+    skipped.push(format!("  {name}: {reason}"));
 }
