@@ -282,7 +282,7 @@ impl Resource for GuardrailsResource {
         };
         let model = Model::decode(&state.value);
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let Some(observed) = locate(&snapshot, &model.tenant()?) else { return Ok(None) };
+        let Some(observed) = Observed::find(&snapshot, &model.tenant()?) else { return Ok(None) };
         Ok(Some(State { value: model.observe(&observed).encode(), ..state }))
     }
 
@@ -353,7 +353,7 @@ impl Resource for GuardrailsResource {
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(tenant::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let name = names::parse(Path::attribute("id"), id)?;
-        let observed = locate(&snapshot, &name).ok_or_else(|| missing(id))?;
+        let observed = Observed::find(&snapshot, &name).ok_or_else(|| missing(id))?;
         let limits = Limits::observed(&observed).unwrap_or_else(Limits::safe);
         let known = |timeout| limits.timeouts.get(&timeout).map(Duration::to_string).into();
         let parameters: BTreeMap<_, _> =
@@ -427,16 +427,9 @@ fn too_new(model: &Model, snapshot: &Snapshot) -> Diagnostics {
     )
 }
 
-/// The tenant of that name, if there is one with both role and database.
-fn locate(snapshot: &Snapshot, name: &TenantName) -> Option<Observed> {
-    let names = tenant::tenants(snapshot).remove(name.as_str())?;
-    let observed = Observed::locate(snapshot, &names);
-    (observed.database.is_some() && observed.role.is_some()).then_some(observed)
-}
-
 async fn find(cluster: &Cluster, name: &TenantName, cancel: &CancellationToken) -> Result<Option<Observed>, Error> {
     let filter = Filter::Only { names: Vec::new(), comment_prefixes: vec![Marker::prefix(name)] };
-    Ok(locate(&cluster.inspect(&filter, cancel).await?, name))
+    Ok(Observed::find(&cluster.inspect(&filter, cancel).await?, name))
 }
 
 fn missing(tenant: &str) -> Diagnostic {

@@ -8,12 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::inside::Look;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Challenge, Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
+use crate::postgres::{Challenge, Cluster, Error, ExtensionName, SchemaName, Secret, Verifier};
 use crate::tenant::isolation::{self, ENFORCED, NOT_PERMITTED};
 use crate::tenant::marker::ANY_PREFIX;
-use crate::tenant::{
-    Change, Conflict, Control, Desired, Locale, Marker, Names, Observed, Stage, destroy, diff, render,
-};
+use crate::tenant::{Change, Conflict, Control, Desired, Locale, Marker, Names, Observed, destroy, diff, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
     Resource, Schema, State, Type, Value, async_trait, timeouts,
@@ -852,20 +850,13 @@ fn import_names(snapshot: &Snapshot, id: &str) -> Result<Names, Diagnostic> {
             schema: names::parse(path(), schema)?,
         });
     }
-    let markers = snapshot.databases.iter().filter_map(|database| Marker::parse(database.comment.as_deref()));
-    let marker = markers.filter(|marker| marker.stage != Stage::Archived).find(|marker| marker.tenant == id);
-    let Some(marker) = marker else {
-        return Err(Diagnostic::error(
+    let found = names::parse(path(), id).map(|tenant| Observed::find(snapshot, &tenant))?;
+    found.map(|observed| observed.names).ok_or_else(|| {
+        Diagnostic::error(
             format!("There is no tenant {id:?}"),
-            "No database on this server carries the marker of a tenant of that name. To import what the provider did \
-             not make, write `name/database/role/schema`.",
-        ));
-    };
-    Ok(Names {
-        tenant: names::parse(path(), &marker.tenant)?,
-        database: names::parse(path(), &marker.database)?,
-        role: names::parse(path(), &marker.role)?,
-        schema: names::parse(path(), &marker.schema)?,
+            "No database and role on this server carry the marker of a tenant of that name. To import what the \
+             provider did not make, write `name/database/role/schema`.",
+        )
     })
 }
 
@@ -951,22 +942,4 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Di
         diagnostics.push(diagnostic.at(Path::attribute("isolation").key(control)));
     }
     (state, diagnostics)
-}
-
-/// Every tenant that a snapshot holds, by its markers, half-made ones included.
-pub(super) fn tenants(snapshot: &Snapshot) -> BTreeMap<String, Names> {
-    let comments = snapshot.roles.iter().map(|r| &r.comment).chain(snapshot.databases.iter().map(|d| &d.comment));
-    comments
-        .filter_map(|comment| Marker::parse(comment.as_deref()))
-        .filter(|marker| marker.stage != Stage::Archived)
-        .filter_map(|marker| {
-            let names = Names {
-                tenant: marker.tenant.parse().ok()?,
-                database: marker.database.parse().ok()?,
-                role: marker.role.parse::<RoleName>().ok()?,
-                schema: marker.schema.parse().ok()?,
-            };
-            Some((marker.tenant, names))
-        })
-        .collect()
 }

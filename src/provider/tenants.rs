@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::postgres::Error;
 use crate::tenant::Observed;
 use crate::tenant::limits::Timeout;
+use crate::tenant::observed::tenants;
 use crate::tf_provider::{Attribute, Block, Context, DataSource, Diagnostics, Schema, State, Type, Value, async_trait};
 
 use super::connection::Connection;
@@ -59,7 +60,7 @@ impl DataSource for TenantsDataSource {
         let failed = |error: Error| diagnose::error("list the tenants", &error, cx);
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(tenant::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let rows: Vec<Value> = tenant::tenants(&snapshot)
+        let rows: Vec<Value> = tenants(&snapshot)
             .into_iter()
             .map(|(name, names)| {
                 let observed = Observed::locate(&snapshot, &names);

@@ -52,6 +52,25 @@ impl Marker {
         serde_json::from_str(comment?).ok()
     }
 
+    /// The marker of one tenant, if the comment is that and the tenant was not archived. Cheap for what is
+    /// not: a cluster has many comments.
+    pub fn of(comment: Option<&str>, tenant: &TenantName) -> Option<Self> {
+        comment
+            .filter(|comment| comment.starts_with(&Self::prefix(tenant)))
+            .and_then(|comment| Self::parse(Some(comment)))
+            .filter(|marker| marker.stage != Stage::Archived)
+    }
+
+    /// The names in it; `None` if somebody wrote others than there can be.
+    pub fn names(&self) -> Option<Names> {
+        Some(Names {
+            tenant: self.tenant.parse().ok()?,
+            database: self.database.parse().ok()?,
+            role: self.role.parse().ok()?,
+            schema: self.schema.parse().ok()?,
+        })
+    }
+
     /// The comment's text.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("strings serialise")
@@ -76,6 +95,11 @@ mod tests {
         let marker = Marker::new(&names, Stage::Ready, Some(3));
         assert_eq!(Marker::parse(Some(&marker.text())), Some(marker.clone()));
         assert!(marker.text().starts_with(&Marker::prefix(&names.tenant)));
+        assert_eq!(Marker::of(Some(&marker.text()), &names.tenant), Some(marker.clone()));
+        assert_eq!(Marker::of(Some(&marker.text()), &"Müller".parse().unwrap()), None);
+        assert_eq!(Marker::new(&names, Stage::Archived, None).names(), Some(names.clone()));
+        let archived = Marker::new(&names, Stage::Archived, None).text();
+        assert_eq!(Marker::of(Some(&archived), &names.tenant), None);
         assert_eq!(Marker::parse(Some("the customer database")), None);
         assert_eq!(Marker::parse(None), None);
     }

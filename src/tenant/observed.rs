@@ -1,11 +1,13 @@
 //! What a cluster holds of one tenant.
 
+use std::collections::BTreeMap;
+
 use crate::postgres::catalog::inside::{Inside, Schema};
 use crate::postgres::catalog::snapshot::{Database, Dependency, Membership, Role, Server, Setting, Snapshot};
 use crate::postgres::{DatabaseName, RoleName};
 
 use super::marker::{Marker, Stage};
-use super::names::Names;
+use super::names::{Names, TenantName};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
@@ -45,10 +47,7 @@ impl Observed {
     /// Finds a tenant's objects: those that carry its marker, whatever their name is now, else those
     /// that have its names and carry no other tenant's marker.
     pub fn locate(snapshot: &Snapshot, names: &Names) -> Self {
-        let tenant = names.tenant.as_str();
-        let marked = |comment: Option<&str>| {
-            Marker::parse(comment).is_some_and(|marker| marker.tenant == tenant && marker.stage != Stage::Archived)
-        };
+        let marked = |comment: Option<&str>| Marker::of(comment, &names.tenant).is_some();
         let free = |comment: Option<&str>| Marker::parse(comment).is_none();
         let databases = || snapshot.databases.iter().filter(|d| d.name.parse::<DatabaseName>().is_ok());
         let database = databases()
@@ -111,6 +110,13 @@ impl Observed {
             inside: None,
             password_changed: None,
         }
+    }
+
+    /// Finds a tenant by its marker alone. `None` unless both its role and its database are there.
+    pub fn find(snapshot: &Snapshot, tenant: &TenantName) -> Option<Self> {
+        let names = comments(snapshot).find_map(|comment| Marker::of(Some(comment), tenant))?.names()?;
+        let observed = Self::locate(snapshot, &names);
+        (observed.database.is_some() && observed.role.is_some()).then_some(observed)
     }
 
     pub fn database_name(&self) -> Option<DatabaseName> {
@@ -195,6 +201,21 @@ impl Observed {
         }
         None
     }
+}
+
+/// Every tenant that a snapshot holds, by its markers, half-made ones included.
+pub fn tenants(snapshot: &Snapshot) -> BTreeMap<String, Names> {
+    comments(snapshot)
+        .filter_map(|comment| Marker::parse(Some(comment)))
+        .filter(|marker| marker.stage != Stage::Archived)
+        .filter_map(|marker| Some((marker.names()?.tenant.to_string(), marker.names()?)))
+        .collect()
+}
+
+/// Of databases before roles: theirs are written last when names change.
+fn comments(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+    let databases = snapshot.databases.iter().filter_map(|database| database.comment.as_deref());
+    databases.chain(snapshot.roles.iter().filter_map(|role| role.comment.as_deref()))
 }
 
 fn occupied(object: &'static str, name: &str, comment: Option<&str>) -> Conflict {
