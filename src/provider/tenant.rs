@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
-use crate::tenant::isolation::{self, ENFORCED, NOT_PERMITTED};
+use crate::tenant::isolation;
 use crate::tenant::marker::ANY_PREFIX;
 use crate::tenant::{Conflict, Control, Desired, Locale, Marker, Names, Observed, Stage, destroy, diff, render};
 use crate::tf_provider::{
@@ -16,7 +16,7 @@ use crate::tf_provider::{
 };
 
 use super::connection::Connection;
-use super::{diagnose, names};
+use super::{controls, diagnose, names};
 
 /// More rounds than any tenant needs: make, open, fill, and one to see that nothing is left.
 const ROUNDS: usize = 6;
@@ -312,12 +312,6 @@ impl Model {
     }
 }
 
-/// What each control is planned to be: enforced, but for what this admin may not change.
-fn planned_isolation(prior: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let planned = |found: &String| if found.ends_with(NOT_PERMITTED) { found.clone() } else { ENFORCED.to_owned() };
-    prior.iter().map(|(control, found)| (control.clone(), planned(found))).collect()
-}
-
 #[async_trait]
 impl Resource for TenantResource {
     fn type_name(&self) -> &'static str {
@@ -408,7 +402,7 @@ impl Resource for TenantResource {
             }
         }
         if let Some(prior) = &prior {
-            model.isolation = prior.isolation.as_known().map(planned_isolation).into();
+            model.isolation = prior.isolation.as_known().map(controls::planned).into();
         } else {
             model.isolation = Field::Unknown;
         }
@@ -719,9 +713,9 @@ fn protected(model: &Model) -> Option<Diagnostic> {
 
 pub(super) fn not_refreshed() -> Diagnostic {
     Diagnostic::warning(
-        "The tenant was not checked",
-        "The provider block holds values that are not known until apply, so the server could not be asked. The state \
-         is what it was.",
+        "The server was not asked",
+        "The provider block holds values that are not known until apply, so there is no server to ask yet. The \
+         state is what it was.",
     )
 }
 
@@ -862,22 +856,11 @@ async fn leave(cluster: &Cluster, observed: &Observed) {
 
 /// The state that was reached, and a word on what this admin could not enforce.
 fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Diagnostics) {
-    let planned = model.isolation.clone();
-    let state = model.clone().observe(desired, observed);
-    let mut diagnostics = Diagnostics::default();
-    let found = state.isolation.as_known().cloned().unwrap_or_default();
-    let before = planned.known();
-    for (control, found) in found.iter().filter(|(_, found)| *found != ENFORCED) {
-        let known_before = before.as_ref().and_then(|before| before.get(control));
-        if known_before == Some(found) {
-            continue;
-        }
-        let summary = format!("Control {control:?} is not enforced");
-        let detail = format!("Found: {found}. The rest of the tenant is as it should be.");
-        let diagnostic =
-            if before.is_some() { Diagnostic::error(summary, detail) } else { Diagnostic::warning(summary, detail) };
-        diagnostics.push(diagnostic.at(Path::attribute("isolation").key(control)));
-    }
+    let mut state = model.clone().observe(desired, observed);
+    let found = state.isolation.known().unwrap_or_default();
+    let rest = "The rest of the tenant is as it should be.";
+    let (isolation, diagnostics) = controls::settled("isolation", model.isolation.as_known(), found, rest);
+    state.isolation = Field::Known(isolation);
     (state, diagnostics)
 }
 
