@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::inside::{self, Inside, Look};
+use super::catalog::login::{self, Login};
 use super::catalog::snapshot::{self, Filter, Snapshot};
 use super::error::{ConnectError, Error};
 use super::session::{Connector, Session};
@@ -80,6 +81,11 @@ impl Cluster {
         let _permit = self.permit(cancel).await?;
         self.make_room(&mut *self.idle.lock().await).await;
         Ok(self.connector.challenge(role, database, cancel).await?)
+    }
+
+    /// Which role logged in, and which of `databases` admit it whatever PUBLIC may.
+    pub async fn inspect_login(&self, databases: &[&DatabaseName], cancel: &CancellationToken) -> Result<Login, Error> {
+        self.with_session(None, cancel, async |session| login::read(session, databases, cancel).await).await
     }
 
     /// Whether the server takes `value` for the parameter `name` from this admin.
@@ -203,7 +209,7 @@ impl Cluster {
         }
     }
 
-    fn maintenance(&self) -> &DatabaseName {
+    pub fn maintenance(&self) -> &DatabaseName {
         &self.connector.options().database
     }
 }

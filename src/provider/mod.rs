@@ -3,9 +3,11 @@
 
 mod configuration;
 pub mod connection;
+mod controls;
 mod diagnose;
 mod names;
 
+mod cluster_baseline;
 mod guardrails;
 mod password;
 mod scram_verifier;
@@ -36,6 +38,7 @@ impl Provider for PgTenant {
         vec![
             Box::new(tenant::TenantResource::new(Arc::clone(&self.connection))),
             Box::new(guardrails::GuardrailsResource::new(Arc::clone(&self.connection))),
+            Box::new(cluster_baseline::BaselineResource::new(Arc::clone(&self.connection))),
         ]
     }
 

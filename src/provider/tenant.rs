@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::postgres::catalog::inside::Look;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Challenge, Cluster, Error, ExtensionName, SchemaName, Secret, Verifier};
-use crate::tenant::isolation::{self, ENFORCED, NOT_PERMITTED};
+use crate::tenant::isolation;
 use crate::tenant::marker::ANY_PREFIX;
 use crate::tenant::{Change, Conflict, Control, Desired, Locale, Marker, Names, Observed, destroy, diff, render};
 use crate::tf_provider::{
@@ -18,7 +18,7 @@ use crate::tf_provider::{
 };
 
 use super::connection::Connection;
-use super::{diagnose, names};
+use super::{controls, diagnose, names};
 
 /// More rounds than any tenant needs: make, open, fill, and one to see that nothing is left.
 const ROUNDS: usize = 6;
@@ -335,12 +335,6 @@ impl Private {
     }
 }
 
-/// What each control is planned to be: enforced, but for what this admin may not change.
-fn planned_isolation(prior: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let planned = |found: &String| if found.ends_with(NOT_PERMITTED) { found.clone() } else { ENFORCED.to_owned() };
-    prior.iter().map(|(control, found)| (control.clone(), planned(found))).collect()
-}
-
 #[async_trait]
 impl Resource for TenantResource {
     fn type_name(&self) -> &'static str {
@@ -433,7 +427,7 @@ impl Resource for TenantResource {
             }
         }
         if let Some(prior) = &prior {
-            model.isolation = prior.isolation.as_known().map(planned_isolation).into();
+            model.isolation = prior.isolation.as_known().map(controls::planned).into();
         } else {
             model.isolation = Field::Unknown;
         }
@@ -766,9 +760,9 @@ fn protected(model: &Model) -> Option<Diagnostic> {
 
 pub(super) fn not_refreshed() -> Diagnostic {
     Diagnostic::warning(
-        "The tenant was not checked",
-        "The provider block holds values that are not known until apply, so the server could not be asked. The state \
-         is what it was.",
+        "The server was not asked",
+        "The provider block holds values that are not known until apply, so there is no server to ask yet. The \
+         state is what it was.",
     )
 }
 
@@ -890,7 +884,11 @@ async fn enter(
     let Some(database) = observed.database_name().filter(|_| let_in && observed.role.is_some()) else { return Ok(()) };
     let extensions: SchemaName = crate::tenant::names::EXTENSIONS_SCHEMA.parse().expect("a name");
     let at_home = observed.at_home();
-    let look = Look { schemas: &[&names.schema, &extensions], comment_prefix: ANY_PREFIX, expected_roles: &at_home };
+    let look = Look {
+        schemas: &[&names.schema, &extensions],
+        comment_prefix: Some(ANY_PREFIX),
+        expected_roles: Some(&at_home),
+    };
     observed.inside = Some(cluster.inspect_inside(&database, &look, cancel).await?);
     Ok(())
 }
@@ -920,26 +918,10 @@ async fn leave(cluster: &Cluster, observed: &Observed) {
 
 /// The state that was reached, and a word on what this admin could not enforce.
 fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Diagnostics) {
-    let planned = model.isolation.clone();
     let mut state = model.clone().observe(desired, observed);
-    let mut diagnostics = Diagnostics::default();
-    let before = planned.known();
-    let mut found = state.isolation.as_known().cloned().unwrap_or_default();
-    if let Some(before) = &before {
-        // Exactly what was planned: what could be inspected since then comes with the next refresh.
-        found.retain(|control, _| before.contains_key(control));
-    }
-    state.isolation = Field::Known(found.clone());
-    for (control, found) in found.iter().filter(|(_, found)| *found != ENFORCED) {
-        let known_before = before.as_ref().and_then(|before| before.get(control));
-        if known_before == Some(found) {
-            continue;
-        }
-        let summary = format!("Control {control:?} is not enforced");
-        let detail = format!("Found: {found}. The rest of the tenant is as it should be.");
-        let diagnostic =
-            if before.is_some() { Diagnostic::error(summary, detail) } else { Diagnostic::warning(summary, detail) };
-        diagnostics.push(diagnostic.at(Path::attribute("isolation").key(control)));
-    }
+    let found = state.isolation.known().unwrap_or_default();
+    let rest = "The rest of the tenant is as it should be.";
+    let (isolation, diagnostics) = controls::settled("isolation", model.isolation.as_known(), found, rest);
+    state.isolation = Field::Known(isolation);
     (state, diagnostics)
 }

@@ -93,11 +93,23 @@ pub enum Change {
         schema: SchemaName,
         grantee: Grantee,
     },
+    /// CREATE alone: whoever reads there goes on reading.
+    RevokeSchemaCreate {
+        database: DatabaseName,
+        schema: SchemaName,
+        grantee: Grantee,
+    },
     GrantSchema {
         database: DatabaseName,
         schema: SchemaName,
         privileges: Vec<&'static str>,
         role: RoleName,
+    },
+    /// On the database itself, or on a schema in it.
+    GrantToPublic {
+        database: DatabaseName,
+        schema: Option<SchemaName>,
+        privileges: Vec<&'static str>,
     },
     CreateSchema {
         database: DatabaseName,
@@ -296,10 +308,24 @@ impl Change {
                 let text = format!("REVOKE ALL ON SCHEMA {s} FROM {who} CASCADE");
                 (Some(database.clone()), one(format!("revoke all on schema {s} from {who}"), text))
             }
+            Change::RevokeSchemaCreate { database, schema, grantee } => {
+                let (s, who) = (schema.quoted(), grantee.quoted());
+                let text = format!("REVOKE CREATE ON SCHEMA {s} FROM {who} CASCADE");
+                (Some(database.clone()), one(format!("revoke CREATE on schema {s} from {who}"), text))
+            }
             Change::GrantSchema { database, schema, privileges, role } => {
                 let (s, r, what) = (schema.quoted(), role.quoted(), privileges.join(", "));
                 let text = format!("GRANT {what} ON SCHEMA {s} TO {r}");
                 (Some(database.clone()), one(format!("grant {what} on schema {s} to {r}"), text))
+            }
+            Change::GrantToPublic { database, schema, privileges } => {
+                let what = privileges.join(", ");
+                let (place, class, name) = match schema {
+                    Some(schema) => (Some(database.clone()), "schema", schema.quoted()),
+                    None => (None, "database", database.quoted()),
+                };
+                let text = format!("GRANT {what} ON {} {name} TO PUBLIC", class.to_uppercase());
+                (place, one(format!("grant {what} on {class} {name} to PUBLIC"), text))
             }
             Change::CreateSchema { database, schema } => {
                 let s = schema.quoted();

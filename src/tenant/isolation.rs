@@ -227,7 +227,7 @@ pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Findi
 }
 
 /// Privileges in the order of their names, as `CONNECT, TEMPORARY`.
-fn list<'a>(grants: impl Iterator<Item = &'a Grant>) -> String {
+pub(super) fn list<'a>(grants: impl Iterator<Item = &'a Grant>) -> String {
     let names: BTreeSet<String> =
         grants
             .map(|grant| {

@@ -76,11 +76,11 @@ pub struct Schema {
 /// What to look at inside a database.
 #[derive(Clone, Debug, Default)]
 pub struct Look<'a> {
-    /// These schemas, and those whose comment begins with `comment_prefix`.
+    /// These schemas, `public`, and those whose comment begins with `comment_prefix`.
     pub schemas: &'a [&'a SchemaName],
-    pub comment_prefix: &'a str,
-    /// Roles that may hold privileges there: theirs are not listed.
-    pub expected_roles: &'a [String],
+    pub comment_prefix: Option<&'a str>,
+    /// What roles other than these hold; `None`: what roles hold is not looked at.
+    pub expected_roles: Option<&'a [String]>,
 }
 
 pub(in crate::postgres) async fn read(

@@ -1,6 +1,6 @@
 -- What only a session inside a database sees: schemas with their ACLs, and extensions, as one JSON value.
 -- $1: the schemas that are asked for; those that carry a comment of ours, and `public`, come as well.
--- $2: how that comment begins. $3: roles that may hold privileges here.
+-- $2: how that comment begins, or NULL. $3: roles that may hold privileges here; NULL: no matter who does.
 -- https://www.postgresql.org/docs/current/catalog-pg-namespace.html
 SELECT pg_catalog.jsonb_build_object(
   'schemas', (

@@ -2,6 +2,7 @@
 
 pub mod acl;
 pub mod inside;
+pub mod login;
 pub mod snapshot;
 
 use serde::de::DeserializeOwned;

@@ -1,0 +1,450 @@
+//! `pgtenant_cluster_baseline`: closes what every tenant can reach because everybody can.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio_postgres::error::SqlState;
+use tokio_util::sync::CancellationToken;
+
+use crate::postgres::catalog::inside::Look;
+use crate::postgres::catalog::login::Login;
+use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName};
+use crate::tenant::baseline::{self, Control, DATABASES, Observed, Taken};
+use crate::tenant::{Finding, render};
+use crate::tf_provider::{
+    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
+    Resource, Schema, Severity, State, Type, Value, async_trait, timeouts,
+};
+
+use super::connection::Connection;
+use super::{controls, diagnose, names, tenant};
+
+/// More rounds than a baseline needs: close, and one to see that nothing is left.
+const ROUNDS: usize = 3;
+
+/// There is one of it.
+const ID: &str = "cluster";
+
+pub(super) struct BaselineResource {
+    connection: Arc<Connection>,
+}
+
+impl BaselineResource {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        BaselineResource { connection }
+    }
+}
+
+fn schema() -> Schema {
+    let controls = Control::ALL.map(|(_, name, about)| format!("  - `<database>.{name}`: {about}")).join("\n");
+    let attributes = vec![
+        Attribute::optional_computed(
+            "databases",
+            Type::set(Type::String),
+            "The databases that are closed, each of which must exist. Default: `[\"postgres\", \"template1\"]`. One that \
+             is taken off the list stays closed, unless `restore_on_destroy` is set.",
+        )
+        .default(Value::from(DATABASES.to_vec())),
+        Attribute::optional_computed(
+            "restore_on_destroy",
+            Type::Bool,
+            "Whether a destroy gives back what was taken from PUBLIC when the databases were first closed, and nothing \
+             else; what somebody granted later, and an apply took back, is not given. By default a destroy changes \
+             nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy.",
+        )
+        .default(false),
+        Attribute::computed(
+            "controls",
+            Type::map(Type::String),
+            format!(
+                "What was found of each control of each database: `\"enforced\"`, or a short description of what was \
+                 found instead. A plan shows what will be repaired. What this admin may not change, because it does not \
+                 own the database or its schema, is said to be so, and left.\n\n{controls}"
+            ),
+        ),
+        Attribute::computed("id", Type::String, format!("Always `{ID}`.")),
+    ];
+    Schema {
+        version: 0,
+        block: Block {
+            description: "What every tenant can reach beside its own database, closed. A new server lets every role \
+                          connect to `postgres` and `template1`, and one that was made before PostgreSQL 15 lets it \
+                          create objects there. This takes all of PUBLIC's privileges on those databases, and its \
+                          CREATE in their schema `public`; a refresh enters each of them for a moment to see. One for \
+                          each server is enough.\n\n\
+                          Every role that is not named in a grant is kept out then. Before you apply, let those in by \
+                          name that do work there, such as monitoring: `GRANT CONNECT ON DATABASE postgres TO \
+                          monitoring`. The role that this provider logs in as is looked after: closing a database that \
+                          it could not enter any more is refused. Sessions that are there already are not ended."
+                .to_owned(),
+            attributes,
+            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
+            deprecated: false,
+        },
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    databases: Field<Vec<String>>,
+    restore_on_destroy: Field<bool>,
+    controls: Field<BTreeMap<String, String>>,
+    timeouts: Value,
+}
+
+impl Model {
+    fn decode(value: &Value) -> Self {
+        Model {
+            databases: value.strings("databases"),
+            restore_on_destroy: value.bool("restore_on_destroy"),
+            controls: value.string_map("controls"),
+            timeouts: value.get("timeouts").clone(),
+        }
+    }
+
+    fn encode(self) -> Value {
+        Value::object([
+            ("id", ID.into()),
+            ("databases", self.databases.into()),
+            ("restore_on_destroy", self.restore_on_destroy.into()),
+            ("controls", self.controls.into()),
+            ("timeouts", self.timeouts),
+        ])
+    }
+
+    /// The databases, if all are known.
+    fn databases(&self) -> Result<BTreeSet<DatabaseName>, Diagnostic> {
+        let names = self.databases.as_known().into_iter().flatten();
+        names.map(|name| names::parse(Path::attribute("databases"), name)).collect()
+    }
+
+    fn restores(&self) -> bool {
+        self.restore_on_destroy == Field::Known(true)
+    }
+
+    /// This state with what was observed.
+    fn observe(mut self, observed: &Observed) -> Self {
+        let describe = |(control, finding): (String, Finding)| Some((control, finding.describe()?));
+        self.controls = Field::Known(baseline::assess(observed).into_iter().filter_map(describe).collect());
+        self
+    }
+}
+
+#[async_trait]
+impl Resource for BaselineResource {
+    fn type_name(&self) -> &'static str {
+        "pgtenant_cluster_baseline"
+    }
+
+    fn schema(&self) -> Schema {
+        schema()
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        let Field::Known(databases) = config.strings("databases") else { return diagnostics };
+        if databases.is_empty() {
+            diagnostics.push(
+                Diagnostic::error(
+                    "No databases to close",
+                    "Name at least one, or leave `databases` out for `postgres` and `template1`.",
+                )
+                .at_attribute("databases"),
+            );
+        }
+        for name in databases {
+            if let Err(diagnostic) = names::parse::<DatabaseName>(Path::attribute("databases"), &name) {
+                diagnostics.push(diagnostic);
+            }
+        }
+        diagnostics
+    }
+
+    async fn read(&self, cx: &Context, state: State) -> Result<Option<State>, Diagnostics> {
+        let failed = |error: Error| diagnose::error("read the baseline", &error, cx);
+        let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
+            return Ok(Some(State { diagnostics: tenant::not_refreshed().into(), ..state }));
+        };
+        let model = Model::decode(&state.value);
+        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
+        let mut observed = Observed::locate(&snapshot, &model.databases()?);
+        enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
+        Ok(Some(State { value: model.observe(&observed).encode(), ..state }))
+    }
+
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
+        let mut model = Model::decode(&request.proposed);
+        let prior = request.prior.as_ref().map(Model::decode);
+        model.controls = match &prior {
+            Some(prior) if prior.databases == model.databases => {
+                prior.controls.as_known().map(controls::planned).into()
+            }
+            _ => Field::Unknown,
+        };
+        let mut diagnostics = Diagnostics::default();
+        let value = model.clone().encode();
+        if request.prior.as_ref() != Some(&value)
+            && let Err(error) = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await
+        {
+            diagnostics.push(diagnose::error("plan the baseline", &error, cx));
+        }
+        Planned { value, private: request.private, diagnostics, ..Planned::default() }
+    }
+
+    async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        let prior_value = request.prior.clone();
+        let unchanged = |diagnostic: Diagnostic| Applied {
+            state: prior_value.clone(),
+            private: request.private.clone(),
+            diagnostics: diagnostic.into(),
+        };
+        let prior = request.prior.as_ref().map(Model::decode);
+        if request.planned.is_none() && !prior.as_ref().is_some_and(Model::restores) {
+            // Nothing to do, even where the server is gone.
+            return Applied::default();
+        }
+        let cluster = match self.connection.cluster().await {
+            Ok(Some(cluster)) => cluster,
+            Ok(None) => return unchanged(tenant::not_known()),
+            Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
+        };
+        let mut taken = Taken::parse(&request.private);
+        let Some(planned) = &request.planned else {
+            return match give_back(&cluster, &mut taken, &BTreeSet::new(), &cx.cancel).await {
+                Ok(()) => Applied::default(),
+                Err(error) => unchanged(not_given_back(&error, cx)),
+            };
+        };
+        let model = Model::decode(planned);
+        match converge(cx, &cluster, &model, &mut taken).await {
+            Ok((state, mut diagnostics)) => {
+                if let (true, Ok(wanted)) = (model.restores(), model.databases())
+                    && let Err(error) = give_back(&cluster, &mut taken, &wanted, &cx.cancel).await
+                {
+                    diagnostics.push(not_given_back(&error, cx));
+                }
+                Applied { state: Some(state.encode()), private: taken.bytes(), diagnostics }
+            }
+            Err(mut diagnostic) => {
+                if let Some(prior) = prior {
+                    let state = reached(&cluster, prior).await.encode();
+                    return Applied { state: Some(state), private: taken.bytes(), diagnostics: diagnostic.into() };
+                }
+                // Without a state there is nowhere to remember what was taken.
+                let undone = give_back(&cluster, &mut taken, &BTreeSet::new(), &CancellationToken::new()).await;
+                if let Err(error) = undone {
+                    diagnostic.detail.push_str(&format!("\n\nWhat was closed until then stays closed: {error}."));
+                }
+                Applied { diagnostics: diagnostic.into(), ..Applied::default() }
+            }
+        }
+    }
+
+    async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
+        let failed = |error: Error| diagnose::error("import the baseline", &error, cx);
+        if id != ID {
+            return Err(Diagnostic::error(
+                format!("There is no baseline {id:?}"),
+                format!("A server has one, and its ID is `{ID}`."),
+            )
+            .into());
+        }
+        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(tenant::not_known)?;
+        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
+        let mut observed = Observed::locate(&snapshot, &DATABASES.map(|name| name.parse().expect("a name")).into());
+        // A server may do without one of them.
+        observed.databases.retain(|_, place| place.is_some());
+        enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
+        let mut taken = Taken::default();
+        taken.note_closed(&observed);
+        let model = Model {
+            databases: Field::Known(observed.databases.keys().map(ToString::to_string).collect()),
+            restore_on_destroy: Field::Known(false),
+            ..Model::default()
+        };
+        Ok(State { private: taken.bytes(), ..State::from(model.observe(&observed).encode()) })
+    }
+}
+
+impl BaselineResource {
+    /// What can be known at plan time: that the databases exist, and that closing them keeps us in.
+    async fn check_plan(
+        &self,
+        cx: &Context,
+        model: &Model,
+        prior: Option<&Model>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), Error> {
+        let Ok(databases) = model.databases() else { return Ok(()) };
+        let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
+        let observed = Observed::locate(&*cluster.snapshot(&cx.cancel).await?, &databases);
+        if let Err(mut diagnostic) = check(cx, &cluster, &observed).await? {
+            if prior.is_some_and(|prior| prior.databases == model.databases) {
+                // Terraform plans this before a destroy as well, which an error would refuse.
+                diagnostic.severity = Severity::Warning;
+            }
+            diagnostics.push(diagnostic);
+        }
+        Ok(())
+    }
+}
+
+/// That closing these databases is possible and keeps us in.
+async fn check(cx: &Context, cluster: &Cluster, observed: &Observed) -> Result<Result<(), Diagnostic>, Error> {
+    if let Some(name) = observed.missing().first() {
+        return Ok(Err(missing(name)));
+    }
+    let names: Vec<&DatabaseName> = observed.databases.keys().collect();
+    let login = cluster.inspect_login(&names, &cx.cancel).await?;
+    Ok(observed.locks_out(&login).first().map_or(Ok(()), |name| Err(locked_out(name, &login))))
+}
+
+fn missing(database: &DatabaseName) -> Diagnostic {
+    Diagnostic::error(
+        format!("There is no database {:?}", database.as_str()),
+        "Name those that exist, or leave `databases` out for `postgres` and `template1`.",
+    )
+    .at_attribute("databases")
+}
+
+fn locked_out(database: &DatabaseName, login: &Login) -> Diagnostic {
+    let role = login.role.parse().map_or_else(|_| login.role.clone(), |role: RoleName| role.quoted());
+    Diagnostic::error(
+        format!("Closing database {:?} would lock this provider out", database.as_str()),
+        format!(
+            "It logs in as {:?}, which may connect only because everybody may; PostgreSQL asks that before it takes \
+             `assume_role` into account. Let it in by name first, as the database's owner or a superuser: GRANT CONNECT \
+             ON DATABASE {} TO {role}; nothing was changed.",
+            login.role,
+            database.quoted()
+        ),
+    )
+    .at_attribute("databases")
+}
+
+fn not_given_back(error: &Error, cx: &Context) -> Diagnostic {
+    let mut diagnostic = diagnose::error("give back what was taken from PUBLIC", error, cx);
+    diagnostic.detail.push_str("\n\nTo leave it closed, set `restore_on_destroy = false`, apply, and try again.");
+    diagnostic.at_attribute("restore_on_destroy")
+}
+
+/// Observes, closes what is open, and observes again, until nothing is left that this admin may close.
+async fn converge(
+    cx: &Context,
+    cluster: &Cluster,
+    model: &Model,
+    taken: &mut Taken,
+) -> Result<(Model, Diagnostics), Diagnostic> {
+    let what = "close the databases";
+    let failed = |error: Error| diagnose::error(what, &error, cx);
+    let databases = model.databases()?;
+    for _ in 0..ROUNDS {
+        let observed = inspect(cluster, &databases, &cx.cancel).await.map_err(failed)?;
+        check(cx, cluster, &observed).await.map_err(failed)??;
+        taken.note(&observed);
+        let changes = baseline::diff(&observed);
+        if changes.is_empty() {
+            return Ok(finished(model, &observed));
+        }
+        let result = cluster.run(&render(&changes), &cx.cancel).await;
+        leave(cluster, observed.databases.keys()).await;
+        result.map_err(failed)?;
+    }
+    Err(Diagnostic::error(
+        format!("Could not {what}"),
+        "What is taken from PUBLIC is there again: something else on the server grants it at the same time, or a role \
+         that holds a privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it back \
+         (`SELECT datname, datacl FROM pg_database` says who granted what).",
+    ))
+}
+
+/// The state that was reached, and a word on what this admin could not enforce.
+fn finished(model: &Model, observed: &Observed) -> (Model, Diagnostics) {
+    let mut state = model.clone().observe(observed);
+    let found = state.controls.known().unwrap_or_default();
+    let advice = "Only the owner of the database, or of its schema `public`, and a superuser may take that from PUBLIC. \
+                  Have one of them do it, or make this admin the owner; until then every tenant has it.";
+    let (found, diagnostics) = controls::settled("controls", model.controls.as_known(), found, advice);
+    state.controls = Field::Known(found);
+    (state, diagnostics)
+}
+
+/// The state after an update that failed: what is there, as far as that can be told.
+async fn reached(cluster: &Cluster, prior: Model) -> Model {
+    let Ok(databases) = prior.databases() else { return prior };
+    match inspect(cluster, &databases, &CancellationToken::new()).await {
+        Ok(observed) => prior.observe(&observed),
+        Err(_) => prior,
+    }
+}
+
+/// Gives back what was taken of databases that are not `wanted` closed, as far as they still exist.
+async fn give_back(
+    cluster: &Cluster,
+    taken: &mut Taken,
+    wanted: &BTreeSet<DatabaseName>,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let mut unwanted = taken.databases();
+    unwanted.retain(|name| !wanted.contains(name));
+    if unwanted.is_empty() {
+        return Ok(());
+    }
+    let observed = Observed::locate(&snapshot(cluster, &unwanted, cancel).await?, &unwanted);
+    let existing = observed.databases.iter().filter(|(_, place)| place.is_some()).map(|(name, _)| name);
+    let changes: Vec<_> = existing.flat_map(|name| taken.give_back(name)).collect();
+    let result = cluster.run(&render(&changes), cancel).await;
+    leave(cluster, &unwanted).await;
+    result?;
+    unwanted.iter().for_each(|name| taken.forget(name));
+    Ok(())
+}
+
+/// What the shared catalogs say now of these databases.
+async fn snapshot(
+    cluster: &Cluster,
+    databases: &BTreeSet<DatabaseName>,
+    cancel: &CancellationToken,
+) -> Result<Snapshot, Error> {
+    let names = databases.iter().map(ToString::to_string).collect();
+    cluster.inspect(&Filter::Only { names, comment_prefixes: Vec::new() }, cancel).await
+}
+
+async fn inspect(
+    cluster: &Cluster,
+    databases: &BTreeSet<DatabaseName>,
+    cancel: &CancellationToken,
+) -> Result<Observed, Error> {
+    let mut observed = Observed::locate(&snapshot(cluster, databases, cancel).await?, databases);
+    enter(cluster, &mut observed, cancel).await?;
+    Ok(observed)
+}
+
+/// Adds what only a session inside each database sees, and stays in none of them.
+async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &CancellationToken) -> Result<(), Error> {
+    for (name, place) in &mut observed.databases {
+        let Some(place) = place.as_mut().filter(|place| place.database.allow_connections) else { continue };
+        let inside = cluster.inspect_inside(name, &Look::default(), cancel).await;
+        leave(cluster, [name]).await;
+        place.inside = match inside {
+            Ok(inside) => Some(inside),
+            Err(Error::Connect(ConnectError::Refused { state, .. })) if is_not_let_in(&state) => None,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(())
+}
+
+/// No privilege to connect, or no line for it in pg_hba.conf.
+fn is_not_let_in(state: &SqlState) -> bool {
+    [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(state)
+}
+
+/// Ends our own sessions with all but the maintenance database: while anybody is connected to
+/// `template1`, nobody makes a database from it.
+async fn leave(cluster: &Cluster, databases: impl IntoIterator<Item = &DatabaseName>) {
+    for name in databases.into_iter().filter(|name| *name != cluster.maintenance()) {
+        cluster.leave(name).await;
+    }
+}

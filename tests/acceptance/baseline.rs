@@ -1,0 +1,283 @@
+//! The baseline of a server: closed, kept closed, and given back when that is asked for.
+
+use crate::fixture::{outcome, tenant, value, workspace};
+use crate::support::postgres::{ADMIN, Admin, Options, SUPERUSER, Server};
+use crate::support::terraform::Workspace;
+
+const THIS: &str = "pgtenant_cluster_baseline.this";
+const NOT_OURS: &str = " (not this admin's to change)";
+/// PUBLIC's part in what a new server grants: what is there before, and after it was given back.
+const OPEN: &str = "postgres CONNECT, postgres TEMPORARY, template1 CONNECT";
+
+fn baseline(more: &str) -> String {
+    format!("resource \"pgtenant_cluster_baseline\" \"this\" {{\n  {more}\n}}\n")
+}
+
+/// A server of its own, for its baseline is the whole server's, with a role that was granted nothing.
+fn server(options: Options) -> Server {
+    let server = Server::start(options).unwrap();
+    server.superuser("CREATE ROLE bystander LOGIN");
+    server
+}
+
+fn owned(major: Option<u32>) -> Options {
+    Options { major, admin_owns_maintenance: true, ..Options::default() }
+}
+
+/// What PUBLIC holds on the two databases.
+fn public(server: &Server) -> String {
+    value(
+        server,
+        "postgres",
+        "SELECT string_agg(datname || ' ' || privilege_type, ', ' ORDER BY datname, privilege_type)
+         FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+         WHERE grantee = 0 AND datname IN ('postgres', 'template1')",
+    )
+}
+
+fn creates_in_public(server: &Server, database: &str) -> String {
+    value(server, database, "SELECT has_schema_privilege('public', 'public', 'CREATE')")
+}
+
+#[track_caller]
+fn assert_controls(workspace: &Workspace, expected: [(&str, &str); 4]) {
+    let found = workspace.resource(THIS)["controls"].clone();
+    let expected: serde_json::Map<_, _> =
+        expected.into_iter().map(|(control, found)| (control.to_owned(), found.into())).collect();
+    assert_eq!(found, serde_json::Value::Object(expected));
+}
+
+const ENFORCED: [(&str, &str); 4] = [
+    ("postgres.public_privileges", "enforced"),
+    ("postgres.public_schema", "enforced"),
+    ("template1.public_privileges", "enforced"),
+    ("template1.public_schema", "enforced"),
+];
+
+fn life(major: Option<u32>) {
+    let server = server(owned(major));
+    let workspace = workspace(&server);
+    workspace.write("tenant.tf", &tenant("visitor", ""));
+    workspace.apply();
+    let visits = |database: &str, sql: &str| outcome(&server, database, "visitor", sql);
+    assert_eq!(public(&server), OPEN);
+    for database in ["postgres", "template1"] {
+        assert_eq!(visits(database, "SELECT 1"), "1");
+        let may_create = if server.major < 15 { "ok" } else { "42501" };
+        assert_eq!(visits(database, "CREATE TABLE public.planted (); DROP TABLE public.planted"), may_create);
+        if server.major < 15 {
+            // A superuser owns it there. What an admin meets who does not own it is tried below.
+            server.sql(database, SUPERUSER, &format!("ALTER SCHEMA public OWNER TO {ADMIN}")).unwrap();
+        }
+    }
+    workspace.write("main.tf", &baseline(""));
+    assert_eq!(workspace.plan().actions(THIS), ["create"]);
+    workspace.apply();
+    assert_eq!(workspace.resource(THIS)["id"], "cluster");
+    assert_controls(&workspace, ENFORCED);
+    for database in ["postgres", "template1"] {
+        assert_eq!(visits(database, "SELECT 1"), "42501");
+        // Who is let in by name still creates nothing.
+        server.superuser(&format!("GRANT CONNECT ON DATABASE {database} TO bystander"));
+        assert_eq!(outcome(&server, database, "bystander", "SELECT 1"), "1");
+        assert_eq!(outcome(&server, database, "bystander", "CREATE TABLE public.planted ()"), "42501");
+    }
+    workspace.assert_empty_plan();
+    let imports = [(THIS, "cluster"), ("pgtenant_tenant.this", "visitor")];
+    workspace.import_fresh(&imports, &[], &["deletion_protection"]);
+    let unknown = workspace.run(&["import", THIS, "postgres"]);
+    assert!(unknown.message().contains("its ID is `cluster`"), "{}", unknown.message());
+
+    for (database, sql, control, found) in [
+        ("postgres", "GRANT CONNECT ON DATABASE postgres TO PUBLIC", ENFORCED[0].0, "PUBLIC has CONNECT"),
+        (
+            "postgres",
+            "GRANT CREATE, TEMPORARY ON DATABASE template1 TO PUBLIC",
+            ENFORCED[2].0,
+            "PUBLIC has CREATE, TEMPORARY",
+        ),
+        ("postgres", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[1].0, "PUBLIC has CREATE on public"),
+        ("template1", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[3].0, "PUBLIC has CREATE on public"),
+    ] {
+        server.sql(database, SUPERUSER, sql).unwrap();
+        let plan = workspace.plan();
+        assert_eq!(plan.actions(THIS), ["update"], "{sql}");
+        let changes: Vec<_> = plan.diff(THIS).into_iter().map(|change| (change.path, change.before)).collect();
+        assert_eq!(changes, [(format!("controls.{control}"), found.into())], "{sql}");
+        workspace.apply();
+    }
+    // To read in `public` is left to everybody.
+    assert_eq!(value(&server, "postgres", "SELECT has_schema_privilege('public', 'public', 'USAGE')"), "t");
+
+    // What was granted since the databases were closed is not what was taken.
+    workspace.write("main.tf", &baseline("restore_on_destroy = true"));
+    assert_eq!(workspace.plan().changes(THIS), ["restore_on_destroy"]);
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(public(&server), OPEN);
+    let before = if server.major < 15 { "t" } else { "f" };
+    for database in ["postgres", "template1"] {
+        assert_eq!(creates_in_public(&server, database), before, "{database}");
+    }
+
+    workspace.write("main.tf", &baseline(""));
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(public(&server), "");
+    assert_eq!(creates_in_public(&server, "template1"), "f");
+}
+
+#[test]
+fn the_maintenance_databases_are_closed_kept_closed_and_given_back() {
+    life(None);
+}
+
+#[test]
+fn the_maintenance_databases_are_closed_kept_closed_and_given_back_on_13() {
+    life(Some(13));
+}
+
+#[test]
+fn the_maintenance_databases_are_closed_kept_closed_and_given_back_on_17() {
+    life(Some(17));
+}
+
+/// An admin who owns neither the databases nor their schemas.
+#[test]
+fn what_this_admin_may_not_change_is_told_and_not_planned() {
+    for major in [None, Some(13)] {
+        let server = server(Options { major, ..Options::default() });
+        let workspace = workspace(&server);
+        workspace.write("main.tf", &baseline(""));
+        let applied = workspace.apply();
+        let schema = if server.major < 15 { &format!("PUBLIC has CREATE on public{NOT_OURS}") } else { "enforced" };
+        let controls = [
+            (ENFORCED[0].0, &*format!("PUBLIC has CONNECT, TEMPORARY{NOT_OURS}")),
+            (ENFORCED[1].0, schema),
+            (ENFORCED[2].0, &format!("PUBLIC has CONNECT{NOT_OURS}")),
+            (ENFORCED[3].0, schema),
+        ];
+        assert_controls(&workspace, controls);
+        for (control, _) in controls.iter().filter(|(_, found)| *found != "enforced") {
+            let warning = format!("Warning: Control \"{control}\" is not enforced");
+            assert!(applied.stdout.contains(&warning), "{}", applied.stdout);
+        }
+        assert_eq!(public(&server), OPEN);
+        workspace.import_fresh(&[(THIS, "cluster")], &[], &[]);
+
+        // Once the admin owns one, it is closed, and that is remembered to be given back.
+        server.superuser(&format!("ALTER DATABASE postgres OWNER TO {ADMIN}"));
+        workspace.write("main.tf", &baseline("restore_on_destroy = true"));
+        assert_eq!(workspace.plan().changes(THIS), ["controls.postgres.public_privileges", "restore_on_destroy"]);
+        workspace.apply();
+        assert_eq!(public(&server), "template1 CONNECT");
+        workspace.destroy();
+        assert_eq!(public(&server), OPEN);
+    }
+}
+
+#[test]
+fn a_superuser_closes_everything() {
+    for major in [None, Some(13)] {
+        let server = server(Options { major, admin: Admin::Superuser, ..Options::default() });
+        let workspace = workspace(&server);
+        workspace.write("main.tf", &baseline("restore_on_destroy = true"));
+        workspace.apply();
+        assert_controls(&workspace, ENFORCED);
+        assert_eq!(outcome(&server, "template1", "bystander", "SELECT 1"), "42501");
+        assert_eq!(creates_in_public(&server, "postgres"), "f");
+        workspace.destroy();
+        assert_eq!(public(&server), OPEN);
+    }
+}
+
+#[test]
+fn databases_are_chosen_and_must_exist() {
+    let server = server(owned(None));
+    server.sql("postgres", ADMIN, "CREATE DATABASE shared").unwrap();
+    server.sql("postgres", ADMIN, "CREATE DATABASE retired ALLOW_CONNECTIONS false").unwrap();
+    let workspace = workspace(&server);
+    for (databases, words) in [
+        ("[\"postgres\", \"absent\"]", "There is no database \"absent\""),
+        ("[]", "No databases to close"),
+        ("[\"\"]", "The name is empty"),
+        ("[\"a\\nb\"]", "has a control character"),
+    ] {
+        workspace.write("main.tf", &baseline(&format!("databases = {databases}")));
+        let message = workspace.plan_error();
+        assert!(message.contains(words) && message.contains("databases"), "{message}");
+    }
+    let of = |databases: &str| baseline(&format!("databases = {databases}\n  restore_on_destroy = true"));
+    workspace.write("main.tf", &of("[\"postgres\", \"shared\", \"retired\"]"));
+    workspace.apply();
+    assert_eq!(outcome(&server, "shared", "bystander", "SELECT 1"), "42501");
+    assert_eq!(workspace.resource(THIS)["controls"]["retired.public_schema"], "enforced");
+    assert_eq!(public(&server), "template1 CONNECT");
+
+    // What is taken off the list is given back, and what is put on it is closed.
+    workspace.write("main.tf", &of("[\"shared\", \"template1\"]"));
+    workspace.apply();
+    assert_eq!(public(&server), "postgres CONNECT, postgres TEMPORARY");
+    assert_eq!(outcome(&server, "shared", "bystander", "SELECT 1"), "42501");
+
+    // One that was dropped since is told by its name, and keeps nothing else from being given back.
+    server.superuser("DROP DATABASE shared");
+    let gone = ["controls.shared.public_privileges", "controls.shared.public_schema"];
+    assert_eq!(workspace.plan().changes(THIS), gone);
+    let message = workspace.apply_error();
+    assert!(message.contains("Error: There is no database \"shared\""), "{message}");
+    workspace.destroy();
+    assert_eq!(public(&server), OPEN);
+}
+
+/// PostgreSQL asks the role that logs in for CONNECT, not the one that it assumes.
+#[test]
+fn the_provider_is_not_locked_out() {
+    let server = server(owned(None));
+    let verifier = postgres_protocol::password::scram_sha_256(b"rotated");
+    server.superuser(&format!(
+        "CREATE ROLE platform_team NOLOGIN CREATEDB CREATEROLE;
+         CREATE ROLE \"Operator\" LOGIN NOINHERIT PASSWORD '{verifier}';
+         GRANT platform_team TO \"Operator\";
+         ALTER DATABASE postgres OWNER TO platform_team;
+         ALTER DATABASE template1 OWNER TO platform_team"
+    ));
+    let mut workspace = workspace(&server);
+    workspace.env("PGUSER", "Operator").env("PGPASSWORD", "rotated");
+    workspace
+        .write("main.tf", &format!("provider \"pgtenant\" {{ assume_role = \"platform_team\" }}\n{}", baseline("")));
+    for message in [workspace.plan_error(), workspace.apply_error()] {
+        assert!(message.contains("Closing database \"postgres\" would lock this provider out"), "{message}");
+        assert!(message.contains("GRANT CONNECT ON DATABASE \"postgres\" TO \"Operator\""), "{message}");
+    }
+    assert_eq!(public(&server), OPEN);
+    server.superuser("GRANT CONNECT ON DATABASE \"postgres\" TO \"Operator\"");
+    assert!(workspace.plan_error().contains("Closing database \"template1\""));
+    server.superuser("GRANT CONNECT ON DATABASE \"template1\" TO \"Operator\"");
+    workspace.apply();
+    assert_controls(&workspace, ENFORCED);
+    assert_eq!(public(&server), "");
+    // Shut out of one by somebody else: told, and everything else goes on.
+    server.superuser("REVOKE CONNECT ON DATABASE template1 FROM \"Operator\"");
+    workspace.assert_empty_plan();
+    workspace.run(&["apply", "-refresh-only", "-auto-approve"]).ok().unwrap();
+    let found = workspace.resource(THIS)["controls"]["template1.public_schema"].clone();
+    assert_eq!(found, format!("this admin is not let in to look{NOT_OURS}"));
+}
+
+/// A create that fails leaves nothing behind: there is no state to remember it in.
+#[test]
+fn a_create_that_fails_gives_back_what_it_took() {
+    let server = server(owned(None));
+    server.superuser("CREATE ROLE deputy; GRANT CONNECT ON DATABASE template1 TO deputy WITH GRANT OPTION");
+    server.superuser("SET ROLE deputy; GRANT CONNECT ON DATABASE template1 TO PUBLIC");
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &baseline(""));
+    let message = workspace.apply_error();
+    assert!(message.contains("is there again") && message.contains("WITH GRANT OPTION"), "{message}");
+    assert_eq!(workspace.resource(THIS), serde_json::Value::Null);
+    assert!(public(&server).starts_with(OPEN));
+    server.superuser("REVOKE CONNECT ON DATABASE template1 FROM deputy CASCADE");
+    workspace.apply();
+    assert_controls(&workspace, ENFORCED);
+}
