@@ -101,9 +101,10 @@ pub(super) fn schema() -> Schema {
         Attribute::optional(
             "deep_verify",
             Type::Bool,
-            "Whether a refresh also enters each tenant's database and checks what only a session inside it sees: its \
-             schemas, their privileges, its extensions. That is one connection for each tenant; without it, a refresh \
-             is one query for all. An apply always checks. Default: `false`.",
+            "Whether a refresh also looks at what cannot be seen from outside: it enters each tenant's database for its \
+             schemas, their privileges, default privileges and extensions, and begins a login as the tenant to see whether \
+             its password was changed. That is two connections for each tenant; without it, a refresh is one query for \
+             all. An apply always enters the database. Default: `false`.",
         ),
     ];
     Schema {
