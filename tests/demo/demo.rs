@@ -61,6 +61,7 @@ fn tour(story: &mut Story) -> Result<(), String> {
     })?;
     story.step("Who can connect where? Every role tries every database", |story| {
         connections(story, &server);
+        story.say("The maintenance database admits everybody, until pgtenant_cluster_baseline closes it.");
         isolated(&server)
     })?;
 
