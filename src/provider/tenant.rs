@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::inside::Look;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Challenge, Cluster, Error, ExtensionName, SchemaName, Secret, Verifier};
+use crate::postgres::{Challenge, Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
 use crate::tenant::isolation;
 use crate::tenant::marker::ANY_PREFIX;
 use crate::tenant::{Change, Conflict, Control, Desired, Locale, Marker, Names, Observed, destroy, diff, render};
@@ -107,6 +107,14 @@ fn schema() -> Schema {
              `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it.",
         )
         .default(Value::List(Vec::new())),
+        Attribute::optional_computed(
+            "member_of",
+            Type::set(Type::String),
+            "Roles that the tenant's role is a member of, such as `rds_iam` for a login with IAM tokens; the admin needs \
+             the ADMIN option on them. Mind that a tenant may become each of them (`SET ROLE`), and that from PostgreSQL \
+             16 on the role that made the tenant counts as a member of `rds_iam` as well, which refuses its password.",
+        )
+        .default(Value::List(Vec::new())),
         create_time("encoding", "The database's character encoding. Default: `UTF8`.").default("UTF8"),
         create_time("locale_provider", "`libc`, `icu` (PostgreSQL 15 and newer) or `builtin` (17 and newer). Default: the server's."),
         create_time("lc_collate", "The sort order (`LC_COLLATE`). Default: the server's."),
@@ -168,6 +176,7 @@ struct Model {
     suspended: Field<bool>,
     allow_temporary_tables: Field<bool>,
     extensions: Field<Vec<String>>,
+    member_of: Field<Vec<String>>,
     locale: BTreeMap<&'static str, Field<String>>,
     deletion_protection: Field<bool>,
     on_destroy: Field<String>,
@@ -189,6 +198,7 @@ impl Model {
             suspended: value.bool("suspended"),
             allow_temporary_tables: value.bool("allow_temporary_tables"),
             extensions: value.strings("extensions"),
+            member_of: value.strings("member_of"),
             locale: LOCALE.map(|name| (name, value.string(name))).into(),
             deletion_protection: value.bool("deletion_protection"),
             on_destroy: value.string("on_destroy"),
@@ -210,6 +220,7 @@ impl Model {
             ("suspended", self.suspended.into()),
             ("allow_temporary_tables", self.allow_temporary_tables.into()),
             ("extensions", self.extensions.into()),
+            ("member_of", self.member_of.into()),
             ("deletion_protection", self.deletion_protection.into()),
             ("on_destroy", self.on_destroy.into()),
             ("force_destroy", self.force_destroy.into()),
@@ -243,12 +254,17 @@ impl Model {
         for name in self.extensions.as_known().into_iter().flatten() {
             extensions.insert(names::parse::<ExtensionName>(Path::attribute("extensions"), name)?);
         }
+        let mut member_of = BTreeSet::new();
+        for name in self.member_of.as_known().into_iter().flatten() {
+            member_of.insert(names::parse::<RoleName>(Path::attribute("member_of"), name)?);
+        }
         let locale = |name: &str| self.locale.get(name).and_then(Field::as_known).cloned();
         Ok(Desired {
             names: self.names()?,
             login: !self.suspended.known().unwrap_or(false),
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
             extensions,
+            member_of,
             locale: Locale {
                 encoding: locale("encoding"),
                 provider: locale("locale_provider"),
@@ -364,9 +380,9 @@ impl Resource for TenantResource {
                 );
             }
         }
-        if let Field::Known(extensions) = config.strings("extensions") {
-            for name in extensions {
-                if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute("extensions"), &name) {
+        for attribute in ["extensions", "member_of"] {
+            for name in config.strings(attribute).known().into_iter().flatten() {
+                if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute(attribute), &name) {
                     diagnostics.push(diagnostic);
                 }
             }
@@ -518,6 +534,15 @@ impl Resource for TenantResource {
             force_destroy: Field::Known(false),
             extensions: Field::Known(
                 observed.inside.iter().flat_map(|inside| inside.extensions.iter().cloned()).collect(),
+            ),
+            // What it is a member of may be meant: it is taken over, and shown.
+            member_of: Field::Known(
+                observed
+                    .memberships
+                    .iter()
+                    .filter(|membership| !membership.automatic && membership.member == names.role.as_str())
+                    .map(|membership| membership.role.clone())
+                    .collect(),
             ),
             database: Field::Known(names.database.to_string()),
             role: Field::Known(names.role.to_string()),

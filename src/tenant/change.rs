@@ -175,6 +175,10 @@ pub enum Change {
         schema: SchemaName,
         marker: Marker,
     },
+    GrantMembership {
+        role: RoleName,
+        member: RoleName,
+    },
     /// `grantor` from 16 on, where a membership is revoked from whoever granted it.
     RevokeMembership {
         role: RoleName,
@@ -400,6 +404,10 @@ impl Change {
             Change::MarkSchema { database, schema, marker } => {
                 let s = schema.quoted();
                 (Some(database.clone()), one(format!("mark schema {s}"), comment("SCHEMA", &s, marker)))
+            }
+            Change::GrantMembership { role, member } => {
+                let (r, m) = (role.quoted(), member.quoted());
+                (None, one(format!("grant role {r} to {m}"), format!("GRANT {r} TO {m}")))
             }
             Change::RevokeMembership { role, member, grantor } => {
                 let (r, m) = (role.quoted(), member.quoted());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use postgres_protocol::escape::escape_literal;
 
-use crate::postgres::{ExtensionName, SchemaName, Verifier};
+use crate::postgres::{ExtensionName, RoleName, SchemaName, Verifier};
 
 use super::isolation::{Control, Finding, assess_in_order};
 use super::limits::{ADMIN_CONNECTIONS, Limits};
@@ -21,6 +21,8 @@ pub struct Desired {
     /// TEMPORARY on the database.
     pub temporary: bool,
     pub extensions: BTreeSet<ExtensionName>,
+    /// The roles that the tenant is to be a member of.
+    pub member_of: BTreeSet<RoleName>,
     pub locale: Locale,
     /// Set when the role is made, and whenever it is `Some`: what is stored cannot be compared.
     pub password: Option<Verifier>,
@@ -399,6 +401,14 @@ mod tests {
                 o.memberships = vec![membership("acme", "globex")];
             },
             &["REVOKE \"acme\" FROM \"globex\" GRANTED BY \"admin\""],
+        );
+        check(|desired, _| desired.member_of = ["rds_iam".parse().unwrap()].into(), &["GRANT \"rds_iam\" TO \"acme\""]);
+        check(
+            |desired, observed| {
+                desired.member_of = ["rds_iam".parse().unwrap()].into();
+                observed.memberships = vec![membership("rds_iam", "acme")];
+            },
+            &[],
         );
         let guest = |kind: &str| Dependency {
             role: "globex".into(),

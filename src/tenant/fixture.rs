@@ -23,6 +23,7 @@ pub(super) fn desired() -> Desired {
         login: true,
         temporary: false,
         extensions: BTreeSet::new(),
+        member_of: BTreeSet::new(),
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
         password: None,
         password_if_changed: None,

@@ -115,8 +115,8 @@ impl Control {
         (
             Control::Memberships,
             "memberships",
-            "The role is a member of no other role, and no role is a member of it, but for the ADMIN option that its \
-             creator has from PostgreSQL 16 on.",
+            "The role is a member of the roles in `member_of` and of no other, and no role is a member of it, but for the \
+             ADMIN option that its creator has from PostgreSQL 16 on.",
             memberships,
         ),
         (
@@ -386,35 +386,33 @@ fn governed(view: &View) -> Finding {
 
 fn memberships(view: &View) -> Finding {
     let role = view.role.name.as_str();
-    let unwanted: Vec<_> = view.observed.memberships.iter().filter(|membership| !membership.automatic).collect();
-    if unwanted.is_empty() {
-        return Finding::Enforced;
-    }
-    let what = unwanted
-        .iter()
-        .map(|membership| {
-            if membership.member == role {
-                format!("a member of {}", membership.role)
-            } else {
-                format!("{} is a member", membership.member)
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("; ");
-    let by_grantor = view.observed.server.major() >= 16;
-    let ours = |name: &str| {
-        let name = if name == role { view.desired.names.role.as_str() } else { name };
-        name.parse().ok()
+    let wanted = &view.desired.member_of;
+    let granted = |name: &str| {
+        view.observed.memberships.iter().any(|membership| membership.member == role && membership.role == name)
     };
-    let repair: Vec<Change> = unwanted
-        .iter()
-        .filter(|membership| membership.revocable)
-        .filter_map(|membership| {
-            let grantor = membership.grantor.as_deref().filter(|_| by_grantor).and_then(|name| name.parse().ok());
-            Some(Change::RevokeMembership { role: ours(&membership.role)?, member: ours(&membership.member)?, grantor })
-        })
-        .collect();
-    if repair.is_empty() { Finding::NotPermitted { what } } else { Finding::found(what, repair) }
+    let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted.as_str() == name);
+    let by_grantor = view.observed.server.major() >= 16;
+    let ours = &view.desired.names.role;
+    let mut what = Vec::new();
+    let mut repair = Vec::new();
+    for membership in &view.observed.memberships {
+        let of_ours = membership.member == role;
+        if membership.automatic || of_ours && is_wanted(&membership.role) {
+            continue;
+        }
+        let other = if of_ours { &membership.role } else { &membership.member };
+        what.push(if of_ours { format!("a member of {other}") } else { format!("{other} is a member") });
+        let grantor = membership.grantor.as_deref().filter(|_| by_grantor).and_then(|name| name.parse().ok());
+        if let (true, Ok(other)) = (membership.revocable, other.parse()) {
+            let (role, member) = if of_ours { (other, ours.clone()) } else { (ours.clone(), other) };
+            repair.push(Change::RevokeMembership { role, member, grantor });
+        }
+    }
+    for role in wanted.iter().filter(|role| !granted(role.as_str())) {
+        what.push(format!("not a member of {role}"));
+        repair.push(Change::GrantMembership { role: role.clone(), member: ours.clone() });
+    }
+    told(what, repair)
 }
 
 fn elsewhere(view: &View) -> Finding {

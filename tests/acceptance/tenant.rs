@@ -22,6 +22,7 @@ on_every_major! {
     a_destroy_that_fails_leaves_the_tenant_open,
     data_in_another_database_is_not_dropped,
     an_archived_tenant_is_closed_renamed_and_kept,
+    a_tenant_is_a_member_of_the_roles_it_is_given,
     locale_is_chosen_when_the_database_is_made,
     an_extension_that_is_not_there_is_told,
 }
@@ -362,6 +363,25 @@ fn an_archived_tenant_is_closed_renamed_and_kept(server: &Server) {
     // The names are free again.
     workspace.apply();
     workspace.destroy();
+}
+
+fn a_tenant_is_a_member_of_the_roles_it_is_given(server: &Server) {
+    // As RDS's `rds_iam`: a role that the admin may grant.
+    server.sql("postgres", ADMIN, "CREATE ROLE tokens").unwrap();
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("carded", "member_of = [\"tokens\"]"));
+    workspace.apply();
+    let is_member = || value(server, "postgres", "SELECT pg_has_role('carded', 'tokens', 'MEMBER')");
+    assert_eq!(is_member(), "t");
+    workspace.import_fresh(&[(THIS, "carded")], &[], &["deletion_protection"]);
+    server.sql("postgres", ADMIN, "REVOKE tokens FROM carded").unwrap();
+    let plan = workspace.plan();
+    assert_eq!(plan.before(THIS)["isolation"]["memberships"], "not a member of tokens");
+    workspace.apply();
+    assert_eq!(is_member(), "t");
+    workspace.write("main.tf", &tenant("carded", ""));
+    workspace.apply();
+    assert_eq!(is_member(), "f");
 }
 
 fn locale_is_chosen_when_the_database_is_made(server: &Server) {
