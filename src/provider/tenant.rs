@@ -737,7 +737,8 @@ impl TenantResource {
             ));
         }
         if let Some(database) = observed.database_name() {
-            cluster.run(&render(&destroy::close(&observed)), &cx.cancel).await.map_err(failed)?;
+            let close = if force { destroy::close_by_force(&observed) } else { destroy::close(&observed) };
+            cluster.run(&render(&close), &cx.cancel).await.map_err(failed)?;
             let drop = render(&[Change::DropDatabase { database, force }]);
             if let Err(error) = cluster.run(&drop, &cx.cancel).await {
                 // Interrupted or not: a tenant that is still there is not left shut out.

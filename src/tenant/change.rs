@@ -162,6 +162,10 @@ pub enum Change {
     EndSessions {
         role: RoleName,
     },
+    /// The same for those that began to log in before that was forbidden, and come to be seen after.
+    EndLateSessions {
+        role: RoleName,
+    },
     MarkDatabase {
         database: DatabaseName,
         marker: Marker,
@@ -227,7 +231,9 @@ pub fn render(changes: &[Change]) -> Script {
         let (database, statements) = change.render();
         let alone = change.runs_alone();
         match steps.last_mut() {
-            Some(step) if !alone && !last_alone && step.database == database => step.statements.extend(statements),
+            Some(step) if !alone && !last_alone && !change.begins_a_step() && step.database == database => {
+                step.statements.extend(statements);
+            }
             _ => steps.push(Step { database, statements }),
         }
         last_alone = alone;
@@ -240,6 +246,12 @@ impl Change {
     /// database fails while anybody is connected, and takes nothing else down with it.
     fn runs_alone(&self) -> bool {
         matches!(self, Change::CreateDatabase { .. } | Change::DropDatabase { .. } | Change::RenameDatabase { .. })
+    }
+
+    /// That a role may log in no more must be committed before its last sessions are ended: who comes in
+    /// between would stay.
+    fn begins_a_step(&self) -> bool {
+        matches!(self, Change::EndLateSessions { .. })
     }
 
     /// The database that it runs in (`None`: the maintenance database) and the statements.
@@ -386,12 +398,12 @@ impl Change {
                 let r = role.quoted();
                 (None, one(format!("keep role {r} from logging in"), format!("ALTER ROLE {r} NOLOGIN")))
             }
-            Change::EndSessions { role } => {
-                let text = format!(
-                    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {}",
-                    escape_literal(role.as_str())
-                );
-                (None, one(format!("end the sessions of role {}", role.quoted()), text))
+            Change::EndSessions { role } => (None, vec![end_sessions(role)]),
+            Change::EndLateSessions { role } => {
+                // A login is a matter of milliseconds from the look at the role to its place in
+                // pg_stat_activity, which is read once for each transaction.
+                let wait = "SELECT pg_catalog.pg_sleep(0.2)";
+                (None, vec![Statement::new("wait for logins that have begun", wait), end_sessions(role)])
             }
             Change::MarkDatabase { database, marker } => {
                 let d = database.quoted();
@@ -447,6 +459,14 @@ impl Change {
             }
         }
     }
+}
+
+fn end_sessions(role: &RoleName) -> Statement {
+    let text = format!(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {}",
+        escape_literal(role.as_str())
+    );
+    Statement::new(format!("end the sessions of role {}", role.quoted()), text)
 }
 
 /// What only a member of `role` may do: the membership lasts as long as the transaction.
@@ -557,6 +577,23 @@ mod tests {
                 Change::Login { role: role() },
             ],
             "[acme] CREATE SCHEMA \"app\"\n[-] ALTER ROLE \"Acme \"\"1\"\"\" LOGIN",
+        );
+    }
+
+    #[test]
+    fn sessions_are_ended_when_what_keeps_them_out_is_committed() {
+        let script = render(&[
+            Change::EndSessions { role: role() },
+            Change::NoLogin { role: role() },
+            Change::EndLateSessions { role: role() },
+        ]);
+        let summaries: Vec<_> = script.0.iter().map(Step::summary).collect();
+        assert_eq!(
+            summaries,
+            [
+                "end the sessions of role \"Acme \"\"1\"\"\", keep role \"Acme \"\"1\"\"\" from logging in",
+                "wait for logins that have begun, end the sessions of role \"Acme \"\"1\"\"\""
+            ]
         );
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::postgres::name::MAX_BYTES;
 use crate::postgres::{DatabaseName, RoleName};
 
+use super::diff::shut_out;
 use super::marker::{Marker, Stage};
 use super::names::Names;
 use super::{Change, Observed};
@@ -14,6 +15,13 @@ pub fn close(observed: &Observed) -> Vec<Change> {
     let role = observed.role_name().map(|role| Change::NoLogin { role });
     let database = observed.database_name().map(|database| Change::Close { database });
     role.into_iter().chain(database).collect()
+}
+
+/// The same, and ends the role's sessions.
+pub fn close_by_force(observed: &Observed) -> Vec<Change> {
+    let role = observed.role_name().map(|role| shut_out(&role)).into_iter().flatten();
+    let database = observed.database_name().map(|database| Change::Close { database });
+    role.chain(database).collect()
 }
 
 /// Undoes [`close`], as far as it was open before.
@@ -60,11 +68,8 @@ pub fn drop_role(observed: &Observed) -> Vec<Change> {
 /// Closes a tenant and gives its database and role names that say when, so that the old ones are free.
 pub fn archive(names: &Names, observed: &Observed) -> Vec<Change> {
     let suffix = format!("_archived_{}", observed.server.now);
-    let mut changes = close(observed);
+    let mut changes = close_by_force(observed);
     let role = observed.role_name();
-    if let Some(role) = &role {
-        changes.push(Change::EndSessions { role: role.clone() });
-    }
     let mut archived = names.clone();
     if let Some(from) = observed.database_name() {
         let to: DatabaseName = with_suffix(from.as_str(), &suffix).parse().expect("a name and a suffix");
@@ -123,6 +128,10 @@ mod tests {
             texts(&reopen(&observed)),
             ["ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false", "ALTER ROLE \"acme\" LOGIN"]
         );
+        // The sessions first: an open transaction among them could keep NOLOGIN waiting.
+        let forced = texts(&close_by_force(&observed));
+        assert!(forced[0].contains("pg_terminate_backend") && forced[1].ends_with("NOLOGIN"), "{forced:?}");
+        assert!(forced.last().unwrap().contains("ALLOW_CONNECTIONS false"), "{forced:?}");
         observed.role.as_mut().unwrap().login = false;
         assert_eq!(texts(&reopen(&observed)), ["ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false"]);
     }

@@ -99,8 +99,7 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Vec<Change> {
         changes.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.clone() });
     }
     if !desired.login && role.login {
-        changes.push(Change::NoLogin { role: names.role.clone() });
-        changes.push(Change::EndSessions { role: names.role.clone() });
+        changes.extend(shut_out(&names.role));
     }
     let mut last = Vec::new();
     for (control, finding) in assess_in_order(desired, observed) {
@@ -146,6 +145,13 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Vec<Change> {
     }
     changes.extend(last);
     changes
+}
+
+/// Keeps a role from logging in and ends its sessions. Before as well: a session with an open
+/// transaction that changed its own role would make the change wait for as long as it likes.
+pub(super) fn shut_out(role: &RoleName) -> [Change; 3] {
+    let role = || role.clone();
+    [Change::EndSessions { role: role() }, Change::NoLogin { role: role() }, Change::EndLateSessions { role: role() }]
 }
 
 fn missing_objects(desired: &Desired, observed: &Observed) -> Vec<Change> {
@@ -545,7 +551,9 @@ mod tests {
         check(
             |desired, _| desired.login = false,
             &[
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'acme'",
                 "ALTER ROLE \"acme\" NOLOGIN",
+                "SELECT pg_catalog.pg_sleep(0.2)",
                 "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'acme'",
             ],
         );
