@@ -28,12 +28,15 @@ pub(super) fn settled(
         if expected == Some(found) {
             continue;
         }
-        if found == ENFORCED {
-            // It got better since the plan. Terraform takes nothing but what was planned; the next
+        let foreign = expected.filter(|expected| expected.ends_with(NOT_PERMITTED));
+        if let Some(expected) = expected.filter(|_| foreign.is_some() || found == ENFORCED) {
+            // It got better since the plan, or others changed what only they may: no tenant shall make the
+            // apply of another fail by that. Terraform takes nothing but what was planned; the next
             // refresh tells.
-            if let Some(expected) = expected {
-                found.clone_from(expected);
-            }
+            found.clone_from(expected);
+            continue;
+        }
+        if found == ENFORCED {
             continue;
         }
         let summary = format!("Control {control:?} is not enforced");
@@ -82,5 +85,10 @@ mod tests {
     #[test]
     fn what_got_better_since_the_plan_is_told_by_the_next_refresh() {
         check(Some(FOREIGN), ENFORCED, FOREIGN, None);
+    }
+
+    #[test]
+    fn what_others_change_since_the_plan_is_told_by_the_next_refresh() {
+        check(Some(FOREIGN), "PUBLIC has CONNECT, TEMPORARY (not this admin's to change)", FOREIGN, None);
     }
 }
