@@ -9,14 +9,14 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
 
 use super::binaries::Binaries;
 use super::{is_root, random_hex, scratch, signal};
@@ -161,6 +161,13 @@ impl Server {
     pub fn session(&self, database: &str, role: &str) -> Result<Session, SqlError> {
         let mut config = Config::new();
         config.host_path(&self.dir).port(self.port).dbname(database).user(role);
+        Session::open(&config)
+    }
+
+    /// The same with `options` in its startup packet, as libpq's PGOPTIONS.
+    pub fn session_with_options(&self, database: &str, role: &str, options: &str) -> Result<Session, SqlError> {
+        let mut config = Config::new();
+        config.host_path(&self.dir).port(self.port).dbname(database).user(role).options(options);
         Session::open(&config)
     }
 
@@ -380,15 +387,29 @@ pub struct Session {
     runtime: Runtime,
     client: Option<Client>,
     connection: Option<JoinHandle<()>>,
+    notifications: Arc<Mutex<Vec<String>>>,
 }
 
 impl Session {
     fn open(config: &Config) -> Result<Session, SqlError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (client, connection) = runtime.block_on(config.connect(NoTls))?;
+        let (client, mut connection) = runtime.block_on(config.connect(NoTls))?;
+        let notifications = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&notifications);
         // How a connection ends shows in the next query.
-        let connection = runtime.spawn(async { drop(connection.await) });
-        Ok(Session { runtime, client: Some(client), connection: Some(connection) })
+        let connection = runtime.spawn(async move {
+            while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                if let AsyncMessage::Notification(notification) = message {
+                    heard.lock().expect("no panic while held").push(notification.payload().to_owned());
+                }
+            }
+        });
+        Ok(Session { runtime, client: Some(client), connection: Some(connection), notifications })
+    }
+
+    /// The payloads of all that came for a LISTEN until the last query was answered.
+    pub fn notifications(&self) -> Vec<String> {
+        self.notifications.lock().expect("no panic while held").clone()
     }
 
     pub fn sql(&self, text: &str) -> Result<Rows, SqlError> {

@@ -1,0 +1,98 @@
+//! What an attack is, and what can come of it.
+
+use std::ops::RangeInclusive;
+
+use crate::ground::Ground;
+use crate::support::binaries::MAJORS;
+
+#[derive(Clone)]
+pub struct Attack {
+    /// By this name the threat model speaks of it.
+    pub name: &'static str,
+    pub category: &'static str,
+    /// The tenant that tries.
+    pub by: &'static str,
+    pub tries: Tries,
+    expected: Vec<(RangeInclusive<u32>, Outcome)>,
+    /// Takes the server down: behind everything else.
+    pub last: bool,
+}
+
+#[derive(Clone)]
+pub enum Tries {
+    /// Each by itself, in the tenant's own database: all of them come to the same.
+    Each(&'static [&'static str]),
+    /// What takes several sessions, or Terraform. `Err` is a surprise of another kind: a premise that
+    /// does not hold, or a recovery that does not work.
+    Act(Act),
+}
+
+pub type Act = fn(&Ground) -> Result<Seen, String>;
+
+/// A resource's address and the path of one of its attributes.
+pub type PlanPath = (&'static str, &'static str);
+
+/// What is expected of an attack.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// Refused with this SQLSTATE.
+    Stopped(&'static str),
+    /// Not refused, and nothing is gained.
+    Fruitless(&'static str),
+    /// It works; the next plan names it here, and the apply takes it back.
+    Detected(&'static [PlanPath]),
+    /// It works, and roles cannot stop it: what contains it, or recovers from it.
+    Documented(&'static str),
+}
+
+/// What was seen when it was tried.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    Stopped(String),
+    Fruitless,
+    /// It has its effect; where that can be recovered from, it was.
+    Worked,
+}
+
+pub fn attack(name: &'static str, category: &'static str, tries: Tries) -> Attack {
+    Attack { name, category, by: "attacker", tries, expected: Vec::new(), last: false }
+}
+
+impl Attack {
+    /// Expected on every major for which nothing else is.
+    pub fn comes_to(self, outcome: Outcome) -> Attack {
+        self.on(MAJORS, outcome)
+    }
+
+    /// Expected on these majors. What is said later counts.
+    pub fn on(mut self, majors: RangeInclusive<u32>, outcome: Outcome) -> Attack {
+        self.expected.push((majors, outcome));
+        self
+    }
+
+    pub fn by(mut self, tenant: &'static str) -> Attack {
+        self.by = tenant;
+        self
+    }
+
+    pub fn last(mut self) -> Attack {
+        self.last = true;
+        self
+    }
+
+    pub fn expected(&self, major: u32) -> Option<Outcome> {
+        self.expected.iter().rev().find(|(majors, _)| majors.contains(&major)).map(|(_, outcome)| *outcome)
+    }
+}
+
+impl Outcome {
+    /// Whether this is what was seen. What is to be detected has worked, and is then looked for in a plan.
+    pub fn matches(&self, seen: &Seen) -> bool {
+        match (self, seen) {
+            (Outcome::Stopped(expected), Seen::Stopped(state)) => expected == state,
+            (Outcome::Fruitless(_), Seen::Fruitless)
+            | (Outcome::Detected(_) | Outcome::Documented(_), Seen::Worked) => true,
+            _ => false,
+        }
+    }
+}
