@@ -1,0 +1,91 @@
+//! `docs/guides`: front matter as the registry reads it, links that lead somewhere, and a threat model
+//! that speaks of the attacks that there are.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const GUIDES: [&str; 3] = ["limits-of-roles.md", "threat-model.md", "when-not-to-use.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn guide(name: &str) -> String {
+    let path = root().join("docs/guides").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `tests/attacks` fails when its table has other attacks than these.
+fn attacks() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("tests/attacks/names.txt")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Whatever stands in backticks in this text and may be an attack's name.
+fn mentioned(text: &str) -> BTreeSet<String> {
+    let is_name = |text: &&str| {
+        text.contains('_') && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    text.split('`').skip(1).step_by(2).filter(is_name).map(str::to_owned).collect()
+}
+
+/// The cells of a Markdown table's row, or nothing.
+fn cells(line: &str) -> Vec<&str> {
+    let row = line.strip_prefix('|').and_then(|line| line.strip_suffix('|'));
+    row.map(|row| row.split('|').map(str::trim).collect()).unwrap_or_default()
+}
+
+#[test]
+fn every_guide_says_what_it_is() {
+    for name in GUIDES {
+        let text = guide(name);
+        let head = text.strip_prefix("---\n").and_then(|text| text.split("\n---\n").next()).expect("front matter");
+        for key in ["page_title: \"", "subcategory: \"", "description: |-\n  "] {
+            assert!(head.contains(key), "{name} has no {key}");
+        }
+    }
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for name in GUIDES {
+        let text = guide(name);
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or_default()) {
+            let target: PathBuf = root().join("docs/guides").join(link);
+            assert!(target.is_file(), "{name} links to {link}");
+        }
+    }
+}
+
+#[test]
+fn the_threat_model_names_every_attack_and_no_other() {
+    let text = guide("threat-model.md");
+    let (mut column, mut named) = (None, BTreeSet::new());
+    for line in text.lines() {
+        let cells = cells(line);
+        if let Some(at) = cells.iter().position(|cell| *cell == "attacks") {
+            column = Some(at);
+        } else if cells.is_empty() {
+            column = None;
+        } else if let Some(at) = column {
+            named.extend(mentioned(cells[at]));
+        }
+    }
+    let attacks = attacks();
+    assert_eq!(named.difference(&attacks).collect::<Vec<_>>(), Vec::<&String>::new(), "there are no such attacks");
+    assert_eq!(attacks.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new(), "the threat model lacks these");
+}
+
+#[test]
+fn the_limits_of_roles_speak_of_attacks_that_are_documented_or_detected() {
+    let text = guide("limits-of-roles.md");
+    let attacks = attacks();
+    // In parentheses, as what shows a sentence.
+    let shown: BTreeSet<String> =
+        text.split('(').skip(1).filter_map(|rest| rest.split(')').next()).flat_map(mentioned).collect();
+    let settings = ["reserved_connections"];
+    let unknown: Vec<_> =
+        shown.iter().filter(|name| !attacks.contains(*name) && !settings.contains(&name.as_str())).collect();
+    assert!(shown.len() > 10 && unknown.is_empty(), "{unknown:?}");
+}
