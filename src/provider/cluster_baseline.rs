@@ -18,7 +18,7 @@ use crate::tf_provider::{
 };
 
 use super::connection::Connection;
-use super::{controls, diagnose, names, tenant};
+use super::{controls, diagnose, names};
 
 /// More rounds than a baseline needs: close, and one to see that nothing is left.
 const ROUNDS: usize = 3;
@@ -164,7 +164,7 @@ impl Resource for BaselineResource {
     async fn read(&self, cx: &Context, state: State) -> Result<Option<State>, Diagnostics> {
         let failed = |error: Error| diagnose::error("read the baseline", &error, cx);
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
-            return Ok(Some(State { diagnostics: tenant::not_refreshed().into(), ..state }));
+            return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
         let model = Model::decode(&state.value);
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
@@ -206,7 +206,7 @@ impl Resource for BaselineResource {
         }
         let cluster = match self.connection.cluster().await {
             Ok(Some(cluster)) => cluster,
-            Ok(None) => return unchanged(tenant::not_known()),
+            Ok(None) => return unchanged(diagnose::not_known()),
             Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
         };
         let mut taken = Taken::parse(&request.private);
@@ -250,7 +250,7 @@ impl Resource for BaselineResource {
             )
             .into());
         }
-        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(tenant::not_known)?;
+        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let mut observed = Observed::locate(&snapshot, &DATABASES.map(|name| name.parse().expect("a name")).into());
         // A server may do without one of them.

@@ -179,6 +179,24 @@ fn refused(state: &SqlState) -> (&'static str, &'static str) {
     ("The PostgreSQL server refused the connection", "Check the provider block and the server's log.")
 }
 
+/// What a refresh says that could not ask.
+pub(super) fn not_refreshed() -> Diagnostic {
+    Diagnostic::warning(
+        "The server was not asked",
+        "The provider block holds values that are not known until apply, so there is no server to ask yet. The \
+         state is what it was.",
+    )
+}
+
+/// What an operation says that cannot do without the server.
+pub(super) fn not_known() -> Diagnostic {
+    Diagnostic::error(
+        "The provider is not configured yet",
+        "The provider block holds values that are not known. Make what they come from first (`terraform apply \
+         -target=...`).",
+    )
+}
+
 /// A parameter that the server does not take.
 pub(super) fn parameter(name: &str, error: &Error, path: Path, cx: &Context) -> Diagnostic {
     let Some(state) = error.sqlstate() else {

@@ -15,7 +15,7 @@ use crate::tf_provider::{
 };
 
 use super::connection::Connection;
-use super::{diagnose, names, tenant};
+use super::{diagnose, names};
 
 /// More rounds than guardrails need: write, and one to see that nothing is left.
 const ROUNDS: usize = 3;
@@ -278,7 +278,7 @@ impl Resource for GuardrailsResource {
     async fn read(&self, cx: &Context, state: State) -> Result<Option<State>, Diagnostics> {
         let failed = |error: Error| diagnose::error("read the guardrails", &error, cx);
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
-            return Ok(Some(State { diagnostics: tenant::not_refreshed().into(), ..state }));
+            return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
         let model = Model::decode(&state.value);
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
@@ -317,7 +317,7 @@ impl Resource for GuardrailsResource {
         };
         let cluster = match self.connection.cluster().await {
             Ok(Some(cluster)) => cluster,
-            Ok(None) => return unchanged(tenant::not_known()),
+            Ok(None) => return unchanged(diagnose::not_known()),
             Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
         };
         let prior = request.prior.as_ref().map(Model::decode);
@@ -350,7 +350,7 @@ impl Resource for GuardrailsResource {
 
     async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
         let failed = |error: Error| diagnose::error(&format!("import the guardrails of {id:?}"), &error, cx);
-        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(tenant::not_known)?;
+        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let name = names::parse(Path::attribute("id"), id)?;
         let observed = Observed::find(&snapshot, &name).ok_or_else(|| missing(id))?;

@@ -1,17 +1,16 @@
 //! `pgtenant_tenant`: a database, a role and a schema for one tenant, isolated from all others.
 
+mod operations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 
-use crate::postgres::catalog::inside::Look;
-use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Challenge, Cluster, Error, ExtensionName, RoleName, SchemaName, Secret, Verifier};
+use crate::postgres::catalog::snapshot::Snapshot;
+use crate::postgres::{Challenge, Error, ExtensionName, RoleName, Secret, Verifier};
 use crate::tenant::isolation;
-use crate::tenant::marker::ANY_PREFIX;
-use crate::tenant::{Change, Conflict, Control, Desired, Locale, Marker, Names, Observed, destroy, diff, render};
+use crate::tenant::{Conflict, Control, Desired, Locale, Names, Observed};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
     Resource, Schema, State, Type, Value, async_trait, timeouts,
@@ -19,9 +18,6 @@ use crate::tf_provider::{
 
 use super::connection::Connection;
 use super::{controls, diagnose, names};
-
-/// More rounds than any tenant needs: make, open, fill, and one to see that nothing is left.
-const ROUNDS: usize = 6;
 
 pub(super) struct TenantResource {
     connection: Arc<Connection>,
@@ -415,7 +411,7 @@ impl Resource for TenantResource {
         let what = "read the tenant";
         let failed = |error: Error| diagnose::error(what, &error, cx);
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
-            return Ok(Some(State { diagnostics: not_refreshed().into(), ..state }));
+            return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
         let model = Model::decode(&state.value);
         let expected = model.desired()?;
@@ -425,10 +421,10 @@ impl Resource for TenantResource {
             return Ok(None);
         }
         if self.connection.deep_verify().await {
-            enter(&cluster, &expected.names, &mut observed, &cx.cancel).await.map_err(failed)?;
-            leave(&cluster, &observed).await;
+            operations::enter(&cluster, &expected.names, &mut observed, &cx.cancel).await.map_err(failed)?;
+            operations::leave(&cluster, &observed).await;
             let set_last = Private::decode(&state.private).password;
-            probe_password(&cluster, &mut observed, set_last.as_ref(), &cx.cancel).await.map_err(failed)?;
+            operations::probe_password(&cluster, &mut observed, set_last.as_ref(), &cx.cancel).await.map_err(failed)?;
         }
         let value = model.observe(&expected, &observed).encode();
         Ok(Some(State { value, ..state }))
@@ -477,12 +473,12 @@ impl Resource for TenantResource {
         };
         let cluster = match self.connection.cluster().await {
             Ok(Some(cluster)) => cluster,
-            Ok(None) => return unchanged(not_known()),
+            Ok(None) => return unchanged(diagnose::not_known()),
             Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
         };
         let Some(planned) = &request.planned else {
             let model = Model::decode(request.prior.as_ref().unwrap_or(&Value::Null));
-            return match self.destroy(cx, &cluster, &model).await {
+            return match operations::destroy(cx, &cluster, &model).await {
                 Ok(()) => Applied::default(),
                 Err(diagnostic) => unchanged(diagnostic),
             };
@@ -491,7 +487,9 @@ impl Resource for TenantResource {
         let prior = request.prior.as_ref().map(Model::decode);
         let password = request.config.string("password_wo").known().map(Secret::new);
         let mut private = Private::decode(&request.private);
-        let converged = self.converge(cx, &cluster, &model, prior.as_ref(), password.as_ref(), &mut private).await;
+        let deep = self.connection.deep_verify().await;
+        let converged =
+            operations::converge(cx, &cluster, &model, prior.as_ref(), password.as_ref(), &mut private, deep).await;
         let private = private.encode();
         match converged {
             Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private, diagnostics },
@@ -499,7 +497,7 @@ impl Resource for TenantResource {
                 let state = match &prior {
                     // Terraform would plan to destroy what it hears of here; the next apply finishes it instead.
                     None => None,
-                    Some(prior) => Some(self.reached(&cluster, prior, &model).await.encode()),
+                    Some(prior) => Some(operations::reached(&cluster, prior, &model).await.encode()),
                 };
                 Applied { state, private, diagnostics: diagnostic.into() }
             }
@@ -508,7 +506,7 @@ impl Resource for TenantResource {
 
     async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
         let failed = |error: Error| diagnose::error(&format!("import tenant {id:?}"), &error, cx);
-        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(not_known)?;
+        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let names = import_names(&snapshot, id)?;
         let mut observed = Observed::locate(&snapshot, &names);
@@ -523,8 +521,8 @@ impl Resource for TenantResource {
             )
             .into());
         }
-        enter(&cluster, &names, &mut observed, &cx.cancel).await.map_err(failed)?;
-        leave(&cluster, &observed).await;
+        operations::enter(&cluster, &names, &mut observed, &cx.cancel).await.map_err(failed)?;
+        operations::leave(&cluster, &observed).await;
         let model = Model {
             name: Field::Known(names.tenant.to_string()),
             schema: Field::Known(names.schema.to_string()),
@@ -607,152 +605,6 @@ impl TenantResource {
         }
         Ok(())
     }
-
-    /// Observes, runs what differs, and observes again, until nothing differs: the one path of create,
-    /// update and finishing what was interrupted.
-    async fn converge(
-        &self,
-        cx: &Context,
-        cluster: &Cluster,
-        model: &Model,
-        prior: Option<&Model>,
-        password: Option<&Secret>,
-        private: &mut Private,
-    ) -> Result<(Model, Diagnostics), Diagnostic> {
-        let deep = self.connection.deep_verify().await;
-        let mut desired = model.desired()?;
-        let verb = if prior.is_some() { "update" } else { "create" };
-        let what = format!("{verb} tenant {:?}", desired.names.tenant.as_str());
-        let before = match prior {
-            Some(prior) => prior.names()?,
-            None => desired.names.clone(),
-        };
-        let verifier = password.map(Verifier::from_password_or_verifier).transpose().map_err(|error| {
-            Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo")
-        })?;
-        if prior.is_none_or(|prior| prior.password_wo_version != model.password_wo_version) {
-            desired.password.clone_from(&verifier);
-        }
-        desired.password_if_changed.clone_from(&verifier);
-        let failed = |error: Error| failure(&what, &error, cx, &desired_extensions(model));
-        for round in 0..ROUNDS {
-            let (snapshot, mut observed) =
-                inspect(cluster, &before, &desired.names, &cx.cancel).await.map_err(&failed)?;
-            if round == 0
-                && prior.is_none()
-                && let Some(conflict) = observed.conflict(&snapshot, &desired.names)
-            {
-                return Err(occupied(&conflict, &desired.names));
-            }
-            if observed.role.is_none() {
-                desired.password.clone_from(&verifier);
-            }
-            enter(cluster, &before, &mut observed, &cx.cancel).await.map_err(&failed)?;
-            if deep {
-                let set_last = private.password.as_ref();
-                probe_password(cluster, &mut observed, set_last, &cx.cancel).await.map_err(&failed)?;
-            }
-            let changes = diff(&desired, &observed);
-            if changes.is_empty() {
-                leave(cluster, &observed).await;
-                return Ok(finished(model, &desired, &observed));
-            }
-            if round + 1 == ROUNDS {
-                let left = render(&changes).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
-                return Err(Diagnostic::error(
-                    format!("Could not {what}"),
-                    format!(
-                        "Something else on the server undoes what is done: this is left after {ROUNDS} rounds: {left}."
-                    ),
-                ));
-            }
-            if changes.iter().any(|change| matches!(change, Change::RenameDatabase { .. })) {
-                // Which it cannot be while we are in it.
-                leave(cluster, &observed).await;
-            }
-            let result = cluster.run(&render(&changes), &cx.cancel).await;
-            if result.is_err() {
-                leave(cluster, &observed).await;
-            }
-            result.map_err(&failed)?;
-            let set = changes.iter().rev().find_map(|change| match change {
-                Change::SetPassword { verifier, .. } => Some(verifier),
-                Change::CreateRole { password, .. } => password.as_ref(),
-                _ => None,
-            });
-            private.password = set.map(Verifier::challenge).or(private.password.take());
-            desired.password = None;
-        }
-        unreachable!("the last round returns")
-    }
-
-    /// The state after an update that failed: what is there, as far as that can be told.
-    async fn reached(&self, cluster: &Cluster, prior: &Model, model: &Model) -> Model {
-        let cancel = CancellationToken::new();
-        let (Ok(before), Ok(after)) = (prior.names(), model.names()) else { return prior.clone() };
-        let Ok((_, mut observed)) = inspect(cluster, &before, &after, &cancel).await else { return prior.clone() };
-        let Ok(expected) = prior.desired() else { return prior.clone() };
-        let _ = enter(cluster, &before, &mut observed, &cancel).await;
-        leave(cluster, &observed).await;
-        prior.clone().observe(&expected, &observed)
-    }
-
-    async fn destroy(&self, cx: &Context, cluster: &Cluster, model: &Model) -> Result<(), Diagnostic> {
-        if let Some(diagnostic) = protected(model) {
-            return Err(diagnostic);
-        }
-        let names = model.names()?;
-        let archive = model.on_destroy.as_known().is_some_and(|choice| choice == "archive");
-        let force = model.force_destroy.known().unwrap_or(false);
-        let what = format!("{} tenant {:?}", if archive { "archive" } else { "destroy" }, names.tenant.as_str());
-        let failed = |error: Error| diagnose::error(&what, &error, cx);
-        let (_, observed) = inspect(cluster, &names, &names, &cx.cancel).await.map_err(failed)?;
-        if let (Some(database), false) = (&observed.database, force)
-            && database.sessions > 0
-        {
-            return Err(Diagnostic::error(
-                format!("Could not {what}"),
-                format!(
-                    "{} sessions are connected to database {:?}. End them, or set `force_destroy = true` and apply; \
-                     nothing was changed.",
-                    database.sessions, database.name
-                ),
-            )
-            .at_attribute("force_destroy"));
-        }
-        if archive {
-            let script = render(&destroy::archive(&names, &observed));
-            return cluster.run(&script, &cx.cancel).await.map_err(failed);
-        }
-        let elsewhere = destroy::owned_elsewhere(&observed);
-        if !elsewhere.is_empty() {
-            let places =
-                elsewhere.iter().map(|(place, count)| format!("{count} in {place}")).collect::<Vec<_>>().join(", ");
-            return Err(Diagnostic::error(
-                format!("Could not {what}"),
-                format!(
-                    "Its role owns objects outside its own database: {places}. Drop them, or give them to another role \
-                     (REASSIGN OWNED); nothing was changed."
-                ),
-            ));
-        }
-        if let Some(database) = observed.database_name() {
-            let close = if force { destroy::close_by_force(&observed) } else { destroy::close(&observed) };
-            cluster.run(&render(&close), &cx.cancel).await.map_err(failed)?;
-            let drop = render(&[Change::DropDatabase { database, force }]);
-            if let Err(error) = cluster.run(&drop, &cx.cancel).await {
-                // Interrupted or not: a tenant that is still there is not left shut out.
-                let reopened = cluster.run(&render(&destroy::reopen(&observed)), &CancellationToken::new()).await;
-                let mut diagnostic = failed(error);
-                if let Err(error) = reopened {
-                    diagnostic.detail.push_str(&format!("\n\nThe tenant was left closed: {error}."));
-                }
-                return Err(diagnostic);
-            }
-        }
-        let (_, observed) = inspect(cluster, &names, &names, &cx.cancel).await.map_err(failed)?;
-        cluster.run(&render(&destroy::drop_role(&observed)), &cx.cancel).await.map_err(failed)
-    }
 }
 
 fn one_of(config: &Value, attribute: &str, choices: &[&str], diagnostics: &mut Diagnostics) {
@@ -782,49 +634,6 @@ fn protected(model: &Model) -> Option<Diagnostic> {
         )
         .at_attribute("deletion_protection"),
     )
-}
-
-pub(super) fn not_refreshed() -> Diagnostic {
-    Diagnostic::warning(
-        "The server was not asked",
-        "The provider block holds values that are not known until apply, so there is no server to ask yet. The \
-         state is what it was.",
-    )
-}
-
-pub(super) fn not_known() -> Diagnostic {
-    Diagnostic::error(
-        "The provider is not configured yet",
-        "The provider block holds values that are not known. Make what they come from first (`terraform apply \
-         -target=...`).",
-    )
-}
-
-fn desired_extensions(model: &Model) -> Vec<String> {
-    model.extensions.as_known().cloned().unwrap_or_default()
-}
-
-/// What went wrong, at the attribute that it is about where SQLSTATE tells.
-fn failure(what: &str, error: &Error, cx: &Context, extensions: &[String]) -> Diagnostic {
-    use tokio_postgres::error::SqlState;
-    let diagnostic = diagnose::error(what, error, cx);
-    let about_extension = matches!(error, Error::Sql { summary, .. } if summary.contains("create extension"));
-    match error.sqlstate() {
-        Some(state)
-            if about_extension
-                && !extensions.is_empty()
-                && [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE]
-                    .contains(state) =>
-        {
-            let mut diagnostic = diagnostic.at_attribute("extensions");
-            diagnostic.detail.push_str(
-                "\n\nThe server must have the extension installed (`SELECT name FROM pg_available_extensions`), and it \
-                 must be a trusted one unless the admin is a superuser.",
-            );
-            diagnostic
-        }
-        _ => diagnostic,
-    }
 }
 
 /// An object that stands in the way, with the way to take it over.
@@ -878,76 +687,4 @@ fn import_names(snapshot: &Snapshot, id: &str) -> Result<Names, Diagnostic> {
              provider did not make, write `name/database/role/schema`.",
         )
     })
-}
-
-/// What the shared catalogs say now of a tenant that had the names `before` and is to have `after`.
-pub(super) async fn inspect(
-    cluster: &Cluster,
-    before: &Names,
-    after: &Names,
-    cancel: &CancellationToken,
-) -> Result<(Snapshot, Observed), Error> {
-    let both = [before, after];
-    let filter = Filter::Only {
-        names: both.iter().flat_map(|n| [n.database.as_str().to_owned(), n.role.as_str().to_owned()]).collect(),
-        comment_prefixes: both.iter().map(|names| Marker::prefix(&names.tenant)).collect(),
-    };
-    let snapshot = cluster.inspect(&filter, cancel).await?;
-    let observed = Observed::locate(&snapshot, before);
-    // Once the markers carry the new name, nothing is found by the old one.
-    let observed = if observed.database.is_none() { Observed::locate(&snapshot, after) } else { observed };
-    Ok((snapshot, observed))
-}
-
-/// Adds what only a session inside the database sees, if one is let in.
-async fn enter(
-    cluster: &Cluster,
-    names: &Names,
-    observed: &mut Observed,
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let let_in = observed.database.as_ref().is_some_and(|database| database.connectable);
-    let Some(database) = observed.database_name().filter(|_| let_in && observed.role.is_some()) else { return Ok(()) };
-    let extensions: SchemaName = crate::tenant::names::EXTENSIONS_SCHEMA.parse().expect("a name");
-    let at_home = observed.at_home();
-    let look = Look {
-        schemas: &[&names.schema, &extensions],
-        comment_prefix: Some(ANY_PREFIX),
-        expected_roles: Some(&at_home),
-    };
-    observed.inside = Some(cluster.inspect_inside(&database, &look, cancel).await?);
-    Ok(())
-}
-
-/// Adds whether the server holds another password than the one that was set last.
-async fn probe_password(
-    cluster: &Cluster,
-    observed: &mut Observed,
-    set_last: Option<&Challenge>,
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let (Some(set_last), Some(role), Some(database)) = (set_last, observed.role_name(), observed.database_name())
-    else {
-        return Ok(());
-    };
-    // A server that does not ask this role for SCRAM tells nothing.
-    observed.password_changed = cluster.challenge(&role, &database, cancel).await?.map(|found| found != *set_last);
-    Ok(())
-}
-
-/// Ends our own sessions with the tenant's database.
-async fn leave(cluster: &Cluster, observed: &Observed) {
-    if let Some(database) = observed.database_name() {
-        cluster.leave(&database).await;
-    }
-}
-
-/// The state that was reached, and a word on what this admin could not enforce.
-fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Diagnostics) {
-    let mut state = model.clone().observe(desired, observed);
-    let found = state.isolation.known().unwrap_or_default();
-    let rest = "The rest of the tenant is as it should be.";
-    let (isolation, diagnostics) = controls::settled("isolation", model.isolation.as_known(), found, rest);
-    state.isolation = Field::Known(isolation);
-    (state, diagnostics)
 }

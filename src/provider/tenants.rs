@@ -10,7 +10,7 @@ use crate::tenant::observed::tenants;
 use crate::tf_provider::{Attribute, Block, Context, DataSource, Diagnostics, Schema, State, Type, Value, async_trait};
 
 use super::connection::Connection;
-use super::{diagnose, guardrails, tenant};
+use super::{diagnose, guardrails};
 
 pub(super) struct TenantsDataSource {
     connection: Arc<Connection>,
@@ -58,7 +58,7 @@ impl DataSource for TenantsDataSource {
 
     async fn read(&self, cx: &Context, _config: Value) -> Result<State, Diagnostics> {
         let failed = |error: Error| diagnose::error("list the tenants", &error, cx);
-        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(tenant::not_known)?;
+        let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let rows: Vec<Value> = tenants(&snapshot)
             .into_iter()
