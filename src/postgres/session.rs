@@ -25,13 +25,10 @@ use tokio_util::sync::CancellationToken;
 use super::connect::{ConnectOptions, SslMode};
 use super::error::{ConnectError, Error};
 use super::statement::Step;
-use super::{Challenge, DatabaseName, RoleName, scram, tls};
+use super::{Challenge, DatabaseName, RoleName, major, scram, tls};
 
 /// How long a cancelled statement, or a closed session, is waited for.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// The oldest server that is served.
-const OLDEST_MAJOR: u32 = 13;
 
 /// How to make sessions: the options with their TLS configuration read once.
 pub struct Connector {
@@ -139,7 +136,7 @@ impl Connector {
         })?;
         let version = connection.parameter("server_version").unwrap_or_default().to_owned();
         let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|text| text.parse::<u32>().ok());
-        if major.is_none_or(|major| major < OLDEST_MAJOR) {
+        if major.is_none_or(|major| major < major::OLDEST) {
             return Err(ConnectError::TooOld { address: self.address(), version });
         }
         let warnings = Arc::new(Mutex::new(Vec::new()));

@@ -3,7 +3,8 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::postgres::{ConnectError, Error};
+use crate::postgres::catalog::snapshot::Server;
+use crate::postgres::{ConnectError, Error, Feature};
 use crate::tf_provider::{Context, Diagnostic, Interruption, Path};
 
 /// An error while doing `what` ("create tenant \"acme\"").
@@ -194,6 +195,14 @@ pub(super) fn not_known() -> Diagnostic {
         "The provider is not configured yet",
         "The provider block holds values that are not known. Make what they come from first (`terraform apply \
          -target=...`).",
+    )
+}
+
+/// Something that came with a later major than the server's.
+pub(super) fn too_old(what: &str, needed: Feature, server: &Server) -> Diagnostic {
+    Diagnostic::error(
+        format!("`{what}` needs PostgreSQL {}", needed.since()),
+        format!("The server runs {}. Leave it out, or upgrade the server.", server.version),
     )
 }
 

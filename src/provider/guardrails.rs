@@ -56,13 +56,13 @@ fn schema() -> Schema {
         )
         .default(i64::from(safe.connection_limit)),
     ];
-    attributes.extend(Timeout::ALL.map(|(timeout, name, since)| {
+    attributes.extend(Timeout::ALL.map(|(timeout, name, needs)| {
         let mut text = format!(
             "{} A number and a unit (`ms`, `s`, `min`, `h`, `d`), as `30s`; `0` switches it off.",
             about(timeout)
         );
-        if since > 13 {
-            text.push_str(&format!(" PostgreSQL {since} and newer. Default: not set."));
+        if let Some(feature) = needs {
+            text.push_str(&format!(" PostgreSQL {} and newer. Default: not set.", feature.since()));
         }
         match safe.timeouts.get(&timeout) {
             Some(duration) => Attribute::optional_computed(name, Type::String, text).default(duration.to_string()),
@@ -413,16 +413,12 @@ impl GuardrailsResource {
 /// Limits that came with a later major than the server's.
 fn too_new(model: &Model, snapshot: &Snapshot) -> Diagnostics {
     let server = &snapshot.server;
-    let missing = model.timeouts.iter().filter(|(timeout, field)| !field.is_null() && server.major() < timeout.since());
+    let set = model.timeouts.iter().filter(|(_, field)| !field.is_null());
+    let missing =
+        set.filter_map(|(timeout, _)| Some((timeout, timeout.needs().filter(|needed| !server.has(*needed))?)));
     Diagnostics(
         missing
-            .map(|(timeout, _)| {
-                Diagnostic::error(
-                    format!("`{}` needs PostgreSQL {}", timeout.name(), timeout.since()),
-                    format!("The server runs {}. Leave it out, or upgrade the server.", server.version),
-                )
-                .at_attribute(timeout.name())
-            })
+            .map(|(timeout, needed)| diagnose::too_old(timeout.name(), needed, server).at_attribute(timeout.name()))
             .collect(),
     )
 }

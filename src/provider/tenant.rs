@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::snapshot::Snapshot;
-use crate::postgres::{Challenge, Error, ExtensionName, RoleName, Secret, Verifier};
+use crate::postgres::{Challenge, Error, ExtensionName, Feature, RoleName, Secret, Verifier};
 use crate::tenant::isolation;
 use crate::tenant::{Conflict, Control, Desired, Locale, Names, Observed};
 use crate::tf_provider::{
@@ -572,6 +572,19 @@ impl TenantResource {
         }
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let snapshot = cluster.snapshot(&cx.cancel).await?;
+        let provider = model.locale.get("locale_provider").and_then(|field| field.as_known());
+        let needed = match provider.map(String::as_str) {
+            Some("icu") => Some(Feature::IcuDatabases),
+            Some("builtin") => Some(Feature::BuiltinLocales),
+            _ => None,
+        };
+        if let Some(needed) = needed.filter(|needed| !snapshot.server.has(*needed)) {
+            let what = provider.map(String::as_str).unwrap_or_default();
+            diagnostics.push(
+                diagnose::too_old(&format!("locale_provider = \"{what}\""), needed, &snapshot.server)
+                    .at_attribute("locale_provider"),
+            );
+        }
         match prior.map(Model::names) {
             // Terraform plans a replacement twice: with the old object, and as if it were gone.
             None if self.connection.has_noted(&names.tenant).await => {}

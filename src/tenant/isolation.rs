@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::Schema;
 use crate::postgres::catalog::snapshot::{Database, Dependency, Role};
-use crate::postgres::{SchemaName, Verifier};
+use crate::postgres::{Feature, SchemaName, Verifier};
 
 use super::limits::{Limits, parameter};
 use super::marker::{Marker, Stage};
@@ -391,7 +391,7 @@ fn memberships(view: &View) -> Finding {
         view.observed.memberships.iter().any(|membership| membership.member == role && membership.role == name)
     };
     let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted.as_str() == name);
-    let by_grantor = view.observed.server.major() >= 16;
+    let by_grantor = view.observed.server.has(Feature::MembershipsByGrantor);
     let ours = &view.desired.names.role;
     let mut what = Vec::new();
     let mut repair = Vec::new();

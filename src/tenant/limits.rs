@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::postgres::{DatabaseName, Duration, ParameterName, RoleName};
+use crate::postgres::{DatabaseName, Duration, Feature, ParameterName, RoleName};
 
 use super::{Change, Observed, Scope, Setting};
 
@@ -23,13 +23,13 @@ pub enum Timeout {
 }
 
 impl Timeout {
-    /// Each with its parameter and the first major that has it.
-    pub const ALL: [(Timeout, &'static str, u32); 5] = [
-        (Timeout::Statement, "statement_timeout", 13),
-        (Timeout::Lock, "lock_timeout", 13),
-        (Timeout::IdleInTransaction, "idle_in_transaction_session_timeout", 13),
-        (Timeout::IdleSession, "idle_session_timeout", 14),
-        (Timeout::Transaction, "transaction_timeout", 17),
+    /// Each with its parameter, and what a server must have to know it.
+    pub const ALL: [(Timeout, &'static str, Option<Feature>); 5] = [
+        (Timeout::Statement, "statement_timeout", None),
+        (Timeout::Lock, "lock_timeout", None),
+        (Timeout::IdleInTransaction, "idle_in_transaction_session_timeout", None),
+        (Timeout::IdleSession, "idle_session_timeout", Some(Feature::IdleSessionTimeout)),
+        (Timeout::Transaction, "transaction_timeout", Some(Feature::TransactionTimeout)),
     ];
 
     /// The parameter's name, which is the attribute's name too.
@@ -37,12 +37,12 @@ impl Timeout {
         self.row().1
     }
 
-    /// The first major version of PostgreSQL that has it.
-    pub fn since(self) -> u32 {
+    /// What a server must have to know it; `None`: every served major does.
+    pub fn needs(self) -> Option<Feature> {
         self.row().2
     }
 
-    fn row(self) -> &'static (Timeout, &'static str, u32) {
+    fn row(self) -> &'static (Timeout, &'static str, Option<Feature>) {
         Self::ALL.iter().find(|row| row.0 == self).expect("every timeout is in the table")
     }
 }

@@ -20,8 +20,8 @@ fn server(options: Options) -> Server {
     server
 }
 
-fn owned(major: Option<u32>) -> Options {
-    Options { major, admin_owns_maintenance: true, ..Options::default() }
+fn owned(major: u32) -> Options {
+    Options { major: Some(major), admin_owns_maintenance: true, ..Options::default() }
 }
 
 /// What PUBLIC holds on the two databases.
@@ -54,7 +54,7 @@ const ENFORCED: [(&str, &str); 4] = [
     ("template1.public_schema", "enforced"),
 ];
 
-fn life(major: Option<u32>) {
+fn life(major: u32) {
     let server = server(owned(major));
     let workspace = workspace(&server);
     workspace.write("tenant.tf", &tenant("visitor", ""));
@@ -127,26 +127,38 @@ fn life(major: Option<u32>) {
     assert_eq!(creates_in_public(&server, "template1"), "f");
 }
 
-#[test]
-fn the_maintenance_databases_are_closed_kept_closed_and_given_back() {
-    life(None);
+/// On every major, each with a server of its own.
+macro_rules! life_on {
+    ($($test:ident: $major:literal),+ $(,)?) => {
+        $(
+            #[test]
+            fn $test() {
+                let name = concat!(module_path!(), "::", stringify!($test));
+                if crate::majors::is_there(name, $major) {
+                    life($major);
+                }
+            }
+        )+
+    };
 }
 
-#[test]
-fn the_maintenance_databases_are_closed_kept_closed_and_given_back_on_13() {
-    life(Some(13));
-}
-
-#[test]
-fn the_maintenance_databases_are_closed_kept_closed_and_given_back_on_17() {
-    life(Some(17));
+life_on! {
+    closed_kept_closed_and_given_back_on_13: 13,
+    closed_kept_closed_and_given_back_on_14: 14,
+    closed_kept_closed_and_given_back_on_15: 15,
+    closed_kept_closed_and_given_back_on_16: 16,
+    closed_kept_closed_and_given_back_on_17: 17,
+    closed_kept_closed_and_given_back_on_18: 18,
 }
 
 /// An admin who owns neither the databases nor their schemas.
 #[test]
 fn what_this_admin_may_not_change_is_told_and_not_planned() {
-    for major in [None, Some(13)] {
-        let server = server(Options { major, ..Options::default() });
+    let there = |major: &u32| {
+        crate::majors::is_there("baseline::what_this_admin_may_not_change_is_told_and_not_planned", *major)
+    };
+    for major in [15, 13].into_iter().filter(there) {
+        let server = server(Options { major: Some(major), ..Options::default() });
         let workspace = workspace(&server);
         workspace.write("main.tf", &baseline(""));
         let applied = workspace.apply();
@@ -178,8 +190,9 @@ fn what_this_admin_may_not_change_is_told_and_not_planned() {
 
 #[test]
 fn a_superuser_closes_everything() {
-    for major in [None, Some(13)] {
-        let server = server(Options { major, admin: Admin::Superuser, ..Options::default() });
+    let there = |major: &u32| crate::majors::is_there("baseline::a_superuser_closes_everything", *major);
+    for major in [15, 13].into_iter().filter(there) {
+        let server = server(Options { major: Some(major), admin: Admin::Superuser, ..Options::default() });
         let workspace = workspace(&server);
         workspace.write("main.tf", &baseline("restore_on_destroy = true"));
         workspace.apply();
@@ -193,7 +206,7 @@ fn a_superuser_closes_everything() {
 
 #[test]
 fn databases_are_chosen_and_must_exist() {
-    let server = server(owned(None));
+    let server = server(owned(15));
     server.sql("postgres", ADMIN, "CREATE DATABASE shared").unwrap();
     server.sql("postgres", ADMIN, "CREATE DATABASE retired ALLOW_CONNECTIONS false").unwrap();
     let workspace = workspace(&server);
@@ -233,7 +246,7 @@ fn databases_are_chosen_and_must_exist() {
 /// PostgreSQL asks the role that logs in for CONNECT, not the one that it assumes.
 #[test]
 fn the_provider_is_not_locked_out() {
-    let server = server(owned(None));
+    let server = server(owned(15));
     let verifier = postgres_protocol::password::scram_sha_256(b"rotated");
     server.superuser(&format!(
         "CREATE ROLE platform_team NOLOGIN CREATEDB CREATEROLE;
@@ -268,7 +281,7 @@ fn the_provider_is_not_locked_out() {
 /// A create that fails leaves nothing behind: there is no state to remember it in.
 #[test]
 fn a_create_that_fails_gives_back_what_it_took() {
-    let server = server(owned(None));
+    let server = server(owned(15));
     server.superuser("CREATE ROLE deputy; GRANT CONNECT ON DATABASE template1 TO deputy WITH GRANT OPTION");
     server.superuser("SET ROLE deputy; GRANT CONNECT ON DATABASE template1 TO PUBLIC");
     let workspace = workspace(&server);

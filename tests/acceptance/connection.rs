@@ -154,6 +154,9 @@ fn tls_is_what_sslmode_says() {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
 fn a_server_that_is_too_old_is_one_clear_error() {
+    if !crate::majors::is_there("connection::a_server_that_is_too_old_is_one_clear_error", 12) {
+        return;
+    }
     let server = Server::start(Options { major: Some(12), ..Options::default() }).unwrap();
     check_refused(&server.env(), READ, "The PostgreSQL server is too old", &["PostgreSQL 12.", "13"]);
     let config = "resource \"pgtenant_tenant\" \"a\" { name = \"a\" }";

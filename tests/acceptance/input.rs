@@ -64,6 +64,10 @@ fn limits_of_a_later_major() {
     let server = Server::shared();
     assert!(server.major < 17, "the shared server is not the newest");
     check(
+        &tenant("input", "locale_provider = \"builtin\"\n  locale = \"C.UTF-8\""),
+        &["`locale_provider = \"builtin\"` needs PostgreSQL 17"],
+    );
+    check(
         &with_guardrails("transaction_timeout = \"5min\""),
         &["`transaction_timeout` needs PostgreSQL 17", &format!("The server runs {}", server.major)],
     );

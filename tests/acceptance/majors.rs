@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 
+use crate::support::binaries::Binaries;
 use crate::support::postgres::{Admin, Options, Server};
 use crate::support::skip;
 
@@ -44,4 +45,9 @@ pub fn run(name: &str, major: u32, admin: Admin, test: fn(&Server)) {
         Ok(server) => test(server),
         Err(reason) => skip(name, reason),
     }
+}
+
+/// Whether there is a server of that major to be had; where not, the test is skipped by name.
+pub fn is_there(name: &str, major: u32) -> bool {
+    Binaries::find(Some(major)).inspect_err(|reason| skip(name, reason)).is_ok()
 }

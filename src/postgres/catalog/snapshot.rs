@@ -6,6 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
 use super::acl::Grant;
+use crate::postgres::Feature;
 use crate::postgres::error::Error;
 use crate::postgres::session::Session;
 
@@ -46,6 +47,10 @@ pub struct Server {
 impl Server {
     pub fn major(&self) -> u32 {
         self.version_num / 10_000
+    }
+
+    pub fn has(&self, feature: Feature) -> bool {
+        self.major() >= feature.since()
     }
 }
 

@@ -1,0 +1,31 @@
+//! What differs between the major versions that are served, in one table.
+
+/// Something that not every served major has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    IdleSessionTimeout,
+    TransactionTimeout,
+    IcuDatabases,
+    BuiltinLocales,
+    /// A membership is on record for each grantor, and revoked from that one; who makes a role becomes
+    /// its member with the ADMIN option, and needs that to alter it.
+    MembershipsByGrantor,
+}
+
+/// The oldest major that is served.
+pub const OLDEST: u32 = 13;
+
+const TABLE: [(Feature, u32); 5] = [
+    (Feature::IdleSessionTimeout, 14),
+    (Feature::IcuDatabases, 15),
+    (Feature::MembershipsByGrantor, 16),
+    (Feature::TransactionTimeout, 17),
+    (Feature::BuiltinLocales, 17),
+];
+
+impl Feature {
+    /// The first major that has it.
+    pub fn since(self) -> u32 {
+        TABLE.iter().find(|(feature, _)| *feature == self).map_or(OLDEST, |(_, since)| *since)
+    }
+}
