@@ -72,7 +72,9 @@ const UNPROTECTED: (&str, &str) =
 /// One after the other: they share names, as examples do.
 #[test]
 fn every_example_can_be_applied() {
-    let server = Server::start(Options { tls_names: &["localhost"], ..Options::default() }).unwrap();
+    let server =
+        Server::start(Options { tls_names: &["localhost"], admin_owns_maintenance: true, ..Options::default() })
+            .unwrap();
     let mut reader = Reader { server: &server, read: BTreeSet::new() };
 
     for _ in 0..2 {
@@ -135,6 +137,13 @@ fn every_example_can_be_applied() {
     let workspace = reader.apply("provider", &password, &more);
     let owner = "SELECT datdba::regrole FROM pg_database WHERE datname = 'acme'";
     assert_eq!(server.superuser(owner), [[Some("pgtenant_admin".to_owned())]]);
+    workspace.destroy();
+
+    let baseline = "resources/pgtenant_cluster_baseline";
+    let workspace = reader.apply(baseline, &[], &[]);
+    let made = imports(baseline);
+    assert!(!made.is_empty());
+    workspace.import_fresh(&by_reference(&made), &[], &["restore_on_destroy"]);
     workspace.destroy();
 
     assert_eq!(reader.read, directories());
