@@ -26,7 +26,7 @@ pub struct Cluster {
     max_connections: usize,
     idle: Mutex<Vec<Session>>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
-    /// The first failure to connect that no retry mends: a hundred resources do not wait for a
+    /// The first failure to connect that is none of the moment: a hundred resources do not wait for a
     /// hundred time-outs.
     refused: Mutex<Option<ConnectError>>,
 }
@@ -194,6 +194,7 @@ impl Cluster {
         let session = self.connector.connect(database, cancel).await;
         if let Err(error) = &session
             && !matches!(error, ConnectError::Cancelled)
+            && !error.is_passing()
         {
             *refused = Some(error.clone());
         }

@@ -99,6 +99,12 @@ impl ConnectError {
         }
     }
 
+    /// Whether the next attempt may well succeed: the server is starting, stopping, or full.
+    pub(super) fn is_passing(&self) -> bool {
+        // Classes 53 (insufficient resources) and 57 (operator intervention).
+        self.sqlstate().is_some_and(|state| state.code().starts_with("53") || state.code().starts_with("57"))
+    }
+
     pub(super) fn of_startup(address: &str, error: &tokio_postgres::Error, has_password: bool) -> Self {
         let address = address.to_owned();
         if let Some(db) = error.as_db_error() {

@@ -59,7 +59,8 @@ WITH roles AS (
 ), sessions AS (
   SELECT a.datid, pg_catalog.count(*) AS count
   FROM pg_catalog.pg_stat_activity a
-  WHERE a.pid <> pg_catalog.pg_backend_pid()
+  -- Autovacuum has no role, and makes way for whoever drops the database.
+  WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL
   GROUP BY 1
 )
 SELECT pg_catalog.jsonb_build_object(

@@ -1,6 +1,7 @@
 //! What becomes of a tenant on the server: made, changed, finished, destroyed. What Terraform is told of
 //! it is `tenant.rs`.
 
+use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::inside::Look;
@@ -42,7 +43,7 @@ pub(super) async fn converge(
         desired.password.clone_from(&verifier);
     }
     desired.password_if_changed.clone_from(&verifier);
-    let failed = |error: Error| failure(&what, &error, cx, &desired_extensions(model));
+    let failed = |error: Error| diagnose::error(&what, &error, cx);
     for round in 0..ROUNDS {
         let (snapshot, mut observed) = inspect(cluster, &before, &desired.names, &cx.cancel).await.map_err(&failed)?;
         if round == 0
@@ -81,7 +82,7 @@ pub(super) async fn converge(
         if result.is_err() {
             leave(cluster, &observed).await;
         }
-        result.map_err(&failed)?;
+        result.map_err(|error| about_extensions(failed(error.clone()), &error, &changes))?;
         let set = changes.iter().rev().find_map(|change| match change {
             Change::SetPassword { verifier, .. } => Some(verifier),
             Change::CreateRole { password, .. } => password.as_ref(),
@@ -120,9 +121,9 @@ pub(super) async fn destroy(cx: &Context, cluster: &Cluster, model: &Model) -> R
         return Err(Diagnostic::error(
             format!("Could not {what}"),
             format!(
-                "{} sessions are connected to database {:?}. End them, or set `force_destroy = true` and apply; \
+                "Sessions are connected to database {:?}: {}. End them, or set `force_destroy = true` and apply; \
                  nothing was changed.",
-                database.sessions, database.name
+                database.name, database.sessions
             ),
         )
         .at_attribute("force_destroy"));
@@ -161,31 +162,20 @@ pub(super) async fn destroy(cx: &Context, cluster: &Cluster, model: &Model) -> R
     cluster.run(&render(&destroy::drop_role(&observed)), &cx.cancel).await.map_err(failed)
 }
 
-fn desired_extensions(model: &Model) -> Vec<String> {
-    model.extensions.as_known().cloned().unwrap_or_default()
-}
-
-/// What went wrong, at the attribute that it is about where SQLSTATE tells.
-fn failure(what: &str, error: &Error, cx: &Context, extensions: &[String]) -> Diagnostic {
-    use tokio_postgres::error::SqlState;
-    let diagnostic = diagnose::error(what, error, cx);
-    let about_extension = matches!(error, Error::Sql { summary, .. } if summary.contains("create extension"));
-    match error.sqlstate() {
-        Some(state)
-            if about_extension
-                && !extensions.is_empty()
-                && [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE]
-                    .contains(state) =>
-        {
-            let mut diagnostic = diagnostic.at_attribute("extensions");
-            diagnostic.detail.push_str(
-                "\n\nThe server must have the extension installed (`SELECT name FROM pg_available_extensions`), and it \
-                 must be a trusted one unless the admin is a superuser.",
-            );
-            diagnostic
-        }
-        _ => diagnostic,
+/// Points a failure at `extensions`, where extensions were being made and SQLSTATE fits.
+fn about_extensions(diagnostic: Diagnostic, error: &Error, changes: &[Change]) -> Diagnostic {
+    const STATES: [SqlState; 3] =
+        [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE];
+    let makes_some = changes.iter().any(|change| matches!(change, Change::CreateExtension { .. }));
+    if !makes_some || !error.sqlstate().is_some_and(|state| STATES.contains(state)) {
+        return diagnostic;
     }
+    let mut diagnostic = diagnostic.at_attribute("extensions");
+    diagnostic.detail.push_str(
+        "\n\nIf it is about an extension: the server must have it installed (`SELECT name FROM \
+         pg_available_extensions`), and it must be a trusted one unless the admin is a superuser.",
+    );
+    diagnostic
 }
 
 /// What the shared catalogs say now of a tenant that had the names `before` and is to have `after`.
