@@ -8,12 +8,13 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
+use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside, Look};
 use super::catalog::login::{self, Login};
 use super::catalog::snapshot::{self, Filter, Snapshot};
 use super::error::{ConnectError, Error};
 use super::session::{Connector, Session};
-use super::{Challenge, ConnectOptions, DatabaseName, ParameterName, RoleName, Script, Step};
+use super::{Challenge, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
 
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
@@ -86,6 +87,22 @@ impl Cluster {
     /// Which role logged in, and which of `databases` admit it whatever PUBLIC may.
     pub async fn inspect_login(&self, databases: &[&DatabaseName], cancel: &CancellationToken) -> Result<Login, Error> {
         self.with_session(None, cancel, async |session| login::read(session, databases, cancel).await).await
+    }
+
+    /// What pg_cron is in the maintenance database, what `schema` holds there, and the job of that name.
+    pub async fn inspect_cron(
+        &self,
+        schema: &SchemaName,
+        job: &str,
+        cancel: &CancellationToken,
+    ) -> Result<(Cron, Option<Job>), Error> {
+        self.with_session(None, cancel, async |session| {
+            let cron = cron::read(session, schema, cancel).await?;
+            let readable = cron.installed.is_some() && cron.usable;
+            let job = if readable { cron::read_job(session, job, cancel).await? } else { None };
+            Ok((cron, job))
+        })
+        .await
     }
 
     /// Whether the server takes `value` for the parameter `name` from this admin.

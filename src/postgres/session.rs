@@ -258,6 +258,23 @@ impl Session {
         self.cancellable(summary, cancel, self.client.query_typed(sql, parameters)).await
     }
 
+    /// The same, as the role that logged in: without the one that the session has assumed.
+    pub async fn query_as_login(
+        &self,
+        summary: &str,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Row>, Error> {
+        self.cancellable(summary, cancel, self.client.batch_execute("SET ROLE NONE")).await?;
+        let rows = self.query(summary, sql, parameters, cancel).await;
+        // Back to the role of the startup options. A session that has not got there is not used again.
+        self.cancellable(summary, cancel, self.client.batch_execute("RESET ROLE"))
+            .await
+            .map_err(|error| Error::Lost { summary: summary.to_owned(), message: error.to_string() })?;
+        rows
+    }
+
     /// Awaits an answer; when the operation is cancelled, ends the statement on the server first.
     async fn cancellable<T>(
         &self,

@@ -193,27 +193,20 @@ impl Resource for BaselineResource {
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
-        let prior_value = request.prior.clone();
-        let unchanged = |diagnostic: Diagnostic| Applied {
-            state: prior_value.clone(),
-            private: request.private.clone(),
-            diagnostics: diagnostic.into(),
-        };
         let prior = request.prior.as_ref().map(Model::decode);
         if request.planned.is_none() && !prior.as_ref().is_some_and(Model::restores) {
             // Nothing to do, even where the server is gone.
             return Applied::default();
         }
-        let cluster = match self.connection.cluster().await {
-            Ok(Some(cluster)) => cluster,
-            Ok(None) => return unchanged(diagnose::not_known()),
-            Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
+        let cluster = match self.connection.required(cx).await {
+            Ok(cluster) => cluster,
+            Err(diagnostic) => return request.unchanged(diagnostic),
         };
         let mut taken = Taken::parse(&request.private);
         let Some(planned) = &request.planned else {
             return match give_back(&cluster, &mut taken, &BTreeSet::new(), &cx.cancel).await {
                 Ok(()) => Applied::default(),
-                Err(error) => unchanged(not_given_back(&error, cx)),
+                Err(error) => request.unchanged(not_given_back(&error, cx)),
             };
         };
         let model = Model::decode(planned);

@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::{Cluster, Error, ParameterName};
 use crate::tenant::TenantName;
+use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::Configured;
+use super::diagnose;
 
 /// Shared by all resources of the provider.
 #[derive(Default)]
@@ -47,6 +49,12 @@ impl Connection {
         let cluster = Arc::new(Cluster::new(options, configured.max_connections)?);
         *slot = Some(Arc::clone(&cluster));
         Ok(Some(cluster))
+    }
+
+    /// The cluster, for what cannot do without.
+    pub(super) async fn required(&self, cx: &Context) -> Result<Arc<Cluster>, Diagnostic> {
+        let cluster = self.cluster().await.map_err(|error| diagnose::error("connect", &error, cx))?;
+        cluster.ok_or_else(diagnose::not_known)
     }
 
     /// Notes that the state has this tenant.

@@ -309,28 +309,21 @@ impl Resource for GuardrailsResource {
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
-        let prior_value = request.prior.clone();
-        let unchanged = |diagnostic: Diagnostic| Applied {
-            state: prior_value.clone(),
-            private: request.private.clone(),
-            diagnostics: diagnostic.into(),
-        };
-        let cluster = match self.connection.cluster().await {
-            Ok(Some(cluster)) => cluster,
-            Ok(None) => return unchanged(diagnose::not_known()),
-            Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
+        let cluster = match self.connection.required(cx).await {
+            Ok(cluster) => cluster,
+            Err(diagnostic) => return request.unchanged(diagnostic),
         };
         let prior = request.prior.as_ref().map(Model::decode);
         let Some(planned) = &request.planned else {
             let prior = prior.unwrap_or_default();
             return match release(cx, &cluster, &prior).await {
                 Ok(()) => Applied::default(),
-                Err(diagnostic) => unchanged(diagnostic),
+                Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
         let model = Model::decode(planned);
         if let Err(diagnostic) = self.check_server(cx, &model, prior.as_ref()).await {
-            return unchanged(diagnostic);
+            return request.unchanged(diagnostic);
         }
         let applied = apply(cx, &cluster, &model, prior.as_ref()).await;
         match applied {

@@ -13,6 +13,7 @@ mod password;
 mod scram_verifier;
 mod tenant;
 mod tenants;
+mod watchdog;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ impl Provider for PgTenant {
             Box::new(tenant::TenantResource::new(Arc::clone(&self.connection))),
             Box::new(guardrails::GuardrailsResource::new(Arc::clone(&self.connection))),
             Box::new(cluster_baseline::BaselineResource::new(Arc::clone(&self.connection))),
+            Box::new(watchdog::WatchdogResource::new(Arc::clone(&self.connection))),
         ]
     }
 

@@ -465,22 +465,15 @@ impl Resource for TenantResource {
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
-        let prior_value = request.prior.clone();
-        let unchanged = |diagnostic: Diagnostic| Applied {
-            state: prior_value.clone(),
-            private: request.private.clone(),
-            diagnostics: diagnostic.into(),
-        };
-        let cluster = match self.connection.cluster().await {
-            Ok(Some(cluster)) => cluster,
-            Ok(None) => return unchanged(diagnose::not_known()),
-            Err(error) => return unchanged(diagnose::error("connect", &error, cx)),
+        let cluster = match self.connection.required(cx).await {
+            Ok(cluster) => cluster,
+            Err(diagnostic) => return request.unchanged(diagnostic),
         };
         let Some(planned) = &request.planned else {
             let model = Model::decode(request.prior.as_ref().unwrap_or(&Value::Null));
             return match operations::destroy(cx, &cluster, &model).await {
                 Ok(()) => Applied::default(),
-                Err(diagnostic) => unchanged(diagnostic),
+                Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
         let model = Model::decode(planned);

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod marker;
 pub mod names;
 pub mod observed;
+pub mod watchdog;
 
 #[cfg(test)]
 mod fixture;

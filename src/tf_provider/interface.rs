@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::async_trait;
 
-use super::{Diagnostics, Schema, Type, Value};
+use super::{Diagnostic, Diagnostics, Schema, Type, Value};
 
 /// Why an operation was asked to end early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,13 @@ pub struct ApplyRequest {
     pub prior: Option<Value>,
     pub planned: Option<Value>,
     pub private: Vec<u8>,
+}
+
+impl ApplyRequest {
+    /// The answer of an apply that changed nothing.
+    pub fn unchanged(&self, diagnostic: Diagnostic) -> Applied {
+        Applied { state: self.prior.clone(), private: self.private.clone(), diagnostics: diagnostic.into() }
+    }
 }
 
 /// The state that was reached, and what is to be said about it. `state` is `None` when nothing (or

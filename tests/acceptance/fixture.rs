@@ -5,6 +5,12 @@ use crate::support::terraform::Workspace;
 
 pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 
+/// What a server needs for pg_cron; one that does not have it does not start.
+pub const CRON: &str = "shared_preload_libraries = 'pg_cron'
+cron.database_name = 'postgres'
+cron.use_background_workers = on
+";
+
 /// A workspace whose provider block is empty: the environment says where the server is.
 pub fn workspace(server: &Server) -> Workspace {
     let mut workspace = Workspace::new(PROVIDER);

@@ -18,3 +18,4 @@ mod interrupt;
 mod scale;
 mod secrets;
 mod tenant;
+mod watchdog;

@@ -1,0 +1,2 @@
+# A server has one watchdog.
+terraform import pgtenant_watchdog.this cluster

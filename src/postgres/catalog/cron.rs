@@ -1,0 +1,102 @@
+//! pg_cron: whether it is to be had, what a schema for its jobs holds, and one job.
+
+use serde::Deserialize;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_util::sync::CancellationToken;
+
+use super::acl::Grant;
+use super::inside::Schema;
+use crate::postgres::SchemaName;
+use crate::postgres::error::Error;
+use crate::postgres::session::Session;
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // privileges are held or not
+pub struct Cron {
+    /// The role that logged in, as which jobs run.
+    pub login: String,
+    /// `cron.database_name`; `None` if pg_cron is not loaded, or this role may not see it.
+    pub home: Option<String>,
+    /// Whether this role sees all settings.
+    pub sees_settings: bool,
+    /// The version that CREATE EXTENSION would install.
+    pub available: Option<String>,
+    /// The version in this database.
+    pub installed: Option<String>,
+    /// Whether the role that logged in may use the schema `cron`.
+    pub usable: bool,
+    /// Whether this role sees what the sessions of others do (`pg_read_all_stats`).
+    pub sees_sessions: bool,
+    /// Whether it may end them (`pg_signal_backend`).
+    pub ends_sessions: bool,
+    /// Whether it may create schemas in this database.
+    pub creates: bool,
+    pub schema: Option<Schema>,
+    pub relations: Vec<Relation>,
+    pub routines: Vec<Routine>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Relation {
+    pub name: String,
+    pub columns: Vec<String>,
+    /// Without the owner's own privileges.
+    pub acl: Vec<Grant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Routine {
+    pub name: String,
+    /// `record_only boolean, retention interval`
+    pub arguments: String,
+    /// What stands between the quotes of its definition.
+    pub source: String,
+    /// SECURITY DEFINER.
+    pub definer: bool,
+    pub settings: Vec<String>,
+    /// Without the owner's own privileges.
+    pub acl: Vec<Grant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Job {
+    pub schedule: String,
+    pub command: String,
+    pub database: String,
+    pub active: bool,
+    pub last_run: Option<Run>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Run {
+    /// `succeeded` or `failed`.
+    pub status: String,
+    pub message: Option<String>,
+}
+
+pub(in crate::postgres) async fn read(
+    session: &Session,
+    schema: &SchemaName,
+    cancel: &CancellationToken,
+) -> Result<Cron, Error> {
+    const SUMMARY: &str = "read what pg_cron is here";
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&schema.as_str(), Type::TEXT)];
+    let rows = session.query(SUMMARY, include_str!("cron.sql"), &parameters, cancel).await?;
+    super::decode(SUMMARY, &rows)
+}
+
+/// Only where pg_cron is installed: its tables do not exist elsewhere.
+pub(in crate::postgres) async fn read_job(
+    session: &Session,
+    name: &str,
+    cancel: &CancellationToken,
+) -> Result<Option<Job>, Error> {
+    const SUMMARY: &str = "read the job of pg_cron";
+    #[derive(Deserialize)]
+    struct Answer {
+        job: Option<Job>,
+    }
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::TEXT)];
+    let rows = session.query_as_login(SUMMARY, include_str!("job.sql"), &parameters, cancel).await?;
+    super::decode::<Answer>(SUMMARY, &rows).map(|answer| answer.job)
+}

@@ -1,0 +1,21 @@
+-- A job of pg_cron by its name, with how it last ended, as one JSON value: that of the role that logged in, as which
+-- the job runs. $1: the job's name.
+-- https://github.com/citusdata/pg_cron
+SELECT pg_catalog.jsonb_build_object(
+  'job', (
+    SELECT pg_catalog.jsonb_build_object(
+      'schedule', j.schedule,
+      'command', j.command,
+      'database', j.database,
+      'active', j.active,
+      'last_run', (
+        SELECT pg_catalog.jsonb_build_object(
+          'status', d.status,
+          'message', pg_catalog.left(d.return_message, 200))
+        FROM cron.job_run_details d
+        WHERE d.jobid = j.jobid AND d.end_time IS NOT NULL
+        ORDER BY d.runid DESC
+        LIMIT 1))
+    FROM cron.job j
+    WHERE j.jobname::text = $1 AND j.username = SESSION_USER)
+)::text

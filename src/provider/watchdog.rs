@@ -1,0 +1,458 @@
+//! `pgtenant_watchdog`: enforcement of what a tenant can set aside for itself, by a job of pg_cron on the server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_postgres::error::SqlState;
+use tokio_util::sync::CancellationToken;
+
+use crate::postgres::{Cluster, Duration, Error, RoleName};
+use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
+use crate::tf_provider::{
+    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource,
+    Schema, State, Type, Value, async_trait, timeouts,
+};
+
+use super::connection::Connection;
+use super::diagnose;
+
+/// More rounds than a watchdog needs: install, close, and one to see that nothing is left.
+const ROUNDS: usize = 4;
+
+/// There is one of it.
+const ID: &str = "cluster";
+
+const INTERVAL: &str = "1min";
+const RETENTION_DAYS: i64 = 90;
+const MOST_DAYS: i64 = 3_650;
+
+pub(super) struct WatchdogResource {
+    connection: Arc<Connection>,
+}
+
+impl WatchdogResource {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        WatchdogResource { connection }
+    }
+}
+
+fn schema() -> Schema {
+    let controls = watchdog::controls().map(|(name, about)| format!("  - `{name}`: {about}")).collect::<Vec<_>>();
+    let attributes = vec![
+        Attribute::optional_computed(
+            "interval",
+            Type::String,
+            format!(
+                "How often the server looks: a number of minutes that divides an hour, as `1min` or `5min`, or 1 to 59 \
+                 seconds, as `10s`, with pg_cron {}.{} or newer. A session may outlive its limit by this much, and one \
+                 second of grace.",
+                SECONDS_SINCE.0, SECONDS_SINCE.1
+            ),
+        )
+        .default(INTERVAL),
+        Attribute::optional_computed(
+            "dry_run",
+            Type::Bool,
+            "Whether it only records what it would do: rows without `ended`, one for each session or setting. Begin with \
+             this on a server whose tenants were not watched before.",
+        )
+        .default(false),
+        Attribute::optional(
+            "transaction_timeout",
+            Type::String,
+            "How long a transaction may take of a tenant that has no `transaction_timeout` on record, as `10min`: on \
+             PostgreSQL 13 to 16 the only limit there is. Default: none.",
+        ),
+        Attribute::optional_computed(
+            "retention_days",
+            Type::Number,
+            format!("How many days the rows of what was done are kept, 1 to {MOST_DAYS}."),
+        )
+        .default(RETENTION_DAYS),
+        Attribute::optional_computed(
+            "keep_actions",
+            Type::Bool,
+            "Whether a destroy leaves the table of what was done, and its schema: it is evidence. The next watchdog goes \
+             on with it. To have it dropped, set this to `false` and apply before you destroy.",
+        )
+        .default(true),
+        Attribute::computed(
+            "controls",
+            Type::map(Type::String),
+            format!(
+                "What was found of each part: `\"enforced\"`, or a short description of what was found instead, which an \
+                 apply repairs.\n\n{}",
+                controls.join("\n")
+            ),
+        ),
+        Attribute::computed("id", Type::String, format!("Always `{ID}`.")),
+    ];
+    Schema {
+        version: 0,
+        block: Block {
+            description: "Ends what exceeds its limits and cannot be ended otherwise: a tenant may set its own time limits \
+                          aside, and catch the cancellation of a statement. A function in the maintenance database, run by \
+                          [pg_cron](https://github.com/citusdata/pg_cron), measures every tenant's sessions against the \
+                          limits in its database's settings, which the tenant cannot write: `statement_timeout`, \
+                          `transaction_timeout`, `idle_in_transaction_session_timeout` and `idle_session_timeout`. It \
+                          terminates those beyond them, and takes back what the tenant's role has set against any \
+                          parameter that is on record. One for each server is enough, whoever's tenants they are.\n\n\
+                          Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, \
+                          `reason` (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, \
+                          `database`, `application_name`, `client_addr`, `started` (when the statement, the transaction or \
+                          the idling began), `ended`, and the `sqlstate` of what failed. No statement's text is kept.\n\n\
+                          The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be \
+                          the maintenance database; `cron.use_background_workers = on` spares the job a connection and a \
+                          password. The admin needs `pg_signal_backend`, `pg_read_all_stats` (both in RDS's \
+                          `rds_superuser`) and CREATE on the maintenance database; where it may not create the extension, a \
+                          superuser does, and grants USAGE on the schema `cron`. The job belongs to the role that logs in: \
+                          when that one is replaced (`assume_role`), apply again as the new one."
+                .to_owned(),
+            attributes,
+            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
+            ..Block::default()
+        },
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    /// As the user spells it, like `transaction_timeout`.
+    interval: Field<String>,
+    dry_run: Field<bool>,
+    transaction_timeout: Field<String>,
+    retention_days: Field<i64>,
+    keep_actions: Field<bool>,
+    controls: Field<BTreeMap<String, String>>,
+    timeouts: Value,
+}
+
+impl Model {
+    fn decode(value: &Value) -> Self {
+        Model {
+            interval: value.string("interval"),
+            dry_run: value.bool("dry_run"),
+            transaction_timeout: value.string("transaction_timeout"),
+            retention_days: value.int("retention_days"),
+            keep_actions: value.bool("keep_actions"),
+            controls: value.string_map("controls"),
+            timeouts: value.get("timeouts").clone(),
+        }
+    }
+
+    fn encode(self) -> Value {
+        Value::object([
+            ("id", ID.into()),
+            ("interval", self.interval.into()),
+            ("dry_run", self.dry_run.into()),
+            ("transaction_timeout", self.transaction_timeout.into()),
+            ("retention_days", self.retention_days.into()),
+            ("keep_actions", self.keep_actions.into()),
+            ("controls", self.controls.into()),
+            ("timeouts", self.timeouts),
+        ])
+    }
+
+    /// What is wanted; the defaults where that is not known or not well formed, of which `validate` has told.
+    fn desired(&self) -> Desired {
+        let interval = self.interval.as_known().and_then(|text| text.parse().ok());
+        Desired {
+            interval: interval.unwrap_or(Interval::Minutes(1)),
+            dry_run: self.dry_run.known().unwrap_or(false),
+            transaction_timeout: self.transaction_timeout.as_known().and_then(|text| text.parse().ok()),
+            retention_days: u32::try_from(self.retention_days.known().unwrap_or(RETENTION_DAYS)).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// This state with what was observed. Spellings stay where they mean what was found.
+    fn observe(mut self, observed: &Observed) -> Self {
+        let expected = self.desired();
+        // What a job that can be read is told to do is said by the attributes, not by its control.
+        let found = observed.job.as_ref().and_then(Desired::of_job).unwrap_or_else(|| expected.clone());
+        self.controls = Field::Known(watchdog::assess(&found, observed));
+        if found.interval != expected.interval {
+            self.interval = Field::Known(found.interval.to_string());
+        }
+        if found.transaction_timeout != expected.transaction_timeout {
+            self.transaction_timeout = found.transaction_timeout.map(|limit| limit.to_string()).into();
+        }
+        self.dry_run = Field::Known(found.dry_run);
+        self.retention_days = Field::Known(i64::from(found.retention_days));
+        self
+    }
+}
+
+#[async_trait]
+impl Resource for WatchdogResource {
+    fn type_name(&self) -> &'static str {
+        "pgtenant_watchdog"
+    }
+
+    fn schema(&self) -> Schema {
+        schema()
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        if let Field::Known(text) = config.string("interval")
+            && let Err(error) = text.parse::<Interval>()
+        {
+            diagnostics.push(
+                Diagnostic::error(format!("Not an interval: {text:?}"), format!("`interval`: {error}."))
+                    .at_attribute("interval"),
+            );
+        }
+        if let Field::Known(text) = config.string("transaction_timeout") {
+            let problem = match text.parse::<Duration>() {
+                Err(error) => Some(error.to_string()),
+                Ok(Duration::OFF) => Some("leave it out for no limit".to_owned()),
+                Ok(_) => None,
+            };
+            if let Some(problem) = problem {
+                diagnostics.push(
+                    Diagnostic::error(format!("Not a limit: {text:?}"), format!("`transaction_timeout`: {problem}."))
+                        .at_attribute("transaction_timeout"),
+                );
+            }
+        }
+        let days = config.get("retention_days");
+        if days.is_wholly_known()
+            && !days.is_null()
+            && !config.int("retention_days").known().is_some_and(|days| (1..=MOST_DAYS).contains(&days))
+        {
+            diagnostics.push(
+                Diagnostic::error("Not a number of days", format!("It is a whole number, 1 to {MOST_DAYS}."))
+                    .at_attribute("retention_days"),
+            );
+        }
+        diagnostics
+    }
+
+    async fn read(&self, cx: &Context, state: State) -> Result<Option<State>, Diagnostics> {
+        let failed = |error: Error| diagnose::error("read the watchdog", &error, cx);
+        let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
+            return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
+        };
+        let observed = inspect(&cluster, &cx.cancel).await.map_err(failed)?;
+        if !observed.exists() {
+            return Ok(None);
+        }
+        let value = Model::decode(&state.value).observe(&observed).encode();
+        Ok(Some(State { value, diagnostics: failing(&observed), ..state }))
+    }
+
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
+        let mut model = Model::decode(&request.proposed);
+        // A duration that means what it meant before is no change, however it is spelled.
+        if let Some(prior) = request.prior.as_ref().map(Model::decode) {
+            let (wanted, before) = (model.desired(), prior.desired());
+            if !model.interval.is_unknown() && wanted.interval == before.interval {
+                model.interval = prior.interval;
+            }
+            if !model.transaction_timeout.is_unknown() && wanted.transaction_timeout == before.transaction_timeout {
+                model.transaction_timeout = prior.transaction_timeout;
+            }
+        }
+        model.controls = Field::Known(watchdog::enforced());
+        let value = model.clone().encode();
+        let mut diagnostics = Diagnostics::default();
+        if request.prior.as_ref() != Some(&value)
+            && let Err(diagnostic) = self.check_plan(cx, &model).await
+        {
+            diagnostics.push(diagnostic);
+        }
+        Planned { value, private: request.private, diagnostics, ..Planned::default() }
+    }
+
+    async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        let cluster = match self.connection.required(cx).await {
+            Ok(cluster) => cluster,
+            Err(diagnostic) => return request.unchanged(diagnostic),
+        };
+        let prior = request.prior.as_ref().map(Model::decode);
+        let Some(planned) = &request.planned else {
+            let keeps = prior.as_ref().and_then(|prior| prior.keep_actions.known()).unwrap_or(true);
+            return match remove(&cluster, keeps, &cx.cancel).await {
+                Ok(()) => Applied::default(),
+                Err(error) => request.unchanged(diagnose::error("remove the watchdog", &error, cx)),
+            };
+        };
+        match converge(cx, &cluster, &Model::decode(planned)).await {
+            Ok(state) => {
+                Applied { state: Some(state.encode()), private: request.private, diagnostics: Diagnostics::default() }
+            }
+            Err(diagnostic) => {
+                // What a create left behind, the next apply finds: no state to remember.
+                let Some(prior) = prior else { return request.unchanged(diagnostic) };
+                let state = match inspect(&cluster, &CancellationToken::new()).await {
+                    Ok(observed) => prior.observe(&observed),
+                    Err(_) => prior,
+                };
+                Applied { state: Some(state.encode()), private: request.private, diagnostics: diagnostic.into() }
+            }
+        }
+    }
+
+    async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
+        let failed = |error: Error| diagnose::error("import the watchdog", &error, cx);
+        if id != ID {
+            return Err(Diagnostic::error(
+                format!("There is no watchdog {id:?}"),
+                format!("A server has one, and its ID is `{ID}`."),
+            )
+            .into());
+        }
+        let cluster = self.connection.required(cx).await?;
+        let observed = inspect(&cluster, &cx.cancel).await.map_err(failed)?;
+        if !observed.exists() {
+            return Err(Diagnostic::error(
+                "There is no watchdog on this server",
+                "None that belongs to the role that logs in. Leave the import out: an apply installs one.",
+            )
+            .into());
+        }
+        let model = Model {
+            interval: Field::Known(INTERVAL.to_owned()),
+            retention_days: Field::Known(RETENTION_DAYS),
+            keep_actions: Field::Known(true),
+            dry_run: Field::Known(false),
+            ..Model::default()
+        };
+        Ok(State::from(model.observe(&observed).encode()))
+    }
+}
+
+impl WatchdogResource {
+    /// What can be known at plan time: that nothing stands in the way.
+    async fn check_plan(&self, cx: &Context, model: &Model) -> Result<(), Diagnostic> {
+        let failed = |error: Error| diagnose::error("plan the watchdog", &error, cx);
+        let Some(cluster) = self.connection.cluster().await.map_err(failed)? else { return Ok(()) };
+        let observed = inspect(&cluster, &cx.cancel).await.map_err(failed)?;
+        check(&cluster, model, &observed)
+    }
+}
+
+/// What is there of the watchdog now.
+async fn inspect(cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
+    let (cron, job) = cluster.inspect_cron(&watchdog::schema_name(), NAME, cancel).await?;
+    Ok(Observed { cron, job })
+}
+
+/// Observes, repairs what differs, and observes again, until nothing differs.
+async fn converge(cx: &Context, cluster: &Cluster, model: &Model) -> Result<Model, Diagnostic> {
+    let failed = |error: Error| diagnose::error("install the watchdog", &error, cx);
+    let desired = model.desired();
+    for _ in 0..ROUNDS {
+        let observed = inspect(cluster, &cx.cancel).await.map_err(failed)?;
+        check(cluster, model, &observed)?;
+        let script = watchdog::diff(&desired, &observed);
+        if script.is_empty() {
+            return Ok(model.clone().observe(&observed));
+        }
+        let creates = observed.cron.installed.is_none();
+        cluster.run(&script, &cx.cancel).await.map_err(|error| {
+            let denied = error.sqlstate() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+            if creates && denied { not_creatable(&error, &observed) } else { failed(error) }
+        })?;
+    }
+    Err(Diagnostic::error(
+        "Could not install the watchdog",
+        "Something else on the server changes it back while it is installed; the server's log says who.",
+    ))
+}
+
+async fn remove(cluster: &Cluster, keep_actions: bool, cancel: &CancellationToken) -> Result<(), Error> {
+    let observed = inspect(cluster, cancel).await?;
+    cluster.run(&watchdog::remove(keep_actions, &observed), cancel).await
+}
+
+/// That nothing stands in the way.
+fn check(cluster: &Cluster, model: &Model, observed: &Observed) -> Result<(), Diagnostic> {
+    let interval = model.interval.as_known().and_then(|text| text.parse().ok());
+    let database = cluster.maintenance();
+    match observed.obstacle(interval, database.as_str()) {
+        None => Ok(()),
+        Some(obstacle) => Err(describe(&obstacle, &database.quoted())),
+    }
+}
+
+fn describe(obstacle: &Obstacle, database: &str) -> Diagnostic {
+    match obstacle {
+        Obstacle::NotLoaded => Diagnostic::error(
+            "The server has not loaded pg_cron",
+            format!(
+                "The watchdog is a job of pg_cron. In postgresql.conf or, on RDS, in the instance's parameter group, add \
+                 pg_cron to `shared_preload_libraries`, and set `cron.database_name` to the maintenance database {database} \
+                 and `cron.use_background_workers = on`. Restart the server, and apply again. Elsewhere than on RDS the \
+                 package comes first: postgresql-<major>-cron on Debian, pg_cron_<major> on Red Hat."
+            ),
+        ),
+        Obstacle::OtherDatabase(home) => Diagnostic::error(
+            format!("pg_cron keeps its jobs in database {home:?}"),
+            format!(
+                "The watchdog belongs where the provider connects, which is {database}. Set `cron.database_name` to that \
+                 and restart the server, or give the provider `database = {home:?}`."
+            ),
+        ),
+        Obstacle::NoUsage { login } => {
+            let role = login.parse().map_or_else(|_| login.clone(), |role: RoleName| role.quoted());
+            Diagnostic::error(
+                "The provider may not use pg_cron",
+                format!(
+                    "It logs in as {login:?}, which lacks USAGE on the schema `cron`. As the one who created the extension, \
+                     in database {database}: GRANT USAGE ON SCHEMA cron TO {role};"
+                ),
+            )
+        }
+        Obstacle::NoSeconds { version } => Diagnostic::error(
+            format!("pg_cron {version} takes whole minutes only"),
+            format!(
+                "Intervals in seconds came with pg_cron {}.{}. Set `interval` to `1min` or more, or update the extension.",
+                SECONDS_SINCE.0, SECONDS_SINCE.1
+            ),
+        )
+        .at_attribute("interval"),
+        Obstacle::Blind { missing } => Diagnostic::error(
+            format!("The admin lacks {missing}"),
+            format!(
+                "Without it the watchdog would see nothing, or end nothing. As a superuser or, on RDS, the master user: \
+                 GRANT {missing} TO the role that the provider acts as, which must inherit it."
+            ),
+        ),
+        Obstacle::NoCreate => Diagnostic::error(
+            format!("The admin may not create a schema in database {database}"),
+            format!("As the database's owner or a superuser: GRANT CREATE ON DATABASE {database} TO the admin role."),
+        ),
+        Obstacle::Foreign => Diagnostic::error(
+            format!("There is a schema {NAME:?} that is not the watchdog's"),
+            "Somebody else made it, or another admin owns it. Rename it, drop it, or apply as its owner.",
+        ),
+    }
+}
+
+fn not_creatable(error: &Error, observed: &Observed) -> Diagnostic {
+    let login = &observed.cron.login;
+    let role = login.parse().map_or_else(|_| login.clone(), |role: RoleName| role.quoted());
+    Diagnostic::error(
+        "This admin may not create the extension pg_cron",
+        format!(
+            "{error}.\n\nHave a superuser do it in the maintenance database, then apply again: CREATE EXTENSION pg_cron; \
+             GRANT USAGE ON SCHEMA cron TO {role};"
+        ),
+    )
+}
+
+/// A word on a job that runs and fails: nothing that an apply repairs.
+fn failing(observed: &Observed) -> Diagnostics {
+    let failed = observed.job.as_ref().and_then(|job| job.last_run.as_ref()).filter(|run| run.status == "failed");
+    let Some(run) = failed else { return Diagnostics::default() };
+    Diagnostic::warning(
+        "The watchdog's last run failed",
+        format!(
+            "pg_cron says: {}. Nothing is ended while it fails. Without `cron.use_background_workers = on` the job needs a \
+             way to log in (pg_hba.conf, .pgpass); `SELECT * FROM cron.job_run_details ORDER BY runid DESC LIMIT 5` has more.",
+            run.message.as_deref().unwrap_or("nothing").trim_end_matches(['\n', '.'])
+        ),
+    )
+    .into()
+}

@@ -1,0 +1,17 @@
+-- What the watchdog did, one row each. No query text: it may hold a tenant's data.
+CREATE TABLE pgtenant_watchdog.actions (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  recorded timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  tenant text NOT NULL,
+  role text NOT NULL,
+  reason text NOT NULL,
+  expected text,
+  observed text,
+  pid integer,
+  database text,
+  application_name text,
+  client_addr inet,
+  started timestamptz,
+  ended timestamptz,
+  sqlstate text
+)

@@ -1,0 +1,438 @@
+//! The watchdog: a job of pg_cron in the maintenance database that ends what exceeds the limits on record. What is
+//! installed, how it is told from what should be, and how it is repaired. What it does is `sweep.sql`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use postgres_protocol::escape::escape_literal;
+
+use crate::postgres::catalog::acl::Grant;
+use crate::postgres::catalog::cron::{Cron, Job};
+use crate::postgres::{Duration, RoleName, SchemaName, Script, Statement, Step};
+
+use super::isolation::{ENFORCED, list};
+
+/// The schema's name, and the job's.
+pub const NAME: &str = "pgtenant_watchdog";
+
+/// The comment by which the schema is recognised.
+const MARKER: &str = "{\"pgtenant_watchdog\":1}";
+
+const ACTIONS: &str = include_str!("actions.sql");
+const SWEEP: &str = include_str!("sweep.sql");
+
+/// The columns of `actions.sql`.
+const COLUMNS: [&str; 14] = [
+    "id",
+    "recorded",
+    "tenant",
+    "role",
+    "reason",
+    "expected",
+    "observed",
+    "pid",
+    "database",
+    "application_name",
+    "client_addr",
+    "started",
+    "ended",
+    "sqlstate",
+];
+
+/// What `sweep.sql` declares, as the catalogs spell it.
+const ARGUMENTS: &str = "record_only boolean, transaction_limit bigint, retention interval";
+const SETTINGS: [&str; 2] = ["search_path=pg_catalog, pg_temp", "lock_timeout=1s"];
+
+/// pg_cron keeps a row for each run, for ever: those of this job go after a week.
+const PURGE: &str = "DELETE FROM cron.job_run_details WHERE jobid IN (SELECT jobid FROM cron.job WHERE jobname = \
+                     'pgtenant_watchdog') AND end_time < now() - interval '7 days'";
+
+/// The first version of pg_cron that takes intervals in seconds.
+pub const SECONDS_SINCE: (u32, u32) = (1, 5);
+
+/// How often the watchdog looks: what pg_cron can express.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// 1 to 59.
+    Seconds(i32),
+    /// A divisor of 60: the minutes of an hour are counted anew.
+    Minutes(i32),
+}
+
+/// Why a text is not an interval.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidInterval {
+    #[error(transparent)]
+    Duration(#[from] crate::postgres::parameter::InvalidDuration),
+    #[error("pg_cron takes 1 to 59 whole seconds, or a number of minutes that divides an hour: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60")]
+    NotASchedule,
+}
+
+impl TryFrom<Duration> for Interval {
+    type Error = InvalidInterval;
+
+    fn try_from(duration: Duration) -> Result<Self, InvalidInterval> {
+        match (duration.as_millis() / 1_000, duration.as_millis() % 1_000) {
+            (seconds @ 1..=59, 0) => Ok(Interval::Seconds(seconds)),
+            (seconds, 0) if seconds > 0 && seconds % 60 == 0 && 3_600 % seconds == 0 => {
+                Ok(Interval::Minutes(seconds / 60))
+            }
+            _ => Err(InvalidInterval::NotASchedule),
+        }
+    }
+}
+
+impl FromStr for Interval {
+    type Err = InvalidInterval;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInterval> {
+        text.parse::<Duration>()?.try_into()
+    }
+}
+
+impl Interval {
+    pub fn duration(self) -> Duration {
+        match self {
+            Interval::Seconds(seconds) => Duration::from_millis(seconds * 1_000),
+            Interval::Minutes(minutes) => Duration::from_millis(minutes * 60_000),
+        }
+    }
+
+    /// As pg_cron has it.
+    fn schedule(self) -> String {
+        match self {
+            Interval::Seconds(seconds) => format!("{seconds} seconds"),
+            Interval::Minutes(1) => "* * * * *".to_owned(),
+            Interval::Minutes(60) => "0 * * * *".to_owned(),
+            Interval::Minutes(minutes) => format!("*/{minutes} * * * *"),
+        }
+    }
+
+    fn of_schedule(schedule: &str) -> Option<Self> {
+        let every = (1..60).map(Interval::Seconds).chain((1..=60).map(Interval::Minutes));
+        every.into_iter().find(|interval| interval.schedule() == schedule)
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.duration().fmt(f)
+    }
+}
+
+/// How the watchdog is to work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    pub interval: Interval,
+    /// Records what it would do, and does nothing.
+    pub dry_run: bool,
+    /// For tenants that have no `transaction_timeout` on record.
+    pub transaction_timeout: Option<Duration>,
+    /// How many days a row of what was done is kept.
+    pub retention_days: u32,
+}
+
+impl Desired {
+    /// What the job runs.
+    fn command(&self) -> String {
+        let transaction = self.transaction_timeout.map_or("NULL".to_owned(), |limit| limit.as_millis().to_string());
+        format!(
+            "SELECT {NAME}.sweep({}, {transaction}, interval '{} days'); {PURGE}",
+            self.dry_run, self.retention_days
+        )
+    }
+
+    /// What a job that this provider scheduled is told to do; `None` for any other.
+    pub fn of_job(job: &Job) -> Option<Self> {
+        let arguments = job.command.strip_prefix(&format!("SELECT {NAME}.sweep("))?;
+        let mut arguments = arguments.split(", ");
+        let desired = Desired {
+            interval: Interval::of_schedule(&job.schedule)?,
+            dry_run: arguments.next()?.parse().ok()?,
+            transaction_timeout: match arguments.next()? {
+                "NULL" => None,
+                millis => Some(Duration::from_catalog(millis)?),
+            },
+            retention_days: arguments.next()?.strip_prefix("interval '")?.split_once(' ')?.0.parse().ok()?,
+        };
+        (desired.command() == job.command).then_some(desired)
+    }
+}
+
+/// What is there of the watchdog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    pub cron: Cron,
+    pub job: Option<Job>,
+}
+
+/// What keeps the watchdog from being installed, and is not for this provider to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// `shared_preload_libraries` has no pg_cron.
+    NotLoaded,
+    /// pg_cron keeps its jobs in another database.
+    OtherDatabase(String),
+    /// The role that logged in may not use the schema `cron`.
+    NoUsage { login: String },
+    /// This version of pg_cron takes whole minutes only.
+    NoSeconds { version: String },
+    /// The admin does not see what sessions do, or may not end them.
+    Blind { missing: &'static str },
+    /// The admin may not create a schema.
+    NoCreate,
+    /// Somebody else made a schema of that name.
+    Foreign,
+}
+
+impl Observed {
+    /// What stands in the way. `database` is the one that this provider connects to.
+    pub fn obstacle(&self, interval: Option<Interval>, database: &str) -> Option<Obstacle> {
+        let cron = &self.cron;
+        if cron.home.is_none() && (cron.installed.is_none() || cron.sees_settings) {
+            return Some(Obstacle::NotLoaded);
+        }
+        if let Some(home) = cron.home.as_ref().filter(|home| *home != database) {
+            return Some(Obstacle::OtherDatabase(home.clone()));
+        }
+        if cron.installed.is_some() && !cron.usable {
+            return Some(Obstacle::NoUsage { login: cron.login.clone() });
+        }
+        let version = cron.installed.as_ref().or(cron.available.as_ref());
+        if let (Some(Interval::Seconds(_)), Some(version)) = (interval, version)
+            && parse_version(version).is_some_and(|version| version < SECONDS_SINCE)
+        {
+            return Some(Obstacle::NoSeconds { version: version.clone() });
+        }
+        if !cron.sees_sessions {
+            return Some(Obstacle::Blind { missing: "pg_read_all_stats" });
+        }
+        if !cron.ends_sessions {
+            return Some(Obstacle::Blind { missing: "pg_signal_backend" });
+        }
+        match &cron.schema {
+            None if !cron.creates => Some(Obstacle::NoCreate),
+            Some(schema) if !schema.owner_usable || schema.comment.as_deref() != Some(MARKER) => {
+                Some(Obstacle::Foreign)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether anything of it is there.
+    pub fn exists(&self) -> bool {
+        let marked = self.cron.schema.as_ref().is_some_and(|schema| schema.comment.as_deref() == Some(MARKER));
+        self.job.is_some() || marked && !self.cron.routines.is_empty()
+    }
+}
+
+/// `1.4-1` is 1.4.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// What one control was found to be, and the SQL that repairs it.
+struct Finding {
+    what: String,
+    repair: Vec<Statement>,
+}
+
+/// Everything is as it should be, or this is what is not.
+type Check = fn(&Desired, &Observed) -> Option<Finding>;
+
+/// Every control: its name, what it says, and how it is told. In the order in which repairs are run; the job's is a
+/// step of its own.
+const TABLE: [(&str, &str, Check); 5] = [
+    ("extension", "pg_cron is installed in the maintenance database.", extension),
+    ("schema", "The schema `pgtenant_watchdog` is there, and nobody but the admin may use it.", schema),
+    ("actions", "The table of what was done is there, and nobody but the admin may read or write it.", actions),
+    ("sweep", "The function is the one of this version of the provider, and nobody but the admin may call it.", sweep),
+    ("job", "The job is scheduled as the configuration says, and active.", job),
+];
+
+/// Every control with what it says, in the order of the repairs.
+pub fn controls() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.iter().map(|(name, about, _)| (*name, *about))
+}
+
+/// What each control was found to be.
+pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<String, String> {
+    let told = |check: Check| check(desired, observed).map_or(ENFORCED.to_owned(), |finding| finding.what);
+    TABLE.iter().map(|(name, _, check)| ((*name).to_owned(), told(*check))).collect()
+}
+
+/// What each control is planned to be.
+pub fn enforced() -> BTreeMap<String, String> {
+    TABLE.iter().map(|(name, ..)| ((*name).to_owned(), ENFORCED.to_owned())).collect()
+}
+
+/// What is to be run for the watchdog to be as it should.
+pub fn diff(desired: &Desired, observed: &Observed) -> Script {
+    let repairs = |checks: &[(&str, &str, Check)]| -> Vec<Statement> {
+        checks.iter().filter_map(|(.., check)| check(desired, observed)).flat_map(|finding| finding.repair).collect()
+    };
+    let (job, rest) = TABLE.split_last().expect("there are controls");
+    script([repairs(rest), repairs(std::slice::from_ref(job))])
+}
+
+/// What is to be run for nothing to be left but, if that is wanted, the table of what was done.
+pub fn remove(keep_actions: bool, observed: &Observed) -> Script {
+    let unschedule = observed.job.iter().flat_map(|_| as_login(unschedule())).collect();
+    let routine = format!("DROP FUNCTION IF EXISTS {NAME}.sweep(boolean, bigint, interval)");
+    let mut rest = vec![Statement::new("drop the watchdog's function", routine)];
+    if !keep_actions {
+        // Without CASCADE: what somebody else put there is not dropped unasked.
+        let table = format!("DROP TABLE IF EXISTS {NAME}.actions");
+        rest.push(Statement::new("drop the table of what the watchdog did", table));
+        rest.push(Statement::new("drop the watchdog's schema", format!("DROP SCHEMA {NAME}")));
+    }
+    script([unschedule, if observed.cron.schema.is_some() { rest } else { Vec::new() }])
+}
+
+/// Each group of statements as one transaction in the maintenance database.
+fn script(steps: [Vec<Statement>; 2]) -> Script {
+    let steps = steps.into_iter().filter(|statements| !statements.is_empty());
+    Script(steps.map(|statements| Step { database: None, statements }).collect())
+}
+
+fn extension(_: &Desired, observed: &Observed) -> Option<Finding> {
+    if observed.cron.installed.is_some() {
+        return None;
+    }
+    let create = Statement::new("create extension pg_cron", "CREATE EXTENSION pg_cron");
+    Some(Finding { what: "the extension is missing".to_owned(), repair: vec![create] })
+}
+
+fn schema(_: &Desired, observed: &Observed) -> Option<Finding> {
+    let Some(schema) = &observed.cron.schema else {
+        let create = vec![
+            Statement::new("create the watchdog's schema", format!("CREATE SCHEMA {NAME}")),
+            Statement::new("mark the watchdog's schema", format!("COMMENT ON SCHEMA {NAME} IS {}", escape_literal(MARKER))),
+        ];
+        let grants = admit(observed, "USAGE", &format!("SCHEMA {NAME}"));
+        return Some(Finding {
+            what: "the schema is missing".to_owned(),
+            repair: create.into_iter().chain(grants).collect(),
+        });
+    };
+    admission(observed, &schema.acl, "USAGE", &format!("SCHEMA {NAME}"))
+}
+
+fn actions(_: &Desired, observed: &Observed) -> Option<Finding> {
+    match observed.cron.relations.iter().find(|relation| relation.name == "actions") {
+        None => {
+            let create = Statement::new("create the table of what the watchdog did", ACTIONS);
+            Some(Finding { what: "the table is missing".to_owned(), repair: vec![create] })
+        }
+        Some(table) if table.columns != COLUMNS => {
+            // What is in it was written by another version, or by somebody: kept beside the new one.
+            let aside = format!("ALTER TABLE {NAME}.actions RENAME TO actions_before_{}", table.columns.len());
+            let repair = vec![
+                Statement::new("put the table of what the watchdog did aside", aside),
+                Statement::new("create the table of what the watchdog did", ACTIONS),
+            ];
+            Some(Finding { what: "the table has other columns".to_owned(), repair })
+        }
+        Some(table) => revoked(&table.acl, |_| false, &format!("{NAME}.actions")),
+    }
+}
+
+fn sweep(_: &Desired, observed: &Observed) -> Option<Finding> {
+    let object = format!("FUNCTION {NAME}.sweep(boolean, bigint, interval)");
+    let define = || Statement::new("define the watchdog's function", SWEEP);
+    let close = || Statement::new("keep others from the watchdog's function", format!("REVOKE ALL ON {object} FROM PUBLIC"));
+    let found = observed.cron.routines.iter().find(|routine| routine.name == "sweep" && routine.arguments == ARGUMENTS);
+    let Some(found) = found else {
+        let repair = [define(), close()].into_iter().chain(admit(observed, "EXECUTE", &object)).collect();
+        return Some(Finding { what: "the function is missing".to_owned(), repair });
+    };
+    let body = SWEEP.split("$sweep$").nth(1).unwrap_or_default();
+    if found.source != body || !found.definer || found.settings != SETTINGS {
+        return Some(Finding { what: "the function is another".to_owned(), repair: vec![define()] });
+    }
+    admission(observed, &found.acl, "EXECUTE", &object)
+}
+
+fn job(desired: &Desired, observed: &Observed) -> Option<Finding> {
+    let schedule = || {
+        let (schedule, command) = (escape_literal(&desired.interval.schedule()), escape_literal(&desired.command()));
+        Statement::new("schedule the watchdog", format!("SELECT cron.schedule('{NAME}', {schedule}, {command})"))
+    };
+    let Some(job) = &observed.job else {
+        return Some(Finding { what: "the job is missing".to_owned(), repair: as_login(schedule()) });
+    };
+    let what = if !job.active {
+        "the job is not active"
+    } else if job.schedule != desired.interval.schedule() || job.command != desired.command() {
+        "the job is another"
+    } else {
+        return None;
+    };
+    // pg_cron's own way to make a job active again is not open to everybody.
+    let mut repair = as_login(unschedule());
+    repair.push(schedule());
+    Some(Finding { what: what.to_owned(), repair })
+}
+
+fn unschedule() -> Statement {
+    Statement::new("unschedule the watchdog", format!("SELECT cron.unschedule('{NAME}')"))
+}
+
+/// Jobs belong to the role that logged in, as which they run: a role that the session assumed may not be able to
+/// log in. For the rest of a transaction.
+fn as_login(statement: Statement) -> Vec<Statement> {
+    vec![Statement::new("act as the role that logged in", "SET LOCAL ROLE NONE"), statement]
+}
+
+/// Lets in the role as which the job runs, where that is another than the owner.
+fn admit(observed: &Observed, privilege: &str, object: &str) -> Option<Statement> {
+    let login: RoleName = observed.cron.login.parse().ok()?;
+    let text = format!("GRANT {privilege} ON {object} TO {}", login.quoted());
+    Some(Statement::new(format!("let {} run the watchdog", login.quoted()), text))
+}
+
+/// That the role as which the job runs is let in, and nobody else.
+fn admission(observed: &Observed, acl: &[Grant], privilege: &str, object: &str) -> Option<Finding> {
+    let login = observed.cron.login.as_str();
+    let is_owner = observed.cron.schema.as_ref().is_some_and(|schema| schema.owner == login);
+    let ours = |grant: &Grant| grant.grantee.as_deref() == Some(login) && grant.privilege == privilege && !grant.grantable;
+    if let Some(finding) = revoked(acl, ours, object) {
+        return Some(finding);
+    }
+    if is_owner || acl.iter().any(ours) {
+        return None;
+    }
+    let what = format!("{login}, as which the job runs, lacks {privilege}");
+    Some(Finding { what, repair: admit(observed, privilege, object).into_iter().collect() })
+}
+
+/// That nobody holds anything but what is `expected`.
+fn revoked(acl: &[Grant], expected: impl Fn(&Grant) -> bool, object: &str) -> Option<Finding> {
+    let mut held: BTreeMap<Option<&str>, Vec<&Grant>> = BTreeMap::new();
+    for grant in acl.iter().filter(|grant| !expected(grant)) {
+        held.entry(grant.grantee.as_deref()).or_default().push(grant);
+    }
+    if held.is_empty() {
+        return None;
+    }
+    let what = held
+        .iter()
+        .map(|(grantee, grants)| format!("{} has {}", grantee.unwrap_or("PUBLIC"), list(grants.iter().copied())))
+        .collect::<Vec<_>>()
+        .join("; ");
+    let revoke = |grantee: &Option<&str>| {
+        let who = match grantee {
+            None => "PUBLIC".to_owned(),
+            Some(name) => name.parse::<RoleName>().ok()?.quoted(),
+        };
+        Some(Statement::new(format!("revoke all on {object} from {who}"), format!("REVOKE ALL ON {object} FROM {who} CASCADE")))
+    };
+    Some(Finding { what, repair: held.keys().filter_map(revoke).collect() })
+}
+
+/// The schema as a name.
+pub fn schema_name() -> SchemaName {
+    NAME.parse().expect("a name")
+}

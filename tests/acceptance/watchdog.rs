@@ -1,0 +1,380 @@
+//! The watchdog: installed, kept as it is, and at work, with the real pg_cron; and what its function does on every
+//! major.
+
+use std::time::{Duration, Instant};
+
+use crate::fixture::{CRON, outcome, value, workspace};
+use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, Session, SqlError};
+use crate::support::terraform::Workspace;
+use crate::support::{eventually, skip};
+
+const THIS: &str = "pgtenant_watchdog.this";
+
+/// What catches its cancellation and goes on.
+const TRAP: &str = "SET statement_timeout = 0;
+    DO $$ BEGIN
+      LOOP
+        BEGIN PERFORM pg_sleep(300); EXCEPTION WHEN query_canceled THEN NULL; END;
+      END LOOP;
+    END $$";
+
+fn watchdog(more: &str) -> String {
+    format!("resource \"pgtenant_watchdog\" \"this\" {{\n  {more}\n}}\n")
+}
+
+/// Two tenants whose statements may take a second.
+fn tenants() -> String {
+    let tenant = |name: &str| {
+        format!(
+            "resource \"pgtenant_tenant\" \"{name}\" {{
+               name                = \"{name}\"
+               deletion_protection = false
+             }}
+             resource \"pgtenant_guardrails\" \"{name}\" {{
+               tenant                              = pgtenant_tenant.{name}.name
+               statement_timeout                   = \"1s\"
+               idle_in_transaction_session_timeout = \"1s\"
+               parameters                          = {{ work_mem = \"8MB\" }}
+             }}\n"
+        )
+    };
+    tenant("rogue") + &tenant("neighbour")
+}
+
+/// A server with pg_cron, or the test is skipped by name.
+fn server(name: &str, options: Options) -> Option<Server> {
+    let started = Server::start(Options { admin_owns_maintenance: true, extra_conf: CRON, ..options });
+    started.inspect_err(|reason| skip(name, &format!("no pg_cron: {reason}"))).ok()
+}
+
+/// As a superuser does it where the admin may not.
+fn create_extension(server: &Server, admin: &str) {
+    server.superuser(&format!("CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO {admin}"));
+}
+
+fn count(server: &Server, what: &str) -> String {
+    value(server, "postgres", &format!("SELECT count(*) FROM pgtenant_watchdog.actions WHERE {what}"))
+}
+
+/// A thread that runs a statement for as long as it is let.
+fn busy(server: &Server, role: &str, sql: &'static str) -> std::thread::JoinHandle<Result<(), SqlError>> {
+    let session = server.session(role, role).unwrap();
+    std::thread::spawn(move || session.sql(sql).map(drop))
+}
+
+fn pid(session: &Session) -> String {
+    session.sql("SELECT pg_backend_pid()").unwrap()[0][0].clone().unwrap()
+}
+
+/// Waits for longer than an interval takes.
+#[track_caller]
+fn within_an_interval(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(90), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn what_cannot_be_cancelled_is_ended_within_one_interval() {
+    const NAME: &str = "watchdog::what_cannot_be_cancelled_is_ended_within_one_interval";
+    let Some(server) = server(NAME, Options::default()) else { return };
+    create_extension(&server, ADMIN);
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &(tenants() + &watchdog("")));
+    workspace.apply();
+
+    let neighbour = server.session("neighbour", "neighbour").unwrap();
+    let before = pid(&neighbour);
+    let trap = busy(&server, "rogue", TRAP);
+    let idler = server.session("rogue", "rogue").unwrap();
+    idler.sql("SET idle_in_transaction_session_timeout = 0; SET application_name = 'forgetful'").unwrap();
+    idler.sql("BEGIN; SELECT 1").unwrap();
+    server.sql("rogue", "rogue", "ALTER ROLE rogue SET statement_timeout = 0").unwrap();
+    within_an_interval("both are ended", || {
+        neighbour.sql("SELECT 1").expect("a well-behaved neighbour is left alone");
+        trap.is_finished() && idler.sql("SELECT 1").is_err()
+    });
+    assert!(trap.join().unwrap().is_err());
+    assert_eq!(pid(&neighbour), before);
+
+    assert_eq!(count(&server, "tenant = 'rogue' AND reason = 'statement_timeout' AND observed = 'active'"), "1");
+    let idle = "reason = 'idle_in_transaction_session_timeout' AND application_name = 'forgetful' AND expected = '1000ms'";
+    assert_eq!(count(&server, idle), "1");
+    assert_eq!(count(&server, "reason = 'override of statement_timeout' AND observed = '0' AND pid IS NULL"), "1");
+    assert_eq!(count(&server, "tenant <> 'rogue' OR ended IS NULL OR sqlstate IS NOT NULL"), "0");
+    // The limit, the second of grace, the interval; and a moment for the job to start.
+    let late = "pid IS NOT NULL AND ended - started > interval '1 s' + interval '1 s' + interval '1 min' + interval '3 s'";
+    assert_eq!(count(&server, late), "0");
+    // The override went the same way: there is nothing left to plan.
+    workspace.assert_empty_plan();
+}
+
+/// With a role that cannot log in as the owner of everything: the job runs as the one that does.
+#[test]
+fn a_dry_run_ends_nobody() {
+    let Some(server) = server("watchdog::a_dry_run_ends_nobody", Options::default()) else { return };
+    create_extension(&server, ADMIN);
+    server.superuser(&format!(
+        "CREATE ROLE pgtenant_admin NOLOGIN CREATEDB CREATEROLE; GRANT rds_superuser TO pgtenant_admin;
+         GRANT pgtenant_admin TO {ADMIN}; GRANT CREATE ON DATABASE postgres TO pgtenant_admin"
+    ));
+    let workspace = workspace(&server);
+    workspace.write("provider.tf", "provider \"pgtenant\" { assume_role = \"pgtenant_admin\" }\n");
+    workspace.write("main.tf", &(tenants() + &watchdog("dry_run = true")));
+    workspace.apply();
+    let owner = "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'pgtenant_watchdog'";
+    assert_eq!(value(&server, "postgres", owner), "pgtenant_admin");
+    assert_eq!(value(&server, "postgres", "SELECT username FROM cron.job"), ADMIN);
+
+    let idler = server.session("rogue", "rogue").unwrap();
+    idler.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    idler.sql("BEGIN; SELECT 1").unwrap();
+    server.sql("rogue", "rogue", "ALTER ROLE rogue IN DATABASE rogue SET work_mem = '1GB'").unwrap();
+    within_an_interval("it is recorded", || count(&server, "pid IS NOT NULL") == "1");
+    assert_eq!(count(&server, "tenant = 'rogue' AND ended IS NULL AND sqlstate IS NULL"), "2");
+    assert_eq!(count(&server, "reason = 'override of work_mem' AND database = 'rogue' AND observed = '1GB'"), "1");
+    idler.sql("SELECT 1").expect("it is not ended");
+    // Once is enough.
+    let command = value(&server, "postgres", "SELECT command FROM cron.job");
+    server.sql("postgres", ADMIN, &command).unwrap();
+    assert_eq!(count(&server, "true"), "2");
+    let plan = workspace.plan();
+    assert_eq!(plan.addresses(), ["pgtenant_guardrails.rogue"], "the override is still there, and still Terraform's to repair");
+}
+
+/// Each part broken behind the provider's back, named by the plan, and repaired.
+#[test]
+fn every_part_is_seen_when_it_drifts() {
+    let Some(server) = server("watchdog::every_part_is_seen_when_it_drifts", Options::default()) else { return };
+    create_extension(&server, ADMIN);
+    server.superuser("CREATE ROLE bystander LOGIN");
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &watchdog("interval = \"5min\"\n  transaction_timeout = \"10min\""));
+    assert_eq!(workspace.plan().actions(THIS), ["create"]);
+    workspace.apply();
+    assert_eq!(workspace.resource(THIS)["id"], "cluster");
+    assert_eq!(outcome(&server, "postgres", "bystander", "SELECT * FROM pgtenant_watchdog.actions"), "42501");
+    assert_eq!(outcome(&server, "postgres", "bystander", "SELECT pgtenant_watchdog.sweep(false, 1, '1 d')"), "42501");
+    workspace.import_fresh(&[(THIS, "cluster")], &[], &[]);
+
+    let job = "SELECT jobid FROM cron.job";
+    for (sql, control, found) in [
+        ("DROP FUNCTION pgtenant_watchdog.sweep", "sweep", "the function is missing"),
+        ("ALTER FUNCTION pgtenant_watchdog.sweep SECURITY INVOKER", "sweep", "the function is another"),
+        ("ALTER FUNCTION pgtenant_watchdog.sweep RESET search_path", "sweep", "the function is another"),
+        ("GRANT EXECUTE ON FUNCTION pgtenant_watchdog.sweep TO PUBLIC", "sweep", "PUBLIC has EXECUTE"),
+        ("GRANT USAGE ON SCHEMA pgtenant_watchdog TO bystander", "schema", "bystander has USAGE"),
+        ("GRANT DELETE ON pgtenant_watchdog.actions TO bystander", "actions", "bystander has DELETE"),
+        ("DROP TABLE pgtenant_watchdog.actions", "actions", "the table is missing"),
+        ("ALTER TABLE pgtenant_watchdog.actions ADD more text", "actions", "the table has other columns"),
+        (&format!("SELECT cron.unschedule(({job}))"), "job", "the job is missing"),
+        ("UPDATE cron.job SET active = false", "job", "the job is not active"),
+        ("UPDATE cron.job SET command = 'SELECT 1'", "job", "the job is another"),
+    ] {
+        server.sql("postgres", SUPERUSER, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let plan = workspace.plan();
+        let changes: Vec<_> = plan.diff(THIS).into_iter().map(|change| (change.path, change.before)).collect();
+        assert_eq!(changes, [(format!("controls.{control}"), found.into())], "{sql}");
+        workspace.apply();
+    }
+    // What the configuration says is read back from the job itself.
+    server.superuser("UPDATE cron.job SET schedule = '* * * * *'");
+    assert_eq!(workspace.plan().changes(THIS), ["interval"]);
+    workspace.apply();
+    assert_eq!(value(&server, "postgres", "SELECT schedule FROM cron.job"), "*/5 * * * *");
+
+    workspace.write("main.tf", &watchdog("dry_run = true\n  retention_days = 7"));
+    assert_eq!(workspace.plan().changes(THIS), ["dry_run", "interval", "retention_days", "transaction_timeout"]);
+    workspace.apply();
+    let command = value(&server, "postgres", "SELECT command FROM cron.job");
+    assert!(command.starts_with("SELECT pgtenant_watchdog.sweep(true, NULL, interval '7 days');"), "{command}");
+
+    // What it did is evidence: dropped when that is asked for.
+    workspace.destroy();
+    assert_eq!(value(&server, "postgres", "SELECT count(*) FROM cron.job"), "0");
+    assert_eq!(count(&server, "true"), "0");
+    let routines = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'pgtenant_watchdog'::regnamespace";
+    assert_eq!(value(&server, "postgres", routines), "0");
+    server.superuser("DROP TABLE pgtenant_watchdog.actions_before_15");
+    workspace.write("main.tf", &watchdog("keep_actions = false"));
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(value(&server, "postgres", "SELECT to_regnamespace('pgtenant_watchdog')"), "");
+}
+
+#[test]
+fn a_job_that_fails_is_told() {
+    let Some(server) = server("watchdog::a_job_that_fails_is_told", Options::default()) else { return };
+    create_extension(&server, ADMIN);
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &watchdog(""));
+    workspace.apply();
+    server.superuser("ALTER TABLE pgtenant_watchdog.actions RENAME TO gone");
+    let failed = "SELECT count(*) FROM cron.job_run_details WHERE status = 'failed'";
+    within_an_interval("it fails", || value(&server, "postgres", failed) != "0");
+    let run = workspace.run(&["plan", "-no-color"]);
+    assert!(run.stdout.contains("The watchdog's last run failed"), "{}", run.stdout);
+    assert!(run.stdout.contains("the table is missing"), "{}", run.stdout);
+}
+
+#[test]
+fn what_stands_in_the_way_is_said_with_the_way_out() {
+    let name = "watchdog::what_stands_in_the_way_is_said_with_the_way_out";
+    let Some(server) = server(name, Options::default()) else { return };
+    let refused = |workspace: &Workspace, words: &[&str]| {
+        let message = workspace.plan_error();
+        for word in words {
+            assert!(message.contains(word), "{word} in {message}");
+        }
+    };
+    let watched = workspace(&server);
+    watched.write("main.tf", &watchdog(""));
+    // An admin who is no superuser may not create the extension: seen when it is tried.
+    let message = watched.apply_error();
+    assert!(message.contains("CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO"), "{message}");
+    server.superuser("CREATE EXTENSION pg_cron");
+    refused(&watched, &["lacks USAGE on the schema `cron`", "GRANT USAGE ON SCHEMA cron TO"]);
+    server.superuser(&format!("GRANT USAGE ON SCHEMA cron TO {ADMIN}"));
+    if value(&server, "postgres", "SELECT extversion < '1.5' FROM pg_extension WHERE extname = 'pg_cron'") == "t" {
+        watched.write("main.tf", &watchdog("interval = \"10s\""));
+        refused(&watched, &["takes whole minutes only", "came with pg_cron 1.5"]);
+    }
+    for (more, words) in [
+        ("interval = \"7min\"", "divides an hour"),
+        ("interval = \"60\"", "has no unit"),
+        ("transaction_timeout = \"0\"", "leave it out for no limit"),
+        ("retention_days = 0", "a whole number, 1 to 3650"),
+    ] {
+        watched.write("main.tf", &watchdog(more));
+        refused(&watched, &[words]);
+    }
+    watched.write("main.tf", &watchdog(""));
+    server.superuser("REVOKE pg_monitor FROM rds_superuser; GRANT pg_read_all_settings TO rds_superuser");
+    refused(&watched, &["The admin lacks pg_read_all_stats"]);
+    server.superuser("GRANT pg_monitor TO rds_superuser; CREATE SCHEMA pgtenant_watchdog");
+    refused(&watched, &["that is not the watchdog's"]);
+    server.superuser(&format!("DROP SCHEMA pgtenant_watchdog; ALTER DATABASE postgres OWNER TO {SUPERUSER}"));
+    refused(&watched, &["may not create a schema", "GRANT CREATE ON DATABASE \"postgres\""]);
+    server.superuser("CREATE DATABASE elsewhere");
+    let mut elsewhere = workspace(&server);
+    elsewhere.env("PGDATABASE", "elsewhere").write("main.tf", &watchdog(""));
+    refused(&elsewhere, &["pg_cron keeps its jobs in database \"postgres\"", "database = \"postgres\""]);
+
+    // And a server that has none.
+    let bare = workspace(Server::shared());
+    bare.write("main.tf", &watchdog(""));
+    refused(&bare, &["has not loaded pg_cron", "`shared_preload_libraries`", "`cron.database_name`"]);
+}
+
+/// The function by itself, where pg_cron is not to be had: each limit, each override, and nobody else's.
+fn sweep(major: u32) {
+    let options = Options { major: Some(major), admin_owns_maintenance: true, ..Options::default() };
+    let server = Server::start(options).unwrap();
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &tenants());
+    workspace.apply();
+    let install = concat!(
+        "CREATE SCHEMA pgtenant_watchdog;\n",
+        include_str!("../../src/tenant/watchdog/actions.sql"),
+        ";\n",
+        include_str!("../../src/tenant/watchdog/sweep.sql")
+    );
+    let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    let sweep = |transaction: &str| {
+        admin(&format!("SELECT pgtenant_watchdog.sweep(false, {transaction}, '90 days')"))[0][0].clone().unwrap()
+    };
+    admin(install);
+    assert_eq!(sweep("NULL"), "0");
+
+    let neighbour = server.session("neighbour", "neighbour").unwrap();
+    neighbour.sql("SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0").unwrap();
+    let trap = busy(&server, "rogue", TRAP);
+    let idler = server.session("rogue", "rogue").unwrap();
+    idler.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    idler.sql("BEGIN; SELECT 1").unwrap();
+    server.sql("rogue", "rogue", "ALTER ROLE rogue SET \"statement_timeout\" = '0.5h'").unwrap();
+    server.sql("rogue", "rogue", "ALTER ROLE rogue IN DATABASE postgres SET work_mem = '1GB'").unwrap();
+    // The same in other words, and what is not on record: the tenant's own.
+    let own = "ALTER ROLE rogue SET idle_in_transaction_session_timeout = ' 1 s'; ALTER ROLE rogue SET enable_sort = off";
+    server.sql("rogue", "rogue", own).unwrap();
+    // It holds up whoever writes the same row, and ends before that is tried.
+    idler.sql("ALTER ROLE rogue SET lock_timeout = 0").unwrap();
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(sweep("NULL"), "4");
+    let rows = admin(
+        "SELECT tenant, reason, expected, observed, database, pid IS NOT NULL, started < ended, sqlstate
+         FROM pgtenant_watchdog.actions ORDER BY reason, database",
+    );
+    let rows: Vec<String> = rows
+        .into_iter()
+        .map(|row| row.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "rogue idle_in_transaction_session_timeout 1000ms idle in transaction rogue t t -",
+            "rogue override of statement_timeout 1000 0.5h - f - -",
+            "rogue override of work_mem 8MB 1GB postgres f - -",
+            "rogue statement_timeout 1000ms active rogue t t -",
+        ]
+    );
+    eventually("both are gone", || trap.is_finished() && idler.sql("SELECT 1").is_err());
+    assert!(trap.join().unwrap().is_err());
+    assert_eq!(sweep("NULL"), "0");
+
+    // Within each statement's limit, and yet too long.
+    neighbour.sql("BEGIN").unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        neighbour.sql("SELECT 1").unwrap();
+    }
+    if major < 17 {
+        assert_eq!(sweep("NULL"), "0");
+        assert_eq!(sweep("60000"), "0");
+    }
+    assert_eq!(sweep("1500"), "1");
+    assert_eq!(count(&server, "tenant = 'neighbour' AND reason = 'transaction_timeout' AND expected = '1500ms'"), "1");
+    eventually("it is gone", || neighbour.sql("SELECT 1").is_err());
+
+    // A row that somebody's open transaction has written is left to the next sweep, and told.
+    let holder = server.session("rogue", "rogue").unwrap();
+    holder.sql("BEGIN").unwrap();
+    server.sql("rogue", "rogue", "ALTER ROLE rogue SET statement_timeout = 0").unwrap();
+    holder.sql("ALTER ROLE rogue SET statement_timeout = 5000").unwrap();
+    assert_eq!(sweep("NULL"), "1");
+    assert_eq!(count(&server, "reason = 'override of statement_timeout' AND ended IS NULL AND sqlstate = '55P03'"), "1");
+    drop(holder);
+    assert_eq!(sweep("NULL"), "1");
+    assert_eq!(sweep("NULL"), "0");
+
+    // Old rows go.
+    admin("UPDATE pgtenant_watchdog.actions SET recorded = recorded - interval '91 days' WHERE tenant = 'rogue'");
+    sweep("NULL");
+    assert_eq!(count(&server, "true"), "1");
+    workspace.assert_empty_plan();
+}
+
+macro_rules! sweep_on {
+    ($($test:ident: $major:literal),+ $(,)?) => {
+        $(
+            #[test]
+            fn $test() {
+                let name = concat!(module_path!(), "::", stringify!($test));
+                if crate::majors::is_there(name, $major) {
+                    sweep($major);
+                }
+            }
+        )+
+    };
+}
+
+sweep_on! {
+    a_sweep_ends_what_is_beyond_its_limits_on_13: 13,
+    a_sweep_ends_what_is_beyond_its_limits_on_14: 14,
+    a_sweep_ends_what_is_beyond_its_limits_on_15: 15,
+    a_sweep_ends_what_is_beyond_its_limits_on_16: 16,
+    a_sweep_ends_what_is_beyond_its_limits_on_17: 17,
+    a_sweep_ends_what_is_beyond_its_limits_on_18: 18,
+}
