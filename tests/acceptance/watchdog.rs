@@ -340,7 +340,7 @@ fn sweep(major: u32) {
 
     // A row that somebody's open transaction has written is left to the next sweep, and told.
     let holder = server.session("rogue", "rogue").unwrap();
-    holder.sql("BEGIN").unwrap();
+    holder.sql("SET idle_in_transaction_session_timeout = 0; BEGIN").unwrap();
     server.sql("rogue", "rogue", "ALTER ROLE rogue SET statement_timeout = 0").unwrap();
     holder.sql("ALTER ROLE rogue SET statement_timeout = 5000").unwrap();
     assert_eq!(sweep("NULL"), "1");
