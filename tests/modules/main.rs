@@ -1,0 +1,6 @@
+//! The example modules and compositions, checked without AWS.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod stub;
