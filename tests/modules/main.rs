@@ -5,4 +5,5 @@ mod support;
 
 mod check;
 mod matrix;
+mod readme;
 mod stub;
