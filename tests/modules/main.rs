@@ -5,5 +5,7 @@ mod support;
 
 mod check;
 mod matrix;
+mod python;
 mod readme;
+mod scanners;
 mod stub;
