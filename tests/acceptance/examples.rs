@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::fixture::PROVIDER;
+use crate::fixture::{CRON, PROVIDER};
 use crate::support::postgres::{ADMIN, Options, Server};
+use crate::support::skip;
 use crate::support::terraform::Workspace;
 
 fn examples() -> PathBuf {
@@ -145,6 +146,25 @@ fn every_example_can_be_applied() {
     assert!(!made.is_empty());
     workspace.import_fresh(&by_reference(&made), &[], &["restore_on_destroy"]);
     workspace.destroy();
+
+    let watchdog = "resources/pgtenant_watchdog";
+    let options = Options { admin_owns_maintenance: true, extra_conf: CRON, ..Options::default() };
+    match Server::start(options) {
+        Ok(server) => {
+            server.superuser(&format!("CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO {ADMIN}"));
+            let mut on_cron = Reader { server: &server, read: BTreeSet::new() };
+            let workspace = on_cron.apply(watchdog, &[], &[]);
+            let made = imports(watchdog);
+            assert!(!made.is_empty());
+            workspace.import_fresh(&by_reference(&made), &[], &[]);
+            workspace.destroy();
+            reader.read.append(&mut on_cron.read);
+        }
+        Err(reason) => {
+            skip(&format!("examples::every_example_can_be_applied ({watchdog})"), &format!("no pg_cron: {reason}"));
+            reader.read.insert(watchdog.to_owned());
+        }
+    }
 
     assert_eq!(reader.read, directories());
 }
