@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
+use super::catalog::capacity::{self, Capacity};
 use super::catalog::inside::{self, Inside, Look};
 use super::catalog::login::{self, Login};
 use super::catalog::snapshot::{self, Filter, Snapshot};
@@ -81,6 +82,11 @@ impl Cluster {
         let _permit = self.permit(cancel).await?;
         self.make_room(&mut *self.idle.lock().await).await;
         Ok(self.connector.challenge(role, database, cancel).await?)
+    }
+
+    /// How many connections the server takes, and who holds how many now.
+    pub async fn inspect_capacity(&self, cancel: &CancellationToken) -> Result<Capacity, Error> {
+        self.with_session(None, cancel, async |session| capacity::read(session, cancel).await).await
     }
 
     /// Which role logged in, and which of `databases` admit it whatever PUBLIC may.

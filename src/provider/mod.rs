@@ -7,6 +7,7 @@ mod controls;
 mod diagnose;
 mod names;
 
+mod capacity;
 mod cluster_baseline;
 mod guardrails;
 mod password;
@@ -43,7 +44,10 @@ impl Provider for PgTenant {
     }
 
     fn data_sources(&self) -> Vec<Box<dyn DataSource>> {
-        vec![Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection)))]
+        vec![
+            Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection))),
+            Box::new(capacity::CapacityDataSource::new(Arc::clone(&self.connection))),
+        ]
     }
 
     fn ephemeral_resources(&self) -> Vec<Box<dyn EphemeralResource>> {

@@ -465,6 +465,7 @@ impl Resource for TenantResource {
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        self.connection.note_apply();
         let prior_value = request.prior.clone();
         let unchanged = |diagnostic: Diagnostic| Applied {
             state: prior_value.clone(),

@@ -8,6 +8,7 @@
 //! empty.
 
 pub mod baseline;
+pub mod capacity;
 pub mod change;
 pub mod destroy;
 pub mod diff;

@@ -7,6 +7,7 @@ mod support;
 mod majors;
 
 mod baseline;
+mod capacity;
 mod connection;
 mod drift;
 mod examples;

@@ -1,6 +1,7 @@
 //! What the catalogs say: each query in an `.sql` file beside the code that reads its answer.
 
 pub mod acl;
+pub mod capacity;
 pub mod inside;
 pub mod login;
 pub mod snapshot;
