@@ -12,6 +12,7 @@ mod cluster_baseline;
 mod guardrails;
 mod password;
 mod scram_verifier;
+mod signals;
 mod tenant;
 mod tenants;
 
@@ -47,6 +48,7 @@ impl Provider for PgTenant {
         vec![
             Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection))),
             Box::new(capacity::CapacityDataSource::new(Arc::clone(&self.connection))),
+            Box::new(signals::SignalsDataSource::new(Arc::clone(&self.connection))),
         ]
     }
 

@@ -7,8 +7,7 @@ use crate::postgres::catalog::capacity::Capacity;
 use crate::postgres::catalog::snapshot::Role;
 
 use super::TenantName;
-use super::marker::{Marker, Stage};
-use super::observed::tenants;
+use super::observed::places;
 
 /// What one tenant may take, and takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,26 +20,11 @@ pub struct Share {
 /// The share of every tenant that has a role: suspended and half-made ones too, for they may be let in
 /// at any time.
 pub fn shares(snapshot: &Snapshot, capacity: &Capacity) -> BTreeMap<String, Share> {
-    let marked = |role: &Role| Marker::parse(role.comment.as_deref()).filter(|marker| marker.stage != Stage::Archived);
-    let mut by_tenant = BTreeMap::new();
-    let mut unmarked = BTreeMap::new();
-    for role in &snapshot.roles {
-        match marked(role) {
-            Some(marker) => drop(by_tenant.insert(marker.tenant, role)),
-            None => drop(unmarked.insert(role.name.as_str(), role)),
-        }
-    }
     let share = |role: &Role| Share {
         allowed: u32::try_from(role.connection_limit).ok().map(i64::from),
         used: i64::from(capacity.by_role.get(&role.name).copied().unwrap_or_default()),
     };
-    tenants(snapshot)
-        .into_iter()
-        .filter_map(|(tenant, names)| {
-            let role = by_tenant.get(&tenant).or_else(|| unmarked.get(names.role.as_str()))?;
-            Some((tenant, share(role)))
-        })
-        .collect()
+    places(snapshot).into_iter().filter_map(|(tenant, place)| Some((tenant, share(place.role?)))).collect()
 }
 
 /// How many connections there are for roles that nothing is kept back for.
@@ -120,8 +104,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::fixture;
-    use crate::tenant::names::Names;
+    use crate::tenant::{Marker, Names, Stage, fixture};
 
     fn name(text: &str) -> TenantName {
         text.parse().unwrap()

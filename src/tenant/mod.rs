@@ -17,6 +17,7 @@ pub mod limits;
 pub mod marker;
 pub mod names;
 pub mod observed;
+pub mod signals;
 
 #[cfg(test)]
 mod fixture;

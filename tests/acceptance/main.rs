@@ -18,4 +18,5 @@ mod input;
 mod interrupt;
 mod scale;
 mod secrets;
+mod signals;
 mod tenant;

@@ -4,7 +4,9 @@ pub mod acl;
 pub mod capacity;
 pub mod inside;
 pub mod login;
+pub mod signals;
 pub mod snapshot;
+pub mod tables;
 
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
