@@ -148,7 +148,7 @@ pub(super) fn overcommitted(found: &Overcommitment) -> Diagnostic {
         detail.push_str(&format!(" Without a limit, and so counted as all {available}: {}.", names.join(", ")));
     }
     detail.push_str(
-        "\n\nLower the limits of other tenants first, in an apply of their own; what this plan lowers or destroys still \
+        "\n\nLower the limits of other tenants first, in an apply of their own: what this plan lowers or destroys still \
          counts. Or raise max_connections, or put a pooler such as PgBouncer before the server. `connection_budget` in \
          the provider block is whether this warns, fails or is not checked.",
     );

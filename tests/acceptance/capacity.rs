@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::fixture::{PROVIDER, value};
+use crate::support::eventually;
 use crate::support::postgres::{ADMIN, Options, Server};
 use crate::support::terraform::Workspace;
 
@@ -74,6 +75,12 @@ fn limit(server: &Server, role: &str) -> String {
     value(server, "postgres", &format!("SELECT rolconnlimit FROM pg_roles WHERE rolname = '{role}'"))
 }
 
+/// Waits until nobody else is connected: who has left is still counted for a moment.
+fn alone(server: &Server) {
+    let clients = "SELECT FROM pg_stat_activity WHERE backend_type = 'client backend'";
+    eventually("all others have left", || server.superuser(clients).len() == 1);
+}
+
 /// The attributes of the data source, as of a new read.
 #[track_caller]
 fn capacity(workspace: &Workspace) -> Value {
@@ -107,12 +114,15 @@ fn the_sum_is_right(major: u32) {
 
     // What the data source says is what the server does.
     workspace.write("data.tf", SOURCE);
+    alone(&server);
     let found = capacity(&workspace);
+    alone(&server);
     let sessions: Vec<_> =
         (0..all).map(|at| if at < 10 { "a" } else { "b" }).map(|role| server.session(role, role).unwrap()).collect();
     let refused = server.session("postgres", "bystander").err().map(|error| error.sqlstate);
     assert_eq!(refused.as_deref(), Some("53300"));
     drop(sessions);
+    alone(&server);
     assert_eq!(
         found,
         json!({
@@ -121,6 +131,12 @@ fn the_sum_is_right(major: u32) {
             "tenants": [{"name": "a", "allowed": 10, "used": 0}, {"name": "b", "allowed": all - 10, "used": 0}],
         })
     );
+
+    // A tenant that is renamed takes its connections along.
+    workspace.write("renamed_override.tf", "resource \"pgtenant_tenant\" \"a\" {\n  name = \"z\"\n}\n");
+    assert_eq!(workspace.plan().addresses(), ["pgtenant_guardrails.a", "pgtenant_tenant.a"]);
+    assert_silent(&workspace, &two("error", 10, all - 10));
+    workspace.write("renamed_override.tf", "");
 
     // One more for a tenant that is there. What is refused has changed nothing.
     assert_too_much(&workspace, &two("error", 10, all - 9), "error", all + 1, all);
@@ -135,6 +151,7 @@ fn the_sum_is_right(major: u32) {
     workspace.apply();
 
     // Too much is promised now. To leave that, or to make it less, is not warned of.
+    alone(&server);
     let held: Vec<_> = (0..3).map(|_| server.session("a", "a").unwrap()).collect();
     let found = capacity(&workspace);
     assert_eq!((&found["headroom"], &found["over_committed"]), (&json!(-1), &json!(true)));

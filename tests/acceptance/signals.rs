@@ -12,6 +12,7 @@ use crate::support::terraform::Workspace;
 
 on_every_major! {
     who_waits_and_for_whom_is_named,
+    in_a_queue_the_first_cause_comes_first,
     the_oldest_transaction_and_what_sessions_do_are_seen,
     counters_count_until_they_are_reset,
     the_bloated_table_is_named_while_it_is_locked,
@@ -166,6 +167,39 @@ fn who_waits_and_for_whom_is_named(server: &Server) {
     server.superuser("ALTER ROLE sig_two_role RESET work_mem");
     let quiet = signals(server, "tenant = \"sig_one\"");
     assert_eq!((&quiet["blocked"], &quiet["tenants"][0]["waiting_on_locks"]), (&json!([]), &json!(0)));
+}
+
+fn in_a_queue_the_first_cause_comes_first(server: &Server) {
+    let _tenants = tenants(server, &["sig_queue"]);
+    let session = || patient(server, "sig_queue", "sig_queue_role");
+    let holder = session();
+    holder.sql("CREATE TABLE app.t ()").unwrap();
+    holder.sql("BEGIN; LOCK TABLE app.t").unwrap();
+    let (first, second) = (session(), session());
+    let pids = [pid(&holder), pid(&first), pid(&second)];
+    let mut sent = Vec::new();
+    for (waiting, (session, sql)) in
+        [(first, "SELECT FROM app.t"), (second, "BEGIN; LOCK TABLE app.t; COMMIT")].into_iter().enumerate()
+    {
+        sent.push(send(session, sql));
+        let wait = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'sig_queue_role'";
+        eventually("it waits", || server.superuser(wait).len() == waiting + 1);
+    }
+    let found = signals(server, "tenant = \"sig_queue\"");
+    let rows: Vec<_> = found["blocked"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["pid"].as_i64().unwrap(), row["blocking_pid"].as_i64().unwrap(), row["blocking_state"].clone()))
+        .collect();
+    let forgotten = json!("idle in transaction");
+    let expected =
+        [(pids[1], pids[0], forgotten.clone()), (pids[2], pids[0], forgotten), (pids[2], pids[1], json!("active"))];
+    assert_eq!(rows, expected);
+    drop(holder);
+    for answer in sent {
+        answer.join().unwrap().unwrap();
+    }
 }
 
 fn the_oldest_transaction_and_what_sessions_do_are_seen(server: &Server) {
