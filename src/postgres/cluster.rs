@@ -8,10 +8,13 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
+use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside, Look};
 use super::catalog::login::{self, Login};
+use super::catalog::signals::{self, Signals};
 use super::catalog::snapshot::{self, Filter, Snapshot};
+use super::catalog::tables::{self, Tables};
 use super::error::{ConnectError, Error};
 use super::session::{Connector, Session};
 use super::{Challenge, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
@@ -82,6 +85,26 @@ impl Cluster {
         let _permit = self.permit(cancel).await?;
         self.make_room(&mut *self.idle.lock().await).await;
         Ok(self.connector.challenge(role, database, cancel).await?)
+    }
+
+    /// How many connections the server takes, and who holds how many now.
+    pub async fn inspect_capacity(&self, cancel: &CancellationToken) -> Result<Capacity, Error> {
+        self.with_session(None, cancel, async |session| capacity::read(session, cancel).await).await
+    }
+
+    /// What all sessions do now, and what these databases have counted.
+    pub async fn inspect_signals(&self, databases: &[&str], cancel: &CancellationToken) -> Result<Signals, Error> {
+        self.with_session(None, cancel, async |session| signals::read(session, databases, cancel).await).await
+    }
+
+    /// The dead rows of one database, and the `most` tables that they are likely to bloat the worst.
+    pub async fn inspect_tables(
+        &self,
+        database: &DatabaseName,
+        most: i64,
+        cancel: &CancellationToken,
+    ) -> Result<Tables, Error> {
+        self.with_session(Some(database), cancel, async |session| tables::read(session, most, cancel).await).await
     }
 
     /// Which role logged in, and which of `databases` admit it whatever PUBLIC may.

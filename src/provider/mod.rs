@@ -7,10 +7,12 @@ mod controls;
 mod diagnose;
 mod names;
 
+mod capacity;
 mod cluster_baseline;
 mod guardrails;
 mod password;
 mod scram_verifier;
+mod signals;
 mod tenant;
 mod tenants;
 mod watchdog;
@@ -45,7 +47,11 @@ impl Provider for PgTenant {
     }
 
     fn data_sources(&self) -> Vec<Box<dyn DataSource>> {
-        vec![Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection)))]
+        vec![
+            Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection))),
+            Box::new(capacity::CapacityDataSource::new(Arc::clone(&self.connection))),
+            Box::new(signals::SignalsDataSource::new(Arc::clone(&self.connection))),
+        ]
     }
 
     fn ephemeral_resources(&self) -> Vec<Box<dyn EphemeralResource>> {

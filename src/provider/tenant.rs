@@ -465,6 +465,7 @@ impl Resource for TenantResource {
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        self.connection.note_apply();
         let cluster = match self.connection.required(cx).await {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),

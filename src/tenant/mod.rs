@@ -8,6 +8,7 @@
 //! empty.
 
 pub mod baseline;
+pub mod capacity;
 pub mod change;
 pub mod destroy;
 pub mod diff;
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod marker;
 pub mod names;
 pub mod observed;
+pub mod signals;
 pub mod watchdog;
 
 #[cfg(test)]

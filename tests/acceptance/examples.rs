@@ -99,6 +99,13 @@ fn every_example_can_be_applied() {
     assert_eq!(outputs["committed_connections"]["value"], 20);
     assert_eq!(outputs["incomplete"]["value"], serde_json::json!([]));
     assert_eq!(outputs["suspended"]["value"], serde_json::json!([]));
+    let source = reader.apply("data-sources/pgtenant_capacity", &[], &[]);
+    let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
+    assert_eq!(outputs["headroom"]["value"], 200 - 3 - 20);
+
+    let source = reader.apply("data-sources/pgtenant_signals", &[], &[]);
+    let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
+    assert_eq!(outputs["bloated"]["value"], serde_json::json!([]));
     workspace.destroy();
     let left = tenants(&server);
     assert!(left.len() == 1 && left[0].starts_with("globex_production"), "one is archived: {left:?}");

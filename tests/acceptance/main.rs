@@ -7,6 +7,7 @@ mod support;
 mod majors;
 
 mod baseline;
+mod capacity;
 mod connection;
 mod drift;
 mod examples;
@@ -17,5 +18,6 @@ mod input;
 mod interrupt;
 mod scale;
 mod secrets;
+mod signals;
 mod tenant;
 mod watchdog;
