@@ -3,6 +3,8 @@
 pub mod acl;
 pub mod inside;
 pub mod login;
+pub mod reach;
+pub mod setup;
 pub mod snapshot;
 
 use serde::de::DeserializeOwned;
