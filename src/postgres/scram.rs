@@ -52,7 +52,10 @@ pub enum Authentication {
     /// What this provider does not speak: GSSAPI, SSPI, OAuth.
     Other,
     /// It refuses before it asks: no line for this address, or a certificate is wanted first.
-    Refused { state: SqlState, message: String },
+    Refused {
+        state: SqlState,
+        message: String,
+    },
 }
 
 impl Authentication {

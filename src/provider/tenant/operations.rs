@@ -229,7 +229,8 @@ pub(super) async fn probe_password(
         return Ok(());
     };
     // A server that does not ask this role for SCRAM tells nothing.
-    observed.password_changed = cluster.begin_login(&role, &database, cancel).await?.challenge().map(|found| found != *set_last);
+    observed.password_changed =
+        cluster.begin_login(&role, &database, cancel).await?.challenge().map(|found| found != *set_last);
     Ok(())
 }
 

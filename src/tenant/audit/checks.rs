@@ -220,7 +220,8 @@ pub(super) fn log_connections(server: &Parameters) -> Verdict {
     server.check("log_connections", |value| {
         let parts: Vec<_> = value.split(',').map(|part| part.trim().to_ascii_lowercase()).collect();
         let has = |part: &&str| parts.iter().any(|found| found == part);
-        ["on", "true", "yes", "1", "all"].iter().any(has) || ["receipt", "authentication", "authorization"].iter().all(has)
+        ["on", "true", "yes", "1", "all"].iter().any(has)
+            || ["receipt", "authentication", "authorization"].iter().all(has)
     })
 }
 
@@ -292,7 +293,12 @@ mod tests {
 
     #[test]
     fn connections_are_logged_in_full() {
-        for value in ["on", "all", "receipt, authentication,Authorization", "receipt,authentication,authorization,setup_durations"] {
+        for value in [
+            "on",
+            "all",
+            "receipt, authentication,Authorization",
+            "receipt,authentication,authorization,setup_durations",
+        ] {
             check(log_connections, &[("log_connections", value)], Verdict::AsExpected);
         }
         for value in ["off", "", "receipt", "receipt,authentication"] {

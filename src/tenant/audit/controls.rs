@@ -1,6 +1,8 @@
 //! The table of the audit's controls: what each looks at, what is expected, and which controls of NIST SP
 //! 800-53 Rev. 5 and rules of the PostgreSQL STIGs that supports. Not how it is told: see `checks`.
 
+use std::collections::BTreeSet;
+
 use crate::tenant::{baseline, isolation};
 
 use super::checks::{self, EachTenant, Server};
@@ -85,8 +87,16 @@ pub const NIST: [(&str, &str, &str); 15] = [
         "that tenants who share the server do not meet in a database, a schema or an object",
     ),
     ("SC-5", "Denial-of-Service Protection", "that what one tenant may take of connections and time is limited"),
-    ("SC-7", "Boundary Protection", "that a tenant's database, the boundary here, is closed to all who are not let in by name"),
-    ("SC-8", "Transmission Confidentiality and Integrity", "that the server offers TLS, of a version that is not broken"),
+    (
+        "SC-7",
+        "Boundary Protection",
+        "that a tenant's database, the boundary here, is closed to all who are not let in by name",
+    ),
+    (
+        "SC-8",
+        "Transmission Confidentiality and Integrity",
+        "that the server offers TLS, of a version that is not broken",
+    ),
 ];
 
 /// Every control, in the order in which they are told.
@@ -438,10 +448,18 @@ pub static CONTROLS: [Control; 32] = [
     },
 ];
 
+/// The names of all the parameters that are looked at.
+pub fn parameters() -> Vec<&'static str> {
+    let named = |control: &'static Control| match control.look {
+        Look::Parameters(names, _) => names,
+        _ => &[],
+    };
+    let names: BTreeSet<&str> = CONTROLS.iter().flat_map(named).copied().collect();
+    names.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]

@@ -56,7 +56,9 @@ fn head(report: &Report, with_time: bool) -> String {
     let verdict = match (report.passed(), report.count(Status::Fail)) {
         (true, _) => ("pass", "pass: every control is as expected".to_owned()),
         (false, 0) => ("not_checked", "not checked: some controls could not be looked at".to_owned()),
-        (false, failed) => ("fail", format!("fail: {} not as expected", counted(failed as u64, ("control", "controls")))),
+        (false, failed) => {
+            ("fail", format!("fail: {} not as expected", counted(failed as u64, ("control", "controls"))))
+        }
     };
     let mut rows = vec![
         ("Server", report.address.clone()),
@@ -69,7 +71,8 @@ fn head(report: &Report, with_time: bool) -> String {
     }
     rows.push(("Tenants checked", report.tenants.len().to_string()));
     rows.push(("Controls", format!("{}: {counts}", report.results.len())));
-    let rows: String = rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", Escaped(value))).collect();
+    let rows: String =
+        rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", Escaped(value))).collect();
     format!("<p class=\"verdict\"><span class=\"{}\">{}</span></p>\n<dl>\n{rows}</dl>\n", verdict.0, verdict.1)
 }
 

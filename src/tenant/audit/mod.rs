@@ -286,8 +286,7 @@ fn plain(text: &str, at_most: usize) -> String {
     let moves = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    let mut shown: String =
-        text.chars().take(at_most).map(|c| if moves(c) { '\u{fffd}' } else { c }).collect();
+    let mut shown: String = text.chars().take(at_most).map(|c| if moves(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(at_most).is_some() {
         shown.push('…');
     }
@@ -300,6 +299,7 @@ fn readable(time: &str) -> String {
     if time.len() != 16 || !time.is_ascii() {
         return time.to_owned();
     }
-    let (date, clock) = ([part(0, 4), part(4, 6), part(6, 8)].join("-"), [part(9, 11), part(11, 13), part(13, 15)].join(":"));
+    let (date, clock) =
+        ([part(0, 4), part(4, 6), part(6, 8)].join("-"), [part(9, 11), part(11, 13), part(13, 15)].join(":"));
     format!("{date} {clock} UTC")
 }
