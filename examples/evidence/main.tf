@@ -1,12 +1,3 @@
-terraform {
-  required_version = ">= 1.11"
-  required_providers {
-    pgtenant = {
-      source = "pgtenant/pgtenant"
-    }
-  }
-}
-
 # Where the server is and who the admin is, PGHOST, PGPORT, PGUSER, PGPASSWORD and the like say.
 provider "pgtenant" {}
 
