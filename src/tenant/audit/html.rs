@@ -76,23 +76,28 @@ fn head(report: &Report, with_time: bool) -> String {
     format!("<p class=\"verdict\"><span class=\"{}\">{}</span></p>\n<dl>\n{rows}</dl>\n", verdict.0, verdict.1)
 }
 
+/// A rule's identifier and number, each on one line.
+fn unbroken(rule: &str) -> String {
+    rule.split(' ').map(|part| format!("<span class=\"ids\">{}</span> ", Escaped(part))).collect()
+}
+
 /// A table with these heads and rows.
-fn table(class: &str, caption: &str, heads: &[&str], rows: impl Iterator<Item = String>) -> String {
+fn table(class: &str, caption: &str, heads: &[impl fmt::Display], rows: impl Iterator<Item = String>) -> String {
     let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
     let rows: String = rows.map(|row| format!("<tr>{row}</tr>\n")).collect();
     format!(
-        "<h2>{caption}</h2>\n<div class=\"wide\">\n<table{class}>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n\
-         </table>\n</div>\n"
+        "<h2>{caption}</h2>\n<div{class}>\n<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
+         </div>\n"
     )
 }
 
 fn controls(report: &Report) -> String {
     let row = |outcome: &Outcome| {
         let nist: String = outcome.nist.iter().map(|id| format!("{id}<br>")).collect();
-        let stig: String = outcome.stig.iter().map(|rule| format!("{rule}<br>")).collect();
+        let stig: String = outcome.stig.iter().map(|rule| format!("<div>{}</div>", unbroken(rule))).collect();
         format!(
             "<th scope=\"row\"><code>{}</code><br>{}<small>{}</small></th><td class=\"status {}\">{}</td><td>{}</td>\
-             <td>{}</td><td>{}</td><td class=\"ids\">{}</td><td>{}</td>",
+             <td>{}</td><td>{}</td><td class=\"ids\">{}</td><td>{stig}</td>",
             outcome.id,
             Escaped(outcome.title),
             Escaped(outcome.about),
@@ -102,7 +107,6 @@ fn controls(report: &Report) -> String {
             Escaped(&outcome.checked),
             Escaped(&outcome.found),
             nist.trim_end_matches("<br>"),
-            stig.trim_end_matches("<br>"),
         )
     };
     let heads = ["Control", "Status", "Expected", "Checked", "Found", "NIST SP 800-53", "STIG"];
@@ -142,12 +146,16 @@ fn matrix(report: &Report) -> String {
             .iter()
             .map(|statuses| match statuses.get(tenant.as_str()) {
                 None => "<td>pass</td>".to_owned(),
-                Some(status) => format!("<td class=\"{}\">{status}</td>", status.name()),
+                Some(status) => {
+                    let words = status.to_string().replace(' ', "<br>");
+                    format!("<td class=\"{}\">{words}</td>", status.name())
+                }
             })
             .collect();
         format!("<th scope=\"row\">{}</th>{cells}", Escaped(tenant))
     };
-    let heads: Vec<&str> = std::iter::once("Tenant").chain(of_tenants.iter().map(|outcome| outcome.id)).collect();
+    let ids = of_tenants.iter().map(|outcome| format!("<span>{}</span>", outcome.id));
+    let heads: Vec<String> = std::iter::once("Tenant".to_owned()).chain(ids).collect();
     let caption = format!("Tenant by tenant: {}", counted(report.tenants.len() as u64, TENANTS));
     table(" class=\"matrix\"", &caption, &heads, report.tenants.iter().map(row))
 }
