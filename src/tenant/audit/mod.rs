@@ -303,3 +303,252 @@ fn readable(time: &str) -> String {
         ([part(0, 4), part(4, 6), part(6, 8)].join("-"), [part(9, 11), part(11, 13), part(13, 15)].join(":"));
     format!("{date} {clock} UTC")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::Challenge;
+    use crate::postgres::catalog::reach::Allowed;
+    use crate::tenant::fixture;
+
+    fn tenant(name: &str) -> Tenant {
+        let mut observed = fixture::observed();
+        observed.names.tenant = name.parse().unwrap();
+        for comment in [&mut observed.database.as_mut().unwrap().comment, &mut observed.role.as_mut().unwrap().comment]
+        {
+            *comment =
+                comment.as_ref().map(|text| text.replace("\"pgtenant\":\"acme\"", &format!("\"pgtenant\":{name:?}")));
+        }
+        let schema = &mut observed.inside.as_mut().unwrap().schemas[0];
+        schema.comment.clone_from(&observed.role.as_ref().unwrap().comment);
+        let challenge = Challenge { iterations: 4096, salt: b"salt".to_vec() };
+        Tenant { observed, not_entered: None, login: Ok(Authentication::Scram(challenge)) }
+    }
+
+    fn clean() -> Evidence {
+        let parameters = [
+            ("listen_addresses", "*"),
+            ("log_connections", "on"),
+            ("log_destination", "stderr"),
+            ("log_disconnections", "on"),
+            ("log_line_prefix", "%m %u@%d "),
+            ("password_encryption", "scram-sha-256"),
+            ("ssl", "on"),
+            ("ssl_min_protocol_version", "TLSv1.2"),
+        ];
+        assert_eq!(parameters.map(|(name, _)| name).to_vec(), controls::parameters());
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let tenants = vec![tenant("acme"), tenant("<b>&\"it's\"</b>")];
+        Evidence {
+            server: tenants[0].observed.server.clone(),
+            address: "db.example.com:5432".to_owned(),
+            database: "postgres".parse().unwrap(),
+            tenants,
+            member_of: BTreeSet::new(),
+            baseline: baseline::Observed { databases: BTreeMap::new() },
+            not_entered: BTreeMap::new(),
+            reach: Reach { pairs: 4, allowed: Vec::new() },
+            setup: Setup { parameters, encrypted: true },
+        }
+    }
+
+    fn acme(evidence: &mut Evidence) -> &mut Tenant {
+        &mut evidence.tenants[0]
+    }
+
+    /// Changes one fact; which controls are then not as expected, with what is found.
+    fn check(change: impl FnOnce(&mut Evidence), expected: &[(&str, Status, &str)]) -> Report {
+        let mut evidence = clean();
+        change(&mut evidence);
+        let report = Report::of(&evidence);
+        let found: Vec<_> = report
+            .results
+            .iter()
+            .filter(|outcome| outcome.status != Status::Pass)
+            .map(|outcome| (outcome.id, outcome.status, outcome.found.as_str()))
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(report.passed(), expected.is_empty());
+        report
+    }
+
+    #[test]
+    fn what_is_clean_passes() {
+        let report = check(|_| {}, &[]);
+        let told = |id: &str| {
+            let outcome = report.results.iter().find(|outcome| outcome.id == id).unwrap();
+            (outcome.checked.clone(), outcome.found.clone())
+        };
+        let as_expected = |checked: &str| (checked.to_owned(), "as expected".to_owned());
+        assert_eq!(told("tenant.role"), as_expected("2 tenants"));
+        assert_eq!(told("cluster.cross_access"), as_expected("4 pairs of role and database"));
+        assert_eq!(told("cluster.tls"), ("2 parameters".to_owned(), "listen_addresses = *; ssl = on".to_owned()));
+    }
+
+    #[test]
+    fn what_is_found_is_counted_and_the_first_is_named() {
+        use Status::{Fail, NotChecked};
+        check(
+            |evidence| acme(evidence).observed.role.as_mut().unwrap().create_role = true,
+            &[("tenant.role_attributes", Fail, "1 of 2 tenants, first acme: CREATEROLE")],
+        );
+        check(
+            |evidence| {
+                for tenant in &mut evidence.tenants {
+                    tenant.login = Ok(Authentication::Md5);
+                }
+            },
+            &[("tenant.authentication", Fail, "2 tenants, first acme: the server asks for an MD5 password")],
+        );
+        let allowed = |database: &str| Allowed {
+            role: "acme".to_owned(),
+            database: database.to_owned(),
+            count: 12,
+            privileges: ["CONNECT".to_owned()].into(),
+            public: ["CONNECT".to_owned(), "TEMPORARY".to_owned()].into(),
+        };
+        check(
+            |evidence| evidence.reach.allowed = vec![allowed("postgres"), allowed("template1")],
+            &[(
+                "cluster.cross_access",
+                Fail,
+                "2 tenants, first acme: CONNECT on database postgres as PUBLIC; CONNECT on database template1 as PUBLIC; \
+                 and on 10 more",
+            )],
+        );
+        check(
+            |evidence| drop(evidence.setup.parameters.remove("ssl")),
+            &[("cluster.tls", NotChecked, "not checked: the server does not show ssl to this admin")],
+        );
+    }
+
+    #[test]
+    fn what_was_not_looked_at_does_not_pass() {
+        let why = "not checked: 1 of 2 tenants, first acme: too many clients";
+        let report = check(
+            |evidence| {
+                acme(evidence).observed.inside = None;
+                acme(evidence).not_entered = Some("too many clients".to_owned());
+            },
+            &[
+                ("tenant.default_privileges", Status::NotChecked, why),
+                ("tenant.schema_privileges", Status::NotChecked, why),
+                ("tenant.public_schema", Status::NotChecked, why),
+                ("tenant.search_path", Status::NotChecked, why),
+            ],
+        );
+        let row = report.results.iter().find(|outcome| outcome.id == "tenant.search_path").unwrap();
+        assert_eq!(row.checked, "1 of 2 tenants");
+    }
+
+    #[test]
+    fn tokens_are_expected_of_whom_they_are_meant_for() {
+        let member = |evidence: &mut Evidence| {
+            acme(evidence).login = Ok(Authentication::ClearText);
+            acme(evidence).observed.memberships.push(crate::postgres::catalog::snapshot::Membership {
+                role: "rds_iam".to_owned(),
+                member: "acme".to_owned(),
+                grantor: None,
+                automatic: false,
+                revocable: false,
+            });
+            evidence.member_of.insert("rds_iam".parse().unwrap());
+        };
+        check(member, &[]);
+        let clear_text = "1 of 2 tenants, first acme: the server asks for a password in clear text";
+        let found = ("tenant.authentication", Status::Fail, clear_text);
+        check(
+            |evidence| {
+                member(evidence);
+                evidence.setup.encrypted = false;
+            },
+            &[found],
+        );
+        let membership = "1 of 2 tenants, first acme: a member of rds_iam (not this admin's to change)";
+        check(
+            |evidence| {
+                member(evidence);
+                evidence.member_of.clear();
+            },
+            &[("tenant.memberships", Status::Fail, membership), found],
+        );
+    }
+
+    #[test]
+    fn what_others_wrote_stays_in_its_place() {
+        assert_eq!(plain("a\u{1b}[2J\u{202e}b\nc", usize::MAX), "a\u{fffd}[2J\u{fffd}b\u{fffd}c");
+        assert_eq!(plain("abc", 3), "abc");
+        assert_eq!(plain("abcd", 3), "abc…");
+        assert_eq!(readable("20260131T235959Z"), "2026-01-31 23:59:59 UTC");
+        assert_eq!(readable("yesterday"), "yesterday");
+    }
+
+    fn with_findings() -> Report {
+        let mut evidence = clean();
+        evidence.tenants[1].observed.role.as_mut().unwrap().connection_limit = -1;
+        acme(&mut evidence).login = Err("<script>".to_owned());
+        Report::of(&evidence)
+    }
+
+    #[test]
+    fn the_text_says_what_where() {
+        let text = text(&with_findings());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[..3],
+            [
+                "Isolation audit of db.example.com:5432: PostgreSQL 15.18, database postgres, asked as admin, 2026-01-31 \
+                 12:00:00 UTC",
+                "2 tenants, 32 controls: 28 pass, 3 fail, 1 not checked",
+                ""
+            ]
+        );
+        let at = lines.iter().position(|line| line.starts_with("FAIL         guardrails.connection_limit  2")).unwrap();
+        assert_eq!(
+            lines[at + 1..at + 3],
+            ["             expected: It is set.", "             <b>&\"it's\"</b>: no limit"]
+        );
+        assert!(lines.contains(&"             acme: not checked: <script>"), "{text}");
+    }
+
+    #[test]
+    fn the_data_is_stable() {
+        let document: serde_json::Value = serde_json::from_str(&json(&with_findings())).unwrap();
+        assert_eq!(document["format"], 1);
+        assert_eq!(document["counts"], serde_json::json!({ "pass": 28, "fail": 3, "not_checked": 1 }));
+        let controls = document["controls"].as_array().unwrap();
+        assert_eq!(controls.len(), CONTROLS.len());
+        assert_eq!(
+            *controls.iter().find(|control| control["id"] == "guardrails.connection_limit").unwrap(),
+            serde_json::json!({
+                "id": "guardrails.connection_limit",
+                "title": "Connections are limited",
+                "expected": "It is set.",
+                "checked": "2 tenants",
+                "found": "1 of 2 tenants, first <b>&\"it's\"</b>: no limit",
+                "status": "fail",
+                "nist": ["AC-10", "SC-5"],
+                "stig": ["CD12-00-001200 (V-233522)"],
+                "findings": [{ "subject": "<b>&\"it's\"</b>", "status": "fail", "found": "no limit" }],
+            })
+        );
+    }
+
+    #[test]
+    fn the_page_needs_nothing_and_runs_nothing() {
+        let page = html(&with_findings(), true);
+        for forbidden in ["http", "<script", "src=", "url(", "@import", "<link", "<b>"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        for expected in [
+            "&lt;b&gt;&amp;&quot;it&#39;s&quot;&lt;/b&gt;: no limit",
+            "<th scope=\"row\">acme</th><td>pass</td>",
+            "<td class=\"not_checked\">not<br>checked</td>",
+            "<td>&lt;script&gt;</td>",
+            "fail: 3 controls not as expected",
+        ] {
+            assert!(page.contains(expected), "{expected}");
+        }
+        assert!(page.contains("2026-01-31 12:00:00 UTC") && !html(&with_findings(), false).contains("2026"));
+    }
+}
