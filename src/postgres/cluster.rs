@@ -12,12 +12,14 @@ use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside, Look};
 use super::catalog::login::{self, Login};
+use super::catalog::reach::{self, Home, Reach};
+use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
 use super::catalog::snapshot::{self, Filter, Snapshot};
 use super::catalog::tables::{self, Tables};
 use super::error::{ConnectError, Error};
 use super::session::{Connector, Session};
-use super::{Challenge, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
+use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
 
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
@@ -75,16 +77,16 @@ impl Cluster {
         self.with_session(Some(database), cancel, async |session| inside::read(session, look, cancel).await).await
     }
 
-    /// What the server shows of a role's password. `None` if it does not ask that role for SCRAM.
-    pub async fn challenge(
+    /// What the server asks of whoever begins to log in as a role, and shows of its password.
+    pub async fn begin_login(
         &self,
         role: &RoleName,
         database: &DatabaseName,
         cancel: &CancellationToken,
-    ) -> Result<Option<Challenge>, Error> {
+    ) -> Result<Authentication, Error> {
         let _permit = self.permit(cancel).await?;
         self.make_room(&mut *self.idle.lock().await).await;
-        Ok(self.connector.challenge(role, database, cancel).await?)
+        Ok(self.connector.begin_login(role, database, cancel).await?)
     }
 
     /// How many connections the server takes, and who holds how many now.
@@ -126,6 +128,21 @@ impl Cluster {
             Ok((cron, job))
         })
         .await
+    }
+
+    /// What these roles may do on databases other than their own, whatever lets them.
+    pub async fn inspect_reach(
+        &self,
+        homes: &[Home],
+        except: &[&str],
+        cancel: &CancellationToken,
+    ) -> Result<Reach, Error> {
+        self.with_session(None, cancel, async |session| reach::read(session, homes, except, cancel).await).await
+    }
+
+    /// How the server is set up, as far as these parameters say.
+    pub async fn inspect_setup(&self, parameters: &[&str], cancel: &CancellationToken) -> Result<Setup, Error> {
+        self.with_session(None, cancel, async |session| setup::read(session, parameters, cancel).await).await
     }
 
     /// Whether the server takes `value` for the parameter `name` from this admin.
@@ -248,6 +265,11 @@ impl Cluster {
         while idle.len() + in_use > self.max_connections && !idle.is_empty() {
             idle.remove(0).close().await;
         }
+    }
+
+    /// Where the server is, as `host:port` or the path of its socket.
+    pub fn address(&self) -> String {
+        self.connector.address()
     }
 
     pub fn maintenance(&self) -> &DatabaseName {

@@ -1,6 +1,6 @@
 //! `pgtenant_tenant`: a database, a role and a schema for one tenant, isolated from all others.
 
-mod operations;
+pub(super) mod operations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -7,6 +7,7 @@
 //! can be said from what is observed; the caller runs it, observes again, and is done when `diff` is
 //! empty.
 
+pub mod audit;
 pub mod baseline;
 pub mod capacity;
 pub mod change;

@@ -152,6 +152,19 @@ fn every_example_can_be_applied() {
     let made = imports(baseline);
     assert!(!made.is_empty());
     workspace.import_fresh(&by_reference(&made), &[], &["restore_on_destroy"]);
+
+    let source = reader.apply("data-sources/pgtenant_isolation_audit", &[], &[]);
+    let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
+    assert_eq!(outputs["not_as_expected"]["value"], serde_json::json!({}));
+    let evidence = reader.apply("evidence", &[], &[]);
+    let output = |name: &str| evidence.run(&["output", "-raw", name]).ok().unwrap().stdout;
+    assert_eq!(serde_json::from_str::<Value>(&output("json")).unwrap()["passed"], true);
+    assert!(output("html").starts_with("<!DOCTYPE html>"));
+    // The check names what is not as expected, and stops nothing.
+    server.superuser("GRANT CONNECT ON DATABASE postgres TO PUBLIC");
+    let plan = evidence.run(&["plan"]).ok().unwrap().stdout;
+    assert!(plan.contains("Check block assertion failed"), "{plan}");
+    assert!(plan.contains("cluster.public_privileges: fail: 1 of 2 databases, first postgres"), "{plan}");
     workspace.destroy();
 
     let watchdog = "resources/pgtenant_watchdog";

@@ -6,6 +6,7 @@ mod support;
 #[macro_use]
 mod majors;
 
+mod audit;
 mod baseline;
 mod capacity;
 mod connection;

@@ -5,6 +5,8 @@ pub mod capacity;
 pub mod cron;
 pub mod inside;
 pub mod login;
+pub mod reach;
+pub mod setup;
 pub mod signals;
 pub mod snapshot;
 pub mod tables;
