@@ -183,9 +183,12 @@ fn cfn_lint(lint: &Path, resources: Map<String, Value>) -> Vec<String> {
     answer.as_array().into_iter().flatten().map(complaint).collect()
 }
 
+/// Attribute, property, and how its value is written there.
+type Attributes = &'static [(&'static str, &'static str, As)];
+
 /// Terraform's types and attributes in CloudFormation's words. What is not here has no counterpart, or none
 /// whose values cfn-lint checks.
-const TYPES: &[(&str, &str, &[(&str, &str, As)])] = &[
+const TYPES: &[(&str, &str, Attributes)] = &[
     (
         "aws_db_instance",
         "AWS::RDS::DBInstance",
@@ -368,11 +371,11 @@ enum As {
     Pairs,
     /// A map as a list of `Name` and `Value`.
     Names,
-    Blocks(&'static [(&'static str, &'static str, As)]),
+    Blocks(Attributes),
     /// The first block.
-    Block(&'static [(&'static str, &'static str, As)]),
+    Block(Attributes),
     /// An object made of attributes of this very block.
-    Rest(&'static [(&'static str, &'static str, As)]),
+    Rest(Attributes),
 }
 
 /// What CloudFormation demands, and a plan does not know yet.
