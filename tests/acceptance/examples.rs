@@ -15,6 +15,9 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
 }
 
+/// Applied in `tests/modules` instead, with what stands around them.
+const ELSEWHERE: [&str; 2] = ["modules/", "pgbouncer"];
+
 /// The directories that hold configuration, relative to `examples`.
 fn directories() -> BTreeSet<String> {
     fn walk(dir: &Path, found: &mut BTreeSet<String>) {
@@ -28,6 +31,7 @@ fn directories() -> BTreeSet<String> {
     }
     let mut found = BTreeSet::new();
     walk(&examples(), &mut found);
+    found.retain(|name| !ELSEWHERE.iter().any(|elsewhere| name.starts_with(elsewhere)));
     found
 }
 

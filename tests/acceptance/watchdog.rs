@@ -100,12 +100,14 @@ fn what_cannot_be_cancelled_is_ended_within_one_interval() {
     assert_eq!(pid(&neighbour), before);
 
     assert_eq!(count(&server, "tenant = 'rogue' AND reason = 'statement_timeout' AND observed = 'active'"), "1");
-    let idle = "reason = 'idle_in_transaction_session_timeout' AND application_name = 'forgetful' AND expected = '1000ms'";
+    let idle =
+        "reason = 'idle_in_transaction_session_timeout' AND application_name = 'forgetful' AND expected = '1000ms'";
     assert_eq!(count(&server, idle), "1");
     assert_eq!(count(&server, "reason = 'override of statement_timeout' AND observed = '0' AND pid IS NULL"), "1");
     assert_eq!(count(&server, "tenant <> 'rogue' OR ended IS NULL OR sqlstate IS NOT NULL"), "0");
     // The limit, the second of grace, the interval; and a moment for the job to start.
-    let late = "pid IS NOT NULL AND ended - started > interval '1 s' + interval '1 s' + interval '1 min' + interval '3 s'";
+    let late =
+        "pid IS NOT NULL AND ended - started > interval '1 s' + interval '1 s' + interval '1 min' + interval '3 s'";
     assert_eq!(count(&server, late), "0");
     // The override went the same way: there is nothing left to plan.
     workspace.assert_empty_plan();
@@ -141,7 +143,11 @@ fn a_dry_run_ends_nobody() {
     server.sql("postgres", ADMIN, &command).unwrap();
     assert_eq!(count(&server, "true"), "2");
     let plan = workspace.plan();
-    assert_eq!(plan.addresses(), ["pgtenant_guardrails.rogue"], "the override is still there, and still Terraform's to repair");
+    assert_eq!(
+        plan.addresses(),
+        ["pgtenant_guardrails.rogue"],
+        "the override is still there, and still Terraform's to repair"
+    );
 }
 
 /// Each part broken behind the provider's back, named by the plan, and repaired.
@@ -297,7 +303,8 @@ fn sweep(major: u32) {
     server.sql("rogue", "rogue", "ALTER ROLE rogue SET \"statement_timeout\" = '0.5h'").unwrap();
     server.sql("rogue", "rogue", "ALTER ROLE rogue IN DATABASE postgres SET work_mem = '1GB'").unwrap();
     // The same in other words, and what is not on record: the tenant's own.
-    let own = "ALTER ROLE rogue SET idle_in_transaction_session_timeout = ' 1 s'; ALTER ROLE rogue SET enable_sort = off";
+    let own =
+        "ALTER ROLE rogue SET idle_in_transaction_session_timeout = ' 1 s'; ALTER ROLE rogue SET enable_sort = off";
     server.sql("rogue", "rogue", own).unwrap();
     // It holds up whoever writes the same row, and ends before that is tried.
     idler.sql("ALTER ROLE rogue SET lock_timeout = 0").unwrap();
@@ -344,7 +351,10 @@ fn sweep(major: u32) {
     server.sql("rogue", "rogue", "ALTER ROLE rogue SET statement_timeout = 0").unwrap();
     holder.sql("ALTER ROLE rogue SET statement_timeout = 5000").unwrap();
     assert_eq!(sweep("NULL"), "1");
-    assert_eq!(count(&server, "reason = 'override of statement_timeout' AND ended IS NULL AND sqlstate = '55P03'"), "1");
+    assert_eq!(
+        count(&server, "reason = 'override of statement_timeout' AND ended IS NULL AND sqlstate = '55P03'"),
+        "1"
+    );
     drop(holder);
     assert_eq!(sweep("NULL"), "1");
     assert_eq!(sweep("NULL"), "0");

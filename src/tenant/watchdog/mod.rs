@@ -65,7 +65,9 @@ pub enum Interval {
 pub enum InvalidInterval {
     #[error(transparent)]
     Duration(#[from] crate::postgres::parameter::InvalidDuration),
-    #[error("pg_cron takes 1 to 59 whole seconds, or a number of minutes that divides an hour: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60")]
+    #[error(
+        "pg_cron takes 1 to 59 whole seconds, or a number of minutes that divides an hour: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60"
+    )]
     NotASchedule,
 }
 
@@ -309,7 +311,10 @@ fn schema(_: &Desired, observed: &Observed) -> Option<Finding> {
     let Some(schema) = &observed.cron.schema else {
         let create = vec![
             Statement::new("create the watchdog's schema", format!("CREATE SCHEMA {NAME}")),
-            Statement::new("mark the watchdog's schema", format!("COMMENT ON SCHEMA {NAME} IS {}", escape_literal(MARKER))),
+            Statement::new(
+                "mark the watchdog's schema",
+                format!("COMMENT ON SCHEMA {NAME} IS {}", escape_literal(MARKER)),
+            ),
         ];
         let grants = admit(observed, "USAGE", &format!("SCHEMA {NAME}"));
         return Some(Finding {
@@ -342,7 +347,8 @@ fn actions(_: &Desired, observed: &Observed) -> Option<Finding> {
 fn sweep(_: &Desired, observed: &Observed) -> Option<Finding> {
     let object = format!("FUNCTION {NAME}.sweep(boolean, bigint, interval)");
     let define = || Statement::new("define the watchdog's function", SWEEP);
-    let close = || Statement::new("keep others from the watchdog's function", format!("REVOKE ALL ON {object} FROM PUBLIC"));
+    let close =
+        || Statement::new("keep others from the watchdog's function", format!("REVOKE ALL ON {object} FROM PUBLIC"));
     let found = observed.cron.routines.iter().find(|routine| routine.name == "sweep" && routine.arguments == ARGUMENTS);
     let Some(found) = found else {
         let repair = [define(), close()].into_iter().chain(admit(observed, "EXECUTE", &object)).collect();
@@ -397,7 +403,8 @@ fn admit(observed: &Observed, privilege: &str, object: &str) -> Option<Statement
 fn admission(observed: &Observed, acl: &[Grant], privilege: &str, object: &str) -> Option<Finding> {
     let login = observed.cron.login.as_str();
     let is_owner = observed.cron.schema.as_ref().is_some_and(|schema| schema.owner == login);
-    let ours = |grant: &Grant| grant.grantee.as_deref() == Some(login) && grant.privilege == privilege && !grant.grantable;
+    let ours =
+        |grant: &Grant| grant.grantee.as_deref() == Some(login) && grant.privilege == privilege && !grant.grantable;
     if let Some(finding) = revoked(acl, ours, object) {
         return Some(finding);
     }
@@ -427,7 +434,10 @@ fn revoked(acl: &[Grant], expected: impl Fn(&Grant) -> bool, object: &str) -> Op
             None => "PUBLIC".to_owned(),
             Some(name) => name.parse::<RoleName>().ok()?.quoted(),
         };
-        Some(Statement::new(format!("revoke all on {object} from {who}"), format!("REVOKE ALL ON {object} FROM {who} CASCADE")))
+        Some(Statement::new(
+            format!("revoke all on {object} from {who}"),
+            format!("REVOKE ALL ON {object} FROM {who} CASCADE"),
+        ))
     };
     Some(Finding { what, repair: held.keys().filter_map(revoke).collect() })
 }
