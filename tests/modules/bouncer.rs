@@ -2,26 +2,21 @@
 //! renders the files that the program then reads.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::stub::PGTENANT;
 use crate::support::pgbouncer::{Pooled, STATS, find_pgbouncer};
 use crate::support::postgres::{Options, Server, Session, SqlError};
 use crate::support::terraform::Workspace;
-use crate::support::{eventually, skip};
-
-const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
+use crate::support::{eventually, examples, skip};
 
 /// What pgBouncer itself refuses has this SQLSTATE; what the server refuses keeps the server's.
 const POOLER: &str = "08P01";
-
-fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
-}
 
 /// All tests share it, so that each has tenants of its own names.
 fn server() -> &'static Server {
@@ -35,7 +30,7 @@ fn pooled(name: &str, tenants: Value, overrides: &str, test: impl FnOnce(&mut Po
     if let Err(reason) = find_pgbouncer() {
         return skip(&format!("bouncer::{name}"), &reason);
     }
-    let mut pooled = Pooled::prepare(Path::new(PROVIDER), server(), &tenants, overrides).unwrap();
+    let mut pooled = Pooled::prepare(Path::new(PGTENANT), server(), &tenants, overrides).unwrap();
     pooled.start().unwrap();
     test(&mut pooled);
 }
@@ -323,22 +318,12 @@ fn a_suspended_tenant_is_kept_out() {
     });
 }
 
-#[test]
-fn the_module_passes_its_own_tests() {
-    let workspace = Workspace::new(PROVIDER);
-    workspace.copy_beside(&examples(), "modules/pgbouncer").unwrap();
-    let chdir = "-chdir=../modules/pgbouncer";
-    workspace.run(&[chdir, "init", "-backend=false"]).ok().unwrap();
-    workspace.run(&[chdir, "validate"]).ok().unwrap();
-    workspace.run(&[chdir, "test", "-no-color"]).ok().unwrap();
-}
-
 /// Terraform reads the YAML; docker itself is not asked.
 #[test]
 fn the_compose_file_agrees_with_what_is_rendered() {
-    let workspace = Workspace::new(PROVIDER);
-    workspace.copy_beside(&examples(), "pgbouncer").unwrap();
-    workspace.copy_beside(&examples(), "modules/pgbouncer").unwrap();
+    let workspace = Workspace::new(PGTENANT);
+    workspace.copy_beside(&examples::root(), "pgbouncer").unwrap();
+    workspace.copy_beside(&examples::root(), "modules/pgbouncer").unwrap();
     workspace.write(
         "main.tf",
         "locals {
@@ -376,6 +361,6 @@ fn the_compose_file_agrees_with_what_is_rendered() {
     assert_eq!(pooler["ports"], json!([format!("127.0.0.1:6432:{}", setting("listen_port"))]));
     // The host that the example names is a service, and the default of its variable.
     assert!(names.contains("postgres") && ini.contains("acme = host=postgres port=5432 "), "{ini}");
-    let variables = std::fs::read_to_string(examples().join("pgbouncer/variables.tf")).unwrap();
+    let variables = std::fs::read_to_string(examples::root().join("pgbouncer/variables.tf")).unwrap();
     assert!(variables.contains("{ host = \"postgres\", port = 5432 }") && variables.contains("\"/etc/pgbouncer\""));
 }

@@ -1,6 +1,9 @@
-//! The example modules, run for real where that needs nothing but this machine.
+//! The example modules and compositions, checked without AWS.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod bouncer;
+mod check;
+mod matrix;
+mod stub;

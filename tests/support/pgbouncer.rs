@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::postgres::{Server, Session, SqlError, free_port, server_account};
 use super::terraform::{Installation, Workspace};
-use super::{on_path, scratch, signal};
+use super::{examples, on_path, scratch, signal};
 
 /// A role of pgBouncer's console, which may read and change nothing.
 pub const STATS: &str = "pool_reader";
@@ -57,7 +57,7 @@ impl Pooled {
         let passwords = passwords.chain([STATS]).map(|role| (role.to_owned(), super::random_hex(12))).collect();
         let mut pooled = Pooled { workspace, port, passwords, dir, account, process: None };
 
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let examples = examples::root();
         pooled.workspace.copy_from(&examples.join("pgbouncer"))?;
         pooled.workspace.copy_beside(&examples, "modules/pgbouncer")?;
         pooled.workspace.write("pooled_override.tf", overrides);
