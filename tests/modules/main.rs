@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bouncer;
 mod check;
 mod matrix;
 mod python;
