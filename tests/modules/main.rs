@@ -3,4 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod logs;
+mod pattern;
+mod planned;
 mod stub;
