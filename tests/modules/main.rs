@@ -3,7 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
 mod logs;
+mod matrix;
 mod pattern;
 mod planned;
+mod readme;
 mod stub;

@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod binaries;
+pub mod examples;
 pub mod postgres;
 pub mod scratch;
 pub mod terraform;
