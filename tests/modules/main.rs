@@ -5,7 +5,10 @@ mod support;
 
 mod bouncer;
 mod check;
+mod logs;
 mod matrix;
+mod pattern;
+mod planned;
 mod python;
 mod readme;
 mod scanners;
