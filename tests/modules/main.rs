@@ -6,4 +6,5 @@ mod support;
 mod bouncer;
 mod check;
 mod matrix;
+mod noisy;
 mod stub;
