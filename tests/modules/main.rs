@@ -5,6 +5,12 @@ mod support;
 
 mod bouncer;
 mod check;
+mod logs;
 mod matrix;
 mod noisy;
+mod pattern;
+mod planned;
+mod python;
+mod readme;
+mod scanners;
 mod stub;
