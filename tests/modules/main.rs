@@ -8,6 +8,7 @@ mod check;
 mod compositions;
 mod logs;
 mod matrix;
+mod noisy;
 mod pattern;
 mod planned;
 mod python;
