@@ -4,9 +4,11 @@
 mod support;
 
 mod check;
+mod export;
 mod logs;
 mod matrix;
 mod pattern;
 mod planned;
+mod policies;
 mod readme;
 mod stub;
