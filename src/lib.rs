@@ -23,6 +23,9 @@
 //!              -> session.run(Script) -> inspect again -> Model -> codec -> response
 //! ```
 //!
+//! The audit changes nothing: catalog rows and what logins are asked -> Evidence -> Report -> a data
+//! source, or text, JSON or a page by the binary's own subcommand.
+//!
 //! # Invariants
 //!
 //! - Creating, updating and finishing a half-made tenant are one path: observe, diff, run what differs,

@@ -1,8 +1,8 @@
-//! The plugin binary. Terraform starts it; by hand it says what it is.
+//! The plugin binary. Terraform starts it; by hand it says what it is, or audits a server.
 
 use std::process::ExitCode;
 
-use pgtenant::provider::PgTenant;
+use pgtenant::provider::{self, PgTenant};
 use pgtenant::tf_provider::serve;
 
 fn main() -> ExitCode {
@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         address: "registry.terraform.io/pgtenant/pgtenant",
         version: env!("CARGO_PKG_VERSION"),
         about: env!("CARGO_PKG_DESCRIPTION"),
+        subcommands: &provider::SUBCOMMANDS,
     };
     serve::run(options, PgTenant::default)
 }

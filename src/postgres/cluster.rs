@@ -8,13 +8,18 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
+use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside, Look};
 use super::catalog::login::{self, Login};
+use super::catalog::reach::{self, Home, Reach};
+use super::catalog::setup::{self, Setup};
+use super::catalog::signals::{self, Signals};
 use super::catalog::snapshot::{self, Filter, Snapshot};
+use super::catalog::tables::{self, Tables};
 use super::error::{ConnectError, Error};
 use super::session::{Connector, Session};
-use super::{Challenge, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
+use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
 
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
@@ -72,16 +77,36 @@ impl Cluster {
         self.with_session(Some(database), cancel, async |session| inside::read(session, look, cancel).await).await
     }
 
-    /// What the server shows of a role's password. `None` if it does not ask that role for SCRAM.
-    pub async fn challenge(
+    /// What the server asks of whoever begins to log in as a role, and shows of its password.
+    pub async fn begin_login(
         &self,
         role: &RoleName,
         database: &DatabaseName,
         cancel: &CancellationToken,
-    ) -> Result<Option<Challenge>, Error> {
+    ) -> Result<Authentication, Error> {
         let _permit = self.permit(cancel).await?;
         self.make_room(&mut *self.idle.lock().await).await;
-        Ok(self.connector.challenge(role, database, cancel).await?)
+        Ok(self.connector.begin_login(role, database, cancel).await?)
+    }
+
+    /// How many connections the server takes, and who holds how many now.
+    pub async fn inspect_capacity(&self, cancel: &CancellationToken) -> Result<Capacity, Error> {
+        self.with_session(None, cancel, async |session| capacity::read(session, cancel).await).await
+    }
+
+    /// What all sessions do now, and what these databases have counted.
+    pub async fn inspect_signals(&self, databases: &[&str], cancel: &CancellationToken) -> Result<Signals, Error> {
+        self.with_session(None, cancel, async |session| signals::read(session, databases, cancel).await).await
+    }
+
+    /// The dead rows of one database, and the `most` tables that they are likely to bloat the worst.
+    pub async fn inspect_tables(
+        &self,
+        database: &DatabaseName,
+        most: i64,
+        cancel: &CancellationToken,
+    ) -> Result<Tables, Error> {
+        self.with_session(Some(database), cancel, async |session| tables::read(session, most, cancel).await).await
     }
 
     /// Which role logged in, and which of `databases` admit it whatever PUBLIC may.
@@ -103,6 +128,21 @@ impl Cluster {
             Ok((cron, job))
         })
         .await
+    }
+
+    /// What these roles may do on databases other than their own, whatever lets them.
+    pub async fn inspect_reach(
+        &self,
+        homes: &[Home],
+        except: &[&str],
+        cancel: &CancellationToken,
+    ) -> Result<Reach, Error> {
+        self.with_session(None, cancel, async |session| reach::read(session, homes, except, cancel).await).await
+    }
+
+    /// How the server is set up, as far as these parameters say.
+    pub async fn inspect_setup(&self, parameters: &[&str], cancel: &CancellationToken) -> Result<Setup, Error> {
+        self.with_session(None, cancel, async |session| setup::read(session, parameters, cancel).await).await
     }
 
     /// Whether the server takes `value` for the parameter `name` from this admin.
@@ -225,6 +265,11 @@ impl Cluster {
         while idle.len() + in_use > self.max_connections && !idle.is_empty() {
             idle.remove(0).close().await;
         }
+    }
+
+    /// Where the server is, as `host:port` or the path of its socket.
+    pub fn address(&self) -> String {
+        self.connector.address()
     }
 
     pub fn maintenance(&self) -> &DatabaseName {

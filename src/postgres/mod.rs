@@ -24,6 +24,6 @@ pub use error::{ConnectError, Error};
 pub use major::Feature;
 pub use name::{DatabaseName, ExtensionName, RoleName, SchemaName};
 pub use parameter::{Duration, ParameterName};
-pub use scram::Challenge;
+pub use scram::{Authentication, Challenge};
 pub use secret::{Secret, Verifier};
 pub use statement::{Script, Statement, Step};

@@ -1,7 +1,8 @@
-//! The first half of a SCRAM login: what the server shows of a role's password to whoever begins.
+//! The first half of a login: what the server asks of whoever begins one as a role, and what it shows of
+//! the role's password.
 //!
 //! Nobody logs in: the exchange is left before the proof, takes no slot of the role's and leaves no
-//! failed login in the log.
+//! failed login in the log. Only a server that asks nothing lets in, and is left at once.
 
 use std::io;
 
@@ -10,10 +11,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::authentication::sasl;
-use postgres_protocol::message::backend::Message;
+use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use postgres_protocol::message::frontend;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_postgres::error::SqlState;
 
 use super::{DatabaseName, RoleName};
 
@@ -34,12 +36,44 @@ impl Challenge {
     }
 }
 
-/// Begins a login. `None` if the server asks for something other than SCRAM-SHA-256.
-pub(super) async fn challenge<S>(
+/// What a server asks of whoever begins to log in as a role. It asks before it looks whether the role may
+/// log in, whether it has a password, and whether its database takes connections.
+///
+/// <https://www.postgresql.org/docs/current/auth-methods.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// SCRAM-SHA-256, with what it shows of the verifier.
+    Scram(Challenge),
+    /// Nothing: whoever comes is let in.
+    Nothing,
+    /// A password in clear text. PAM, LDAP and RADIUS ask for one too.
+    ClearText,
+    Md5,
+    /// What this provider does not speak: GSSAPI, SSPI, OAuth.
+    Other,
+    /// It refuses before it asks: no line for this address, or a certificate is wanted first.
+    Refused {
+        state: SqlState,
+        message: String,
+    },
+}
+
+impl Authentication {
+    /// What is shown of the password; `None` if SCRAM is not what is asked for.
+    pub fn challenge(self) -> Option<Challenge> {
+        match self {
+            Authentication::Scram(challenge) => Some(challenge),
+            _ => None,
+        }
+    }
+}
+
+/// Begins a login, and leaves it once it is clear what is asked.
+pub(super) async fn begin_login<S>(
     stream: &mut S,
     role: &RoleName,
     database: &DatabaseName,
-) -> io::Result<Option<Challenge>>
+) -> io::Result<Authentication>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -52,7 +86,7 @@ where
         match next(stream, &mut buffer).await? {
             Message::AuthenticationSasl(body) => {
                 if !body.mechanisms().any(|name| Ok(name == sasl::SCRAM_SHA_256))? {
-                    return Ok(None);
+                    return Ok(Authentication::Other);
                 }
                 let mut nonce = [0; 18];
                 getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
@@ -61,10 +95,35 @@ where
                 frontend::sasl_initial_response(sasl::SCRAM_SHA_256, first.as_bytes(), &mut out)?;
                 stream.write_all(&out).await?;
             }
-            Message::AuthenticationSaslContinue(body) => return Ok(Challenge::parse(body.data())),
-            _ => return Ok(None),
+            Message::AuthenticationSaslContinue(body) => {
+                return Ok(Challenge::parse(body.data()).map_or(Authentication::Other, Authentication::Scram));
+            }
+            Message::AuthenticationOk => {
+                out.clear();
+                frontend::terminate(&mut out);
+                stream.write_all(&out).await?;
+                return Ok(Authentication::Nothing);
+            }
+            Message::AuthenticationCleartextPassword => return Ok(Authentication::ClearText),
+            Message::AuthenticationMd5Password(_) => return Ok(Authentication::Md5),
+            Message::ErrorResponse(body) => return refusal(&body),
+            _ => return Ok(Authentication::Other),
         }
     }
+}
+
+fn refusal(body: &ErrorResponseBody) -> io::Result<Authentication> {
+    let (mut state, mut message) = (SqlState::CONNECTION_EXCEPTION, String::new());
+    let mut fields = body.fields();
+    while let Some(field) = fields.next()? {
+        let text = String::from_utf8_lossy(field.value_bytes());
+        match field.type_() {
+            b'C' => state = SqlState::from_code(&text),
+            b'M' => message = text.into_owned(),
+            _ => {}
+        }
+    }
+    Ok(Authentication::Refused { state, message })
 }
 
 async fn next<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> io::Result<Message> {

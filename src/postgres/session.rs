@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::{ConnectOptions, SslMode};
 use super::error::{ConnectError, Error};
 use super::statement::Step;
-use super::{Challenge, DatabaseName, RoleName, major, scram, tls};
+use super::{Authentication, DatabaseName, RoleName, major, scram, tls};
 
 /// How long a cancelled statement, or a closed session, is waited for.
 const GRACE: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ impl Connector {
         &self.options
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         let ConnectOptions { host, port, .. } = &self.options;
         if self.options.is_unix_socket() { format!("{host}/.s.PGSQL.{port}") } else { format!("{host}:{port}") }
     }
@@ -154,17 +154,17 @@ impl Connector {
         Ok(Session { client, warnings, connection, socket, canceller, database: database.clone() })
     }
 
-    /// Begins a login of `role` and leaves it: what the server shows of its password.
-    pub(super) async fn challenge(
+    /// Begins a login of `role` and leaves it: what the server asks, and shows of its password.
+    pub(super) async fn begin_login(
         &self,
         role: &RoleName,
         database: &DatabaseName,
         cancel: &CancellationToken,
-    ) -> Result<Option<Challenge>, ConnectError> {
+    ) -> Result<Authentication, ConnectError> {
         let after = self.options.connect_timeout;
         let begun = async {
             let mut stream = self.open_secured().await?;
-            scram::challenge(&mut stream, role, database).await.map_err(|error| self.other(error.to_string()))
+            scram::begin_login(&mut stream, role, database).await.map_err(|error| self.other(error.to_string()))
         };
         tokio::select! {
             () = cancel.cancelled() => Err(ConnectError::Cancelled),

@@ -415,7 +415,7 @@ async fn inspect(
 }
 
 /// Adds what only a session inside each database sees, and stays in none of them.
-async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &CancellationToken) -> Result<(), Error> {
+pub(super) async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &CancellationToken) -> Result<(), Error> {
     for (name, place) in &mut observed.databases {
         let Some(place) = place.as_mut().filter(|place| place.database.allow_connections) else { continue };
         let inside = cluster.inspect_inside(name, &Look::default(), cancel).await;

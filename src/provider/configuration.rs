@@ -13,6 +13,25 @@ pub(super) struct Configured {
     pub options: Option<ConnectOptions>,
     pub max_connections: usize,
     pub deep_verify: bool,
+    pub connection_budget: ConnectionBudget,
+}
+
+/// What becomes of a plan with which the tenants may open more connections than the server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ConnectionBudget {
+    Warn,
+    Error,
+    Off,
+}
+
+impl ConnectionBudget {
+    const ALL: [(&str, ConnectionBudget); 3] =
+        [("warn", ConnectionBudget::Warn), ("error", ConnectionBudget::Error), ("off", ConnectionBudget::Off)];
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, budget)| *budget);
+        found.ok_or_else(|| format!("{text:?} is not one of {}", Self::ALL.map(|(name, _)| name).join(", ")))
+    }
 }
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -36,6 +55,7 @@ const CONNECT_TIMEOUT: Setting =
     Setting { attribute: "connect_timeout", variable: Some("PGCONNECT_TIMEOUT"), default: Some("10s") };
 const MAX_CONNECTIONS: Setting = Setting { attribute: "max_connections", variable: None, default: Some("4") };
 const ASSUME_ROLE: Setting = Setting { attribute: "assume_role", variable: None, default: None };
+const CONNECTION_BUDGET: Setting = Setting { attribute: "connection_budget", variable: None, default: Some("warn") };
 
 pub(super) fn schema() -> Schema {
     let about = |setting: &Setting, text: &str| {
@@ -98,6 +118,18 @@ pub(super) fn schema() -> Schema {
             "A role to become after logging in (`SET ROLE`). It then owns what is made, and the role that logs in can \
              be replaced.",
         ),
+        optional(
+            &CONNECTION_BUDGET,
+            Type::String,
+            "What becomes of a plan that raises a tenant's `connection_limit` so that all limits together exceed the \
+             connections that the server has for tenants: `max_connections` less `superuser_reserved_connections`, \
+             `reserved_connections` (PostgreSQL 16 and newer) and `rds.rds_superuser_reserved_connections` (RDS). `warn` \
+             says so, `error` refuses the plan, `off` asks nothing. Every tenant on the server counts, suspended ones too, \
+             in whichever Terraform state it is. A tenant counts with the limit that it has, or the one planned for it if \
+             that is more: what a plan lowers or destroys counts until it is applied, for an apply comes in any order. A \
+             new tenant counts with its `pgtenant_guardrails`; one without, which has 10 connections, from when it exists. \
+             A limit, or a server, that is not known while planning is not checked.",
+        ),
         Attribute::optional(
             "deep_verify",
             Type::Bool,
@@ -158,6 +190,7 @@ fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Res
             .ok_or_else(|| "it is a whole number, 1 or more".to_owned())
     });
     let assume_role = reader.parse(&ASSUME_ROLE, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
+    let connection_budget = reader.parse(&CONNECTION_BUDGET, ConnectionBudget::parse);
     if complete && username.is_none() && !reader.unknown {
         reader.diagnostics.push(
             Diagnostic::error(
@@ -185,7 +218,12 @@ fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Res
         })
     });
     let deep_verify = config.bool("deep_verify").known().unwrap_or(false);
-    Ok(Configured { options, max_connections: max_connections.unwrap_or(4), deep_verify })
+    Ok(Configured {
+        options,
+        max_connections: max_connections.unwrap_or(4),
+        deep_verify,
+        connection_budget: connection_budget.unwrap_or(ConnectionBudget::Warn),
+    })
 }
 
 struct Reader<'a> {
@@ -318,6 +356,7 @@ mod tests {
         check(&[], &[("PGPORT", "seventy")], "port", &["65535", "PGPORT"]);
         check(&[("connect_timeout", "10".into())], &[], "connect_timeout", &["no unit", "PGCONNECT_TIMEOUT"]);
         check(&[("max_connections", 0.into())], &[], "max_connections", &["1 or more"]);
+        check(&[("connection_budget", "fail".into())], &[], "connection_budget", &["warn, error, off"]);
         check(&[("sslrootcert", "/nowhere.pem".into())], &[], "sslrootcert", &["could not be read", "PGSSLROOTCERT"]);
     }
 }

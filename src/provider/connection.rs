@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::{Cluster, Error, ParameterName};
 use crate::tenant::TenantName;
+use crate::tenant::capacity::{Budget, Overcommitment};
 use crate::tf_provider::{Context, Diagnostic};
 
-use super::configuration::Configured;
+use super::configuration::{Configured, ConnectionBudget};
 use super::diagnose;
 
 /// Shared by all resources of the provider.
@@ -23,6 +25,10 @@ pub struct Connection {
     /// Tenants that this state already has, as far as they were planned: one that is then planned as
     /// new is being replaced.
     planned: Mutex<BTreeSet<TenantName>>,
+    /// The tenants' limits, with those that were planned so far; `None` until a plan raises one.
+    budget: Mutex<Option<Budget>>,
+    /// Whether something was applied since the provider block came.
+    applying: AtomicBool,
 }
 
 impl Connection {
@@ -31,6 +37,8 @@ impl Connection {
         *self.cluster.write().await = None;
         self.parameters.lock().await.clear();
         self.planned.lock().await.clear();
+        *self.budget.lock().await = None;
+        self.applying.store(false, Ordering::SeqCst);
         *self.configured.write().await = Some(Arc::new(configured));
     }
 
@@ -69,6 +77,42 @@ impl Connection {
 
     pub(super) async fn deep_verify(&self) -> bool {
         self.configured.read().await.as_ref().is_some_and(|configured| configured.deep_verify)
+    }
+
+    /// Notes that this walk applies. Terraform plans each resource once more before it applies it, and what was
+    /// allowed in the plan is not to be refused when half of it is done.
+    pub(super) fn note_apply(&self) {
+        self.applying.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) async fn connection_budget(&self) -> ConnectionBudget {
+        self.configured.read().await.as_ref().map_or(ConnectionBudget::Off, |configured| configured.connection_budget)
+    }
+
+    /// Whether `tenant`, with `limit` connections, would take part in committing more than the server has:
+    /// one query for all tenants of a plan. See [`Budget::plan`].
+    pub(super) async fn overcommitment(
+        &self,
+        cluster: &Cluster,
+        tenant: &TenantName,
+        formerly: Option<&TenantName>,
+        limit: i64,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Overcommitment>, Error> {
+        if self.applying.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        let mut budget = self.budget.lock().await;
+        let budget = match &mut *budget {
+            Some(budget) => budget,
+            None => {
+                let snapshot = cluster.snapshot(cancel).await?;
+                budget.insert(Budget::new(&snapshot, cluster.inspect_capacity(cancel).await?))
+            }
+        };
+        let found = budget.plan(tenant, formerly, limit);
+        // An apply that began meanwhile may show in what was read.
+        Ok(found.filter(|_| !self.applying.load(Ordering::SeqCst)))
     }
 
     /// Whether the server takes a parameter's value from this admin; asked once for each value.

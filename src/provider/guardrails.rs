@@ -11,11 +11,12 @@ use crate::tenant::limits::{self, Limits, Timeout};
 use crate::tenant::{Marker, Observed, TenantName, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
-    Resource, Schema, State, Type, Value, async_trait, timeouts,
+    Resource, Schema, Severity, State, Type, Value, async_trait, timeouts,
 };
 
+use super::configuration::ConnectionBudget;
 use super::connection::Connection;
-use super::{diagnose, names};
+use super::{capacity, diagnose, names};
 
 /// More rounds than guardrails need: write, and one to see that nothing is left.
 const ROUNDS: usize = 3;
@@ -50,7 +51,8 @@ fn schema() -> Schema {
             Type::Number,
             format!(
                 "How many connections the tenant's role may hold at once, 1 or more. Its database allows {} more, for the \
-                 admin's own. The tenant cannot change it.",
+                 admin's own. The tenant cannot change it. The provider's `connection_budget` is what becomes of a plan \
+                 that promises all tenants together more connections than the server has.",
                 limits::ADMIN_CONNECTIONS
             ),
         )
@@ -302,13 +304,18 @@ impl Resource for GuardrailsResource {
         }
         model.overrides = Field::Known(BTreeMap::new());
         let mut diagnostics = Diagnostics::default();
-        if let Err(error) = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await {
+        let mut checked = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await;
+        if checked.is_ok() {
+            checked = self.check_budget(cx, &model, prior.as_ref(), &mut diagnostics).await;
+        }
+        if let Err(error) = checked {
             diagnostics.push(diagnose::error("plan the guardrails", &error, cx));
         }
         Planned { value: model.encode(), private: request.private, diagnostics, ..Planned::default() }
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        self.connection.note_apply();
         let cluster = match self.connection.required(cx).await {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),
@@ -390,6 +397,31 @@ impl GuardrailsResource {
                 diagnostics.push(diagnose::parameter(name, &error, path, cx));
             }
         }
+        Ok(())
+    }
+
+    /// Whether the server has the connections that this plan promises, if it promises more than before.
+    async fn check_budget(
+        &self,
+        cx: &Context,
+        model: &Model,
+        prior: Option<&Model>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), Error> {
+        let severity = match self.connection.connection_budget().await {
+            ConnectionBudget::Warn => Severity::Warning,
+            ConnectionBudget::Error => Severity::Error,
+            ConnectionBudget::Off => return Ok(()),
+        };
+        let (Some(limit), Ok(tenant)) = (model.connection_limit.as_known(), model.tenant()) else { return Ok(()) };
+        let formerly = prior.and_then(|prior| prior.tenant().ok()).filter(|formerly| *formerly != tenant);
+        let before = prior.filter(|_| formerly.is_none()).and_then(|prior| prior.connection_limit.as_known());
+        if before.is_some_and(|before| before >= limit) {
+            return Ok(());
+        }
+        let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
+        let found = self.connection.overcommitment(&cluster, &tenant, formerly.as_ref(), *limit, &cx.cancel).await?;
+        diagnostics.0.extend(found.map(|found| Diagnostic { severity, ..capacity::overcommitted(&found) }));
         Ok(())
     }
 

@@ -7,10 +7,13 @@ mod controls;
 mod diagnose;
 mod names;
 
+mod audit;
+mod capacity;
 mod cluster_baseline;
 mod guardrails;
 mod password;
 mod scram_verifier;
+mod signals;
 mod tenant;
 mod tenants;
 mod watchdog;
@@ -21,7 +24,12 @@ use crate::tf_provider::{
     Context, DataSource, Diagnostics, EphemeralResource, Function, Provider, Resource, Schema, Value, async_trait,
 };
 
+use crate::tf_provider::serve::Subcommand;
+
 use connection::Connection;
+
+/// What the binary does beside serving Terraform.
+pub const SUBCOMMANDS: [Subcommand; 1] = [audit::command::COMMAND];
 
 /// The provider `pgtenant`.
 #[derive(Default)]
@@ -45,7 +53,12 @@ impl Provider for PgTenant {
     }
 
     fn data_sources(&self) -> Vec<Box<dyn DataSource>> {
-        vec![Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection)))]
+        vec![
+            Box::new(tenants::TenantsDataSource::new(Arc::clone(&self.connection))),
+            Box::new(audit::AuditDataSource::new(Arc::clone(&self.connection))),
+            Box::new(capacity::CapacityDataSource::new(Arc::clone(&self.connection))),
+            Box::new(signals::SignalsDataSource::new(Arc::clone(&self.connection))),
+        ]
     }
 
     fn ephemeral_resources(&self) -> Vec<Box<dyn EphemeralResource>> {

@@ -1,6 +1,6 @@
 //! `pgtenant_tenant`: a database, a role and a schema for one tenant, isolated from all others.
 
-mod operations;
+pub(super) mod operations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -465,6 +465,7 @@ impl Resource for TenantResource {
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
+        self.connection.note_apply();
         let cluster = match self.connection.required(cx).await {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),

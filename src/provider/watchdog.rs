@@ -96,7 +96,8 @@ fn schema() -> Schema {
                           limits in its database's settings, which the tenant cannot write: `statement_timeout`, \
                           `transaction_timeout`, `idle_in_transaction_session_timeout` and `idle_session_timeout`. It \
                           terminates those beyond them, and takes back what the tenant's role has set against any \
-                          parameter that is on record. One for each server is enough, whoever's tenants they are.\n\n\
+                          parameter that is on record. One for each server is enough, whoever's tenants they are. A dump as the \
+                          tenant's own role is held to its limits as well.\n\n\
                           Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, \
                           `reason` (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, \
                           `database`, `application_name`, `client_addr`, `started` (when the statement, the transaction or \

@@ -95,7 +95,7 @@ impl Observed {
 }
 
 /// The controls of all the databases in the order in which they are repaired.
-fn assess_in_order(observed: &Observed) -> Vec<(Control, &DatabaseName, Finding)> {
+pub(super) fn assess_in_order(observed: &Observed) -> Vec<(Control, &DatabaseName, Finding)> {
     let controls = Control::ALL.into_iter().map(|(control, ..)| control);
     controls
         .flat_map(|control| {

@@ -7,7 +7,9 @@
 //! can be said from what is observed; the caller runs it, observes again, and is done when `diff` is
 //! empty.
 
+pub mod audit;
 pub mod baseline;
+pub mod capacity;
 pub mod change;
 pub mod destroy;
 pub mod diff;
@@ -16,6 +18,7 @@ pub mod limits;
 pub mod marker;
 pub mod names;
 pub mod observed;
+pub mod signals;
 pub mod watchdog;
 
 #[cfg(test)]

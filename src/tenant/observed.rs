@@ -212,6 +212,51 @@ pub fn tenants(snapshot: &Snapshot) -> BTreeMap<String, Names> {
         .collect()
 }
 
+/// Where one tenant is. Either may be missing of a half-made one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    pub role: Option<&'a Role>,
+    pub database: Option<&'a Database>,
+}
+
+/// Every tenant that a snapshot holds, and where: what [`Observed::locate`] finds, for all at once.
+pub fn places(snapshot: &Snapshot) -> BTreeMap<String, Place<'_>> {
+    let roles = Found::new(snapshot.roles.iter().map(|role| (role.name.as_str(), role.comment.as_deref(), role)));
+    let databases = Found::new(
+        snapshot.databases.iter().map(|database| (database.name.as_str(), database.comment.as_deref(), database)),
+    );
+    let place = |(tenant, names): (String, Names)| {
+        let role = roles.of(&tenant, names.role.as_str());
+        let database = databases.of(&tenant, names.database.as_str());
+        (tenant, Place { role, database })
+    };
+    tenants(snapshot).into_iter().map(place).collect()
+}
+
+/// Objects by the tenant whose marker they carry, and those without a marker by their name.
+struct Found<'a, T> {
+    marked: BTreeMap<String, &'a T>,
+    free: BTreeMap<&'a str, &'a T>,
+}
+
+impl<'a, T> Found<'a, T> {
+    fn new(objects: impl Iterator<Item = (&'a str, Option<&'a str>, &'a T)>) -> Self {
+        let mut found = Found { marked: BTreeMap::new(), free: BTreeMap::new() };
+        for (name, comment, object) in objects {
+            match Marker::parse(comment) {
+                Some(marker) if marker.stage == Stage::Archived => {}
+                Some(marker) => drop(found.marked.entry(marker.tenant).or_insert(object)),
+                None => drop(found.free.insert(name, object)),
+            }
+        }
+        found
+    }
+
+    fn of(&self, tenant: &str, name: &str) -> Option<&'a T> {
+        self.marked.get(tenant).or_else(|| self.free.get(name)).copied()
+    }
+}
+
 /// Of databases before roles: theirs are written last when names change.
 fn comments(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
     let databases = snapshot.databases.iter().filter_map(|database| database.comment.as_deref());

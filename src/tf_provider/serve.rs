@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::mtls::Identity;
 use super::server::Server;
@@ -27,6 +29,9 @@ const PROTOCOL: &str = "5";
 /// Terraform kills a provider that has not ended two seconds after `Shutdown`.
 const GRACE: Duration = Duration::from_millis(1500);
 
+/// The exit code of a subcommand that could not be run.
+const UNABLE: u8 = 2;
+
 /// How often to look whether Terraform is still there.
 const PARENT_CHECK: Duration = Duration::from_secs(1);
 
@@ -40,6 +45,26 @@ pub struct Options {
     pub version: &'static str,
     /// A sentence or two for people who start the binary by hand.
     pub about: &'static str,
+    /// What people may ask of the binary beside that.
+    pub subcommands: &'static [Subcommand],
+}
+
+/// Something that the binary does for whoever starts it by hand: its first argument is the name.
+#[derive(Clone, Copy, Debug)]
+pub struct Subcommand {
+    pub name: &'static str,
+    /// A few words for the list of all.
+    pub about: &'static str,
+    /// Answers with the exit code, and writes to stdout and stderr what it has to say.
+    pub run: fn(Invocation) -> Pin<Box<dyn Future<Output = u8> + Send>>,
+}
+
+/// One run of a [`Subcommand`].
+pub struct Invocation {
+    /// Those after the name.
+    pub arguments: Vec<String>,
+    /// Cancelled by Ctrl-C and SIGTERM; the work then has a moment to end.
+    pub cancel: CancellationToken,
 }
 
 /// What the framework takes from the environment.
@@ -75,12 +100,19 @@ enum Task {
     Plugin,
     /// Serve until a person ends it, so that a debugger can be attached.
     Debug,
+    /// The subcommand of that name, with these arguments.
+    Subcommand(&'static str, Vec<String>),
     Print(String),
     Refuse(String),
 }
 
 fn task(options: &Options, arguments: &[OsString], environment: &Environment) -> Task {
     let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let named = |name: &str| options.subcommands.iter().find(|subcommand| subcommand.name == name);
+    if let Some(subcommand) = arguments.first().and_then(|first| named(first)) {
+        let rest = arguments[1..].iter().map(|argument| argument.clone().into_owned());
+        return Task::Subcommand(subcommand.name, rest.collect());
+    }
     match arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>()[..] {
         [] => {}
         ["--debug" | "-debug"] => return Task::Debug,
@@ -103,6 +135,9 @@ fn task(options: &Options, arguments: &[OsString], environment: &Environment) ->
 }
 
 fn usage(options: &Options) -> String {
+    let command = |subcommand: &Subcommand| format!("\x20   {:<12} {}\n", subcommand.name, subcommand.about);
+    let commands: String = options.subcommands.iter().map(command).collect();
+    let commands = if commands.is_empty() { commands } else { format!("Commands, for people:\n{commands}\n") };
     format!(
         "{name} {version}\n\n{about}\n\n\
          This is a Terraform provider: Terraform starts it, people do not. Name it in a configuration\n\
@@ -112,7 +147,7 @@ fn usage(options: &Options) -> String {
          \x20       {local} = {{ source = \"{source}\" }}\n\
          \x20     }}\n\
          \x20   }}\n\n\
-         Options:\n\
+         {commands}Options:\n\
          \x20   --debug      serve until Ctrl-C, and print how Terraform attaches to this process\n\
          \x20   --version    print the version\n\
          \x20   --help       print this text",
@@ -125,7 +160,8 @@ fn usage(options: &Options) -> String {
 }
 
 /// The whole of `main`: does what the arguments and the environment ask for. The exit code is 1 if
-/// it was not started by Terraform or cannot serve; stderr says why then.
+/// it was not started by Terraform or cannot serve; stderr says why then. Of a subcommand it is the
+/// subcommand's own, or 2 if that could not be run.
 ///
 /// `provider` is made after the handshake, so that it does not keep Terraform waiting.
 pub fn run<P: Provider>(options: Options, provider: impl FnOnce() -> P) -> ExitCode {
@@ -133,6 +169,7 @@ pub fn run<P: Provider>(options: Options, provider: impl FnOnce() -> P) -> ExitC
     let environment = Environment::read();
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let served = match task(&options, &arguments, &environment) {
+        Task::Subcommand(name, arguments) => return by_hand(&options, &environment, name, arguments),
         Task::Print(text) => print(&text).map_err(Into::into),
         Task::Refuse(text) => Err(text.into()),
         Task::Plugin => process(&environment, async { plugin(parent, &environment, provider).await }),
@@ -149,7 +186,35 @@ pub fn run<P: Provider>(options: Options, provider: impl FnOnce() -> P) -> ExitC
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-fn process(environment: &Environment, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn by_hand(options: &Options, environment: &Environment, name: &str, arguments: Vec<String>) -> ExitCode {
+    let run = options.subcommands.iter().find(|subcommand| subcommand.name == name).expect("it was found there").run;
+    match process(environment, until_interrupted(run, arguments)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{}", chain(&*error));
+            ExitCode::from(UNABLE)
+        }
+    }
+}
+
+async fn until_interrupted(
+    run: fn(Invocation) -> Pin<Box<dyn Future<Output = u8> + Send>>,
+    arguments: Vec<String>,
+) -> Result<u8, Failure> {
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    let cancel = CancellationToken::new();
+    let mut work = run(Invocation { arguments, cancel: cancel.clone() });
+    tokio::select! {
+        code = &mut work => return Ok(code),
+        () = received(interrupt) => {}
+        () = received(terminate) => {}
+    }
+    cancel.cancel();
+    tokio::time::timeout(GRACE, work).await.map_err(|_| "interrupted".into())
+}
+
+fn process<T>(environment: &Environment, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     panics::install_hook();
     logging::start(environment.log_level.as_deref());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -289,6 +354,7 @@ mod tests {
         address: "registry.terraform.io/toys/toy",
         version: "1.2.3",
         about: "Makes toys.",
+        subcommands: &[Subcommand { name: "count", about: "count the toys", run: |_| Box::pin(async { 0 }) }],
     };
 
     fn decide(arguments: &[&str], cookie: Option<&str>, versions: Option<&str>) -> Task {
@@ -319,6 +385,13 @@ mod tests {
         check(decide(&[], Some(MAGIC_COOKIE), Some("6,15")), "was offered \"6,15\"");
         check(decide(&[], Some(MAGIC_COOKIE), None), "speaks plugin protocol 5");
         check(decide(&["serve"], Some(MAGIC_COOKIE), Some("5")), "unknown arguments: serve");
+    }
+
+    #[test]
+    fn people_may_ask_for_something_else() {
+        let task = Task::Subcommand("count", vec!["--red".to_owned(), "--help".to_owned()]);
+        assert_eq!(decide(&["count", "--red", "--help"], None, None), task);
+        assert!(usage(&OPTIONS).contains("    count        count the toys\n"), "{}", usage(&OPTIONS));
     }
 
     #[test]

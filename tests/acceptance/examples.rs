@@ -1,14 +1,15 @@
 //! What the documentation shows works: every example is applied as it stands, every import command is
 //! run, and every attribute is described. Modules and compositions are the business of `tests/modules`.
 
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::fixture::PROVIDER;
-use crate::support::examples;
+use serde_json::Value;
+
+use crate::fixture::{CRON, PROVIDER};
 use crate::support::postgres::{ADMIN, Options, Server};
 use crate::support::terraform::Workspace;
+use crate::support::{examples, skip};
 
 /// The `(address, id)` pairs of the `terraform import` commands in an example's `import.sh`.
 fn imports(example: &str) -> Vec<(String, String)> {
@@ -77,6 +78,13 @@ fn every_example_can_be_applied() {
     assert_eq!(outputs["committed_connections"]["value"], 20);
     assert_eq!(outputs["incomplete"]["value"], serde_json::json!([]));
     assert_eq!(outputs["suspended"]["value"], serde_json::json!([]));
+    let source = reader.apply("data-sources/pgtenant_capacity", &[], &[]);
+    let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
+    assert_eq!(outputs["headroom"]["value"], 200 - 3 - 20);
+
+    let source = reader.apply("data-sources/pgtenant_signals", &[], &[]);
+    let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
+    assert_eq!(outputs["bloated"]["value"], serde_json::json!([]));
     workspace.destroy();
     let left = tenants(&server);
     assert!(left.len() == 1 && left[0].starts_with("globex_production"), "one is archived: {left:?}");
@@ -123,7 +131,39 @@ fn every_example_can_be_applied() {
     let made = imports(baseline);
     assert!(!made.is_empty());
     workspace.import_fresh(&by_reference(&made), &[], &["restore_on_destroy"]);
+
+    let source = reader.apply("data-sources/pgtenant_isolation_audit", &[], &[]);
+    let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
+    assert_eq!(outputs["not_as_expected"]["value"], serde_json::json!({}));
+    let evidence = reader.apply("evidence", &[], &[]);
+    let output = |name: &str| evidence.run(&["output", "-raw", name]).ok().unwrap().stdout;
+    assert_eq!(serde_json::from_str::<Value>(&output("json")).unwrap()["passed"], true);
+    assert!(output("html").starts_with("<!DOCTYPE html>"));
+    // The check names what is not as expected, and stops nothing.
+    server.superuser("GRANT CONNECT ON DATABASE postgres TO PUBLIC");
+    let plan = evidence.run(&["plan"]).ok().unwrap().stdout;
+    assert!(plan.contains("Check block assertion failed"), "{plan}");
+    assert!(plan.contains("cluster.public_privileges: fail: 1 of 2 databases, first postgres"), "{plan}");
     workspace.destroy();
+
+    let watchdog = "resources/pgtenant_watchdog";
+    let options = Options { admin_owns_maintenance: true, extra_conf: CRON, ..Options::default() };
+    match Server::start(options) {
+        Ok(server) => {
+            server.superuser(&format!("CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO {ADMIN}"));
+            let mut on_cron = Reader { server: &server, read: BTreeSet::new() };
+            let workspace = on_cron.apply(watchdog, &[], &[]);
+            let made = imports(watchdog);
+            assert!(!made.is_empty());
+            workspace.import_fresh(&by_reference(&made), &[], &[]);
+            workspace.destroy();
+            reader.read.append(&mut on_cron.read);
+        }
+        Err(reason) => {
+            skip(&format!("examples::every_example_can_be_applied ({watchdog})"), &format!("no pg_cron: {reason}"));
+            reader.read.insert(watchdog.to_owned());
+        }
+    }
 
     assert_eq!(reader.read, examples::applied());
 }

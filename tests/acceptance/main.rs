@@ -6,7 +6,9 @@ mod support;
 #[macro_use]
 mod majors;
 
+mod audit;
 mod baseline;
+mod capacity;
 mod connection;
 mod drift;
 mod examples;
@@ -17,5 +19,6 @@ mod input;
 mod interrupt;
 mod scale;
 mod secrets;
+mod signals;
 mod tenant;
 mod watchdog;

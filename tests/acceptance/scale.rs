@@ -37,14 +37,14 @@ resource "pgtenant_guardrails" "this" {
 
 /// What one role did, as the server's log has it.
 #[derive(Debug, PartialEq, Eq)]
-struct Traffic {
-    connections: usize,
-    statements: usize,
+pub struct Traffic {
+    pub connections: usize,
+    pub statements: usize,
     /// The most connections at one time.
-    most: usize,
+    pub most: usize,
 }
 
-fn traffic(log: &str, role: &str) -> Traffic {
+pub fn traffic(log: &str, role: &str) -> Traffic {
     let mut traffic = Traffic { connections: 0, statements: 0, most: 0 };
     let mut open = 0;
     for line in log.lines() {

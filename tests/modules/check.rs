@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use serde_json::Value;
 
 use crate::matrix::{Outcome, record};
 use crate::stub::workspace;
@@ -12,16 +15,11 @@ use crate::support::terraform::{Run, Workspace};
 
 #[test]
 fn every_module_is_valid_and_passes_its_tests() {
-    let modules = examples::modules();
-    assert!(!modules.is_empty());
-    let mut workspace = workspace();
-    let examples = workspace.dir.join("examples");
-    copy(&examples::root(), &examples);
+    assert!(!CHECKED.is_empty());
     let mut failures = Vec::new();
-    for module in &modules {
-        workspace.dir = examples.join(module);
-        for (check, found) in checks(&workspace, &examples::root().join(module)) {
-            let outcome = found.map(Outcome::Passed).unwrap_or_else(|error| {
+    for (module, checked) in &*CHECKED {
+        for (check, found) in &checked.checks {
+            let outcome = found.clone().map(Outcome::Passed).unwrap_or_else(|error| {
                 failures.push(format!("{module}, {check}: {error}"));
                 Outcome::Failed
             });
@@ -31,29 +29,105 @@ fn every_module_is_valid_and_passes_its_tests() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
+/// What Terraform says of every module. Asked once: others look at the same plans.
+pub static CHECKED: LazyLock<BTreeMap<String, Checked>> = LazyLock::new(|| {
+    let mut workspace = workspace();
+    let examples = workspace.dir.join("examples");
+    copy(&examples::root(), &examples);
+    let check = |module: String| {
+        workspace.dir = examples.join(&module);
+        let checked = checked(&workspace, &examples::root().join(&module));
+        (module, checked)
+    };
+    examples::modules().into_iter().map(check).collect()
+});
+
+/// What was found at a module.
+#[derive(Default)]
+pub struct Checked {
+    /// By check: a word on how much was checked, or what is wrong.
+    pub checks: Vec<(&'static str, Result<String, String>)>,
+    /// Every resource that the module's tests plan or make.
+    pub planned: Vec<Planned>,
+}
+
+/// One resource with its values, those that are not known left out.
+pub struct Planned {
+    pub address: String,
+    pub type_name: String,
+    pub values: Value,
+}
+
 /// One after the other; what follows a failed `init` has no ground to stand on.
-fn checks(workspace: &Workspace, module: &Path) -> Vec<(&'static str, Result<String, String>)> {
-    let run = |args: &[&str]| workspace.try_run(args).and_then(Run::ok);
-    let mut found = vec![
-        ("fmt", run(&["fmt", "-check", "-diff", "-recursive"]).map(|_| "ok".to_owned())),
-        ("refusals", refusals(module)),
-        ("init", run(&["init"]).map(|_| "ok".to_owned())),
-    ];
-    if found.iter().all(|(check, result)| *check != "init" || result.is_ok()) {
-        found.push(("validate", run(&["validate"]).map(|_| "ok".to_owned())));
-        found.push(("test", run(&["test"]).and_then(|run| passed(&run))));
+fn checked(workspace: &Workspace, module: &Path) -> Checked {
+    let ok = |args: &[&str]| workspace.try_run(args).and_then(Run::ok).map(|_| "ok".to_owned());
+    let mut found = Checked::default();
+    found.checks.push(("fmt", ok(&["fmt", "-check", "-diff", "-recursive"])));
+    found.checks.push(("refusals", refusals(module)));
+    let initialised = ok(&["init"]);
+    let ready = initialised.is_ok();
+    found.checks.push(("init", initialised));
+    if ready {
+        found.checks.push(("validate", ok(&["validate"])));
+        let run = workspace.try_run(&["test", "-json", "-verbose"]);
+        let lines = run.map(|run| (run.stdout.lines().filter_map(json).collect::<Vec<_>>(), run.stderr));
+        let tested = lines.and_then(|(lines, stderr)| {
+            found.planned = lines.iter().flat_map(planned).collect();
+            passed(&lines).map_err(|why| format!("{why}\n{stderr}"))
+        });
+        found.checks.push(("test", tested));
     }
     found
 }
 
-/// `Success! 12 passed, 0 failed.`
-fn passed(run: &Run) -> Result<String, String> {
-    let line = run.stdout.lines().find(|line| line.starts_with("Success!")).unwrap_or_default();
-    let number: Option<u32> = line.split_whitespace().nth(1).and_then(|word| word.parse().ok());
-    match number {
-        Some(number) if number > 0 && !line.contains("skipped") => Ok(format!("{number} runs")),
-        _ => Err(format!("no test was run: {}", run.stdout)),
+fn json(line: &str) -> Option<Value> {
+    serde_json::from_str(line).ok()
+}
+
+/// Of the lines that `terraform test -json` writes, the summary; or what is wrong, as one would read it.
+fn passed(lines: &[Value]) -> Result<String, String> {
+    let summary = lines.iter().map(|line| &line["test_summary"]).find(|summary| summary.is_object());
+    let summary = summary.ok_or("`terraform test` came to no end")?;
+    let count = |name: &str| summary[name].as_u64().unwrap_or(0);
+    if summary["status"] == "pass" && count("passed") > 0 && count("skipped") == 0 {
+        return Ok(format!("{} runs", count("passed")));
     }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let complaint = |line: &Value| {
+        let diagnostic = &line["diagnostic"];
+        let place = format!("{}:{}", text(&diagnostic["range"]["filename"]), diagnostic["range"]["start"]["line"]);
+        format!(
+            "{} {place}: {}: {}",
+            text(&line["@testrun"]),
+            text(&diagnostic["summary"]),
+            text(&diagnostic["detail"])
+        )
+    };
+    let complaints = lines.iter().filter(|line| line["type"] == "diagnostic").map(complaint);
+    Err(complaints.chain([summary.to_string()]).collect::<Vec<_>>().join("\n"))
+}
+
+/// The resources in a line of `terraform test -json -verbose`, which holds a plan, a state or neither.
+fn planned(line: &Value) -> Vec<Planned> {
+    fn of_module(module: &Value, found: &mut Vec<Planned>) {
+        for resource in module["resources"].as_array().into_iter().flatten() {
+            found.extend(one(resource, &resource["values"]));
+        }
+        for child in module["child_modules"].as_array().into_iter().flatten() {
+            of_module(child, found);
+        }
+    }
+    fn one(resource: &Value, values: &Value) -> Option<Planned> {
+        let text = |name: &str| resource[name].as_str().unwrap_or_default().to_owned();
+        let managed = resource["mode"] == "managed" && values.is_object();
+        managed.then(|| Planned { address: text("address"), type_name: text("type"), values: values.clone() })
+    }
+    let mut found = Vec::new();
+    for change in line["test_plan"]["resource_changes"].as_array().into_iter().flatten() {
+        found.extend(one(change, &change["change"]["after"]));
+    }
+    of_module(&line["test_state"]["root_module"], &mut found);
+    found
 }
 
 /// For each `validation`, `precondition`, `postcondition` and `check` there must be a run of its own in

@@ -3,12 +3,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bouncer;
 mod check;
+mod compositions;
 mod export;
 mod logs;
 mod matrix;
+mod noisy;
 mod pattern;
 mod planned;
 mod policies;
+mod python;
 mod readme;
+mod scanners;
 mod stub;

@@ -17,6 +17,8 @@ pub enum Outcome {
     Failed,
     /// The check has nothing to look at in this module.
     Nothing,
+    /// The check could not run at all.
+    Skipped,
 }
 
 /// The columns, in the order in which one reads them. Others come behind.
@@ -61,6 +63,7 @@ fn render(table: &Table) -> String {
                 Some(Outcome::Passed(how)) => how.as_str(),
                 Some(Outcome::Failed) => "**FAILED**",
                 Some(Outcome::Nothing) => "-",
+                Some(Outcome::Skipped) => "skipped",
                 None => "",
             };
             let _ = write!(text, " {cell} |");

@@ -109,6 +109,11 @@ fn blocks(kind: &str, text: &str) -> Vec<Block> {
         let mut arguments = BTreeMap::new();
         while let Some(line) = lines.next().filter(|line| *line != "}") {
             let Some((name, value)) = argument(line) else { continue };
+            if let Some(end) = value.strip_prefix("<<-").or(value.strip_prefix("<<")) {
+                let text: Vec<&str> = lines.by_ref().map(str::trim).take_while(|line| *line != end).collect();
+                arguments.insert(name.to_owned(), text.join(" "));
+                continue;
+            }
             let mut parts = vec![value.to_owned()];
             while depth(&parts) > 0 {
                 let Some(line) = lines.next() else { break };
@@ -213,7 +218,10 @@ variable "limits" {
 }
 
 variable "classes" {
-  description = "Classes."
+  description = <<-EOT
+    Classes
+    (all of them).
+  EOT
   type        = set(string)
   default = [
     "ddl",
@@ -232,7 +240,7 @@ variable "classes" {
 |---|---|---|---|
 | `name` | A \"name\" \\| of {it. | `string` | required |
 | `limits` | Limits. | `map(object({ timeout = optional(number, 5), names = list(string) }))` | `{ a = { timeout = 1, names = [] } }` |
-| `classes` | Classes. | `set(string)` | `[\"ddl\", \"role\"]` |
+| `classes` | Classes (all of them). | `set(string)` | `[\"ddl\", \"role\"]` |
 
 ## Outputs
 

@@ -39,7 +39,10 @@ fn pages_are_up_to_date() {
 
 fn pages() -> Vec<(PathBuf, String)> {
     let provider = PgTenant::default();
-    let mut pages = vec![("index.md".into(), index(&provider.schema().block))];
+    let mut pages = vec![
+        ("index.md".into(), index(&provider.schema().block)),
+        ("guides/compliance.md".into(), crate::compliance::page()),
+    ];
     for resource in provider.resources() {
         let name = resource.type_name();
         let mut page = head(name, "Resource", &resource.schema().block.description);

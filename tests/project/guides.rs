@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const GUIDES: [&str; 3] = ["limits-of-roles.md", "threat-model.md", "when-not-to-use.md"];
+const GUIDES: [&str; 5] =
+    ["compliance.md", "limits-of-roles.md", "operations.md", "threat-model.md", "when-not-to-use.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,6 +37,13 @@ fn cells(line: &str) -> Vec<&str> {
     row.map(|row| row.split('|').map(str::trim).collect()).unwrap_or_default()
 }
 
+/// What the headings of a page are called in links.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let words = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"));
+    words.map(|word| word.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()).collect()
+}
+
 #[test]
 fn every_guide_says_what_it_is() {
     for name in GUIDES {
@@ -52,8 +60,11 @@ fn links_between_pages_lead_somewhere() {
     for name in GUIDES {
         let text = guide(name);
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or_default()) {
-            let target: PathBuf = root().join("docs/guides").join(link);
+            let (page, place) = link.split_once('#').unwrap_or((link, ""));
+            let target: PathBuf = root().join("docs/guides").join(if page.is_empty() { name } else { page });
             assert!(target.is_file(), "{name} links to {link}");
+            let page = fs::read_to_string(&target).unwrap();
+            assert!(place.is_empty() || anchors(&page).contains(place), "{name} links to {link}");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Compose modules with resources of other providers.
-const COMPOSITIONS: &[&str] = &["cells", "complete-rds", "existing-instance", "noisy-neighbour"];
+/// Compose modules.
+const COMPOSITIONS: &[&str] = &["cells", "complete-rds", "existing-instance", "pgbouncer"];
 
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")

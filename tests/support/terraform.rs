@@ -189,6 +189,13 @@ impl Workspace {
         copy().map_err(|error: std::io::Error| format!("cannot copy {}: {error}", dir.display()))
     }
 
+    /// Copies `<from>/<path>` to where `../<path>` finds it: a module beside the configuration.
+    pub fn copy_beside(&self, from: &Path, path: &str) -> Result<(), String> {
+        let beside = self.dir.parent().expect("made in one").join(path);
+        fs::create_dir_all(&beside).map_err(|error| format!("cannot make {}: {error}", beside.display()))?;
+        copy_tree(&from.join(path), &beside).map_err(|error| format!("cannot copy {path}: {error}"))
+    }
+
     /// Runs `terraform` to its end, which may be a failure.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Run {
@@ -486,6 +493,21 @@ impl Plan {
         let found = changes.into_iter().flatten().find(|change| change["address"] == address);
         found.map_or(&Value::Null, |change| &change["change"])
     }
+}
+
+/// What Terraform leaves in a directory that was used by hand stays there.
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() && !path.ends_with(".terraform") {
+            fs::create_dir_all(&target)?;
+            copy_tree(&path, &target)?;
+        } else if path.is_file() {
+            fs::copy(&path, target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Down to the leaves that differ. An object or list that is absent on one side is walked on the other.

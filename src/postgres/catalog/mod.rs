@@ -1,10 +1,15 @@
 //! What the catalogs say: each query in an `.sql` file beside the code that reads its answer.
 
 pub mod acl;
+pub mod capacity;
 pub mod cron;
 pub mod inside;
 pub mod login;
+pub mod reach;
+pub mod setup;
+pub mod signals;
 pub mod snapshot;
+pub mod tables;
 
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;

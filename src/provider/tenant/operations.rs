@@ -198,7 +198,7 @@ async fn inspect(
 }
 
 /// Adds what only a session inside the database sees, if one is let in.
-pub(super) async fn enter(
+pub(in super::super) async fn enter(
     cluster: &Cluster,
     names: &Names,
     observed: &mut Observed,
@@ -229,12 +229,13 @@ pub(super) async fn probe_password(
         return Ok(());
     };
     // A server that does not ask this role for SCRAM tells nothing.
-    observed.password_changed = cluster.challenge(&role, &database, cancel).await?.map(|found| found != *set_last);
+    observed.password_changed =
+        cluster.begin_login(&role, &database, cancel).await?.challenge().map(|found| found != *set_last);
     Ok(())
 }
 
 /// Ends our own sessions with the tenant's database.
-pub(super) async fn leave(cluster: &Cluster, observed: &Observed) {
+pub(in super::super) async fn leave(cluster: &Cluster, observed: &Observed) {
     if let Some(database) = observed.database_name() {
         cluster.leave(&database).await;
     }

@@ -446,3 +446,221 @@ fn revoked(acl: &[Grant], expected: impl Fn(&Grant) -> bool, object: &str) -> Op
 pub fn schema_name() -> SchemaName {
     NAME.parse().expect("a name")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::catalog::cron::{Relation, Routine, Run};
+    use crate::postgres::catalog::inside::Schema;
+
+    fn desired() -> Desired {
+        Desired { interval: Interval::Minutes(1), dry_run: false, transaction_timeout: None, retention_days: 90 }
+    }
+
+    fn grant(grantee: Option<&str>, privilege: &str) -> Grant {
+        Grant { grantee: grantee.map(str::to_owned), privilege: privilege.to_owned(), grantable: false }
+    }
+
+    /// Installed by an admin who logs in as itself.
+    fn observed() -> Observed {
+        let job = Job {
+            schedule: "* * * * *".to_owned(),
+            command: desired().command(),
+            database: "postgres".to_owned(),
+            active: true,
+            last_run: Some(Run { status: "succeeded".to_owned(), message: None }),
+        };
+        let cron = Cron {
+            login: "admin".to_owned(),
+            home: Some("postgres".to_owned()),
+            sees_settings: true,
+            available: Some("1.6".to_owned()),
+            installed: Some("1.4-1".to_owned()),
+            usable: true,
+            sees_sessions: true,
+            ends_sessions: true,
+            creates: true,
+            schema: Some(Schema {
+                name: NAME.to_owned(),
+                owner: "admin".to_owned(),
+                owner_usable: true,
+                comment: Some(MARKER.to_owned()),
+                acl: Vec::new(),
+            }),
+            relations: vec![Relation {
+                name: "actions".to_owned(),
+                columns: COLUMNS.map(str::to_owned).into(),
+                acl: Vec::new(),
+            }],
+            routines: vec![Routine {
+                name: "sweep".to_owned(),
+                arguments: ARGUMENTS.to_owned(),
+                source: SWEEP.split("$sweep$").nth(1).unwrap().to_owned(),
+                definer: true,
+                settings: SETTINGS.map(str::to_owned).into(),
+                acl: Vec::new(),
+            }],
+        };
+        Observed { cron, job: Some(job) }
+    }
+
+    /// Changes one fact of what is installed; which control tells, and the summaries of what is run.
+    fn check(change: impl FnOnce(&mut Observed), told: &[(&str, &str)], steps: &[&str]) {
+        let mut observed = observed();
+        change(&mut observed);
+        let found: Vec<_> = assess(&desired(), &observed).into_iter().filter(|(_, found)| found != ENFORCED).collect();
+        let told: Vec<_> = told.iter().map(|(name, found)| ((*name).to_owned(), (*found).to_owned())).collect();
+        assert_eq!(found, told);
+        let script = diff(&desired(), &observed);
+        assert_eq!(script.0.iter().map(Step::summary).collect::<Vec<_>>(), steps);
+    }
+
+    const SCHEDULE: &str = "act as the role that logged in, schedule the watchdog";
+
+    #[test]
+    fn what_is_as_it_should_be_needs_nothing() {
+        check(|_| {}, &[], &[]);
+    }
+
+    #[test]
+    fn a_server_without_it_gets_all_of_it_and_the_job_last() {
+        check(
+            |observed| {
+                observed.job = None;
+                observed.cron.installed = None;
+                observed.cron.schema = None;
+                observed.cron.relations.clear();
+                observed.cron.routines.clear();
+            },
+            &[
+                ("actions", "the table is missing"),
+                ("extension", "the extension is missing"),
+                ("job", "the job is missing"),
+                ("schema", "the schema is missing"),
+                ("sweep", "the function is missing"),
+            ],
+            &[
+                "create extension pg_cron, create the watchdog's schema, mark the watchdog's schema, let \"admin\" run the \
+                 watchdog, create the table of what the watchdog did, define the watchdog's function, keep others from the \
+                 watchdog's function, let \"admin\" run the watchdog",
+                SCHEDULE,
+            ],
+        );
+    }
+
+    #[test]
+    fn each_part_is_told_and_repaired() {
+        let routine = |observed: &mut Observed, change: fn(&mut Routine)| change(&mut observed.cron.routines[0]);
+        let another = ("sweep", "the function is another");
+        let define = "define the watchdog's function";
+        check(|o| routine(o, |sweep| sweep.source.push(' ')), &[another], &[define]);
+        check(|o| routine(o, |sweep| sweep.settings.clear()), &[another], &[define]);
+        check(
+            |o| o.cron.routines[0].acl.push(grant(None, "EXECUTE")),
+            &[("sweep", "PUBLIC has EXECUTE")],
+            &["revoke all on FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) from PUBLIC"],
+        );
+        check(
+            |o| o.cron.relations[0].acl.push(grant(Some("guest"), "SELECT")),
+            &[("actions", "guest has SELECT")],
+            &["revoke all on pgtenant_watchdog.actions from \"guest\""],
+        );
+        check(
+            |o| o.cron.relations[0].columns.truncate(3),
+            &[("actions", "the table has other columns")],
+            &["put the table of what the watchdog did aside, create the table of what the watchdog did"],
+        );
+        let again = "act as the role that logged in, unschedule the watchdog, schedule the watchdog";
+        check(|o| o.job.as_mut().unwrap().active = false, &[("job", "the job is not active")], &[again]);
+        check(|o| o.job.as_mut().unwrap().command.clear(), &[("job", "the job is another")], &[again]);
+    }
+
+    #[test]
+    fn a_role_that_logs_in_for_the_owner_is_let_in() {
+        let group = |observed: &mut Observed| observed.cron.schema.as_mut().unwrap().owner = "group".to_owned();
+        let lacks = |privilege: &str| format!("admin, as which the job runs, lacks {privilege}");
+        check(
+            group,
+            &[("schema", &lacks("USAGE")), ("sweep", &lacks("EXECUTE"))],
+            &["let \"admin\" run the watchdog, let \"admin\" run the watchdog"],
+        );
+        let admitted = |observed: &mut Observed| {
+            group(observed);
+            observed.cron.schema.as_mut().unwrap().acl.push(grant(Some("admin"), "USAGE"));
+            observed.cron.routines[0].acl.push(grant(Some("admin"), "EXECUTE"));
+        };
+        check(admitted, &[], &[]);
+    }
+
+    #[test]
+    fn what_was_done_is_dropped_when_that_is_asked_for() {
+        let steps = |keep, observed: &Observed| {
+            remove(keep, observed).0.iter().map(Step::summary).collect::<Vec<_>>().join("; ")
+        };
+        let kept = "act as the role that logged in, unschedule the watchdog; drop the watchdog's function";
+        assert_eq!(steps(true, &observed()), kept);
+        let dropped = format!("{kept}, drop the table of what the watchdog did, drop the watchdog's schema");
+        assert_eq!(steps(false, &observed()), dropped);
+        let mut gone = observed();
+        gone.job = None;
+        gone.cron.schema = None;
+        assert_eq!(steps(false, &gone), "");
+    }
+
+    #[test]
+    fn what_stands_in_the_way() {
+        let check = |change: fn(&mut Observed), seconds: bool, expected: Option<Obstacle>| {
+            let mut observed = observed();
+            change(&mut observed);
+            let interval = if seconds { Interval::Seconds(10) } else { Interval::Minutes(1) };
+            assert_eq!(observed.obstacle(Some(interval), "postgres"), expected);
+        };
+        check(|_| {}, false, None);
+        check(|o| o.cron.home = None, false, Some(Obstacle::NotLoaded));
+        let hidden = |o: &mut Observed| (o.cron.home, o.cron.sees_settings) = (None, false);
+        check(hidden, false, None);
+        check(|o| o.cron.home = Some("jobs".into()), false, Some(Obstacle::OtherDatabase("jobs".into())));
+        check(|o| o.cron.usable = false, false, Some(Obstacle::NoUsage { login: "admin".into() }));
+        check(|_| {}, true, Some(Obstacle::NoSeconds { version: "1.4-1".into() }));
+        check(|o| o.cron.installed = Some("1.5".into()), true, None);
+        check(|o| o.cron.installed = None, true, None);
+        check(|o| o.cron.sees_sessions = false, false, Some(Obstacle::Blind { missing: "pg_read_all_stats" }));
+        check(|o| o.cron.ends_sessions = false, false, Some(Obstacle::Blind { missing: "pg_signal_backend" }));
+        check(|o| o.cron.schema.as_mut().unwrap().comment = None, false, Some(Obstacle::Foreign));
+        check(|o| (o.cron.schema, o.cron.creates) = (None, false), false, Some(Obstacle::NoCreate));
+    }
+
+    #[test]
+    fn intervals_are_what_pg_cron_can_express() {
+        let check = |text: &str, schedule: Option<&str>| {
+            let interval = text.parse::<Interval>().ok();
+            assert_eq!(interval.map(Interval::schedule).as_deref(), schedule, "{text}");
+            if let Some(interval) = interval {
+                assert_eq!(Interval::of_schedule(&interval.schedule()), Some(interval));
+            }
+        };
+        check("10s", Some("10 seconds"));
+        check("60s", Some("* * * * *"));
+        check("5min", Some("*/5 * * * *"));
+        check("1h", Some("0 * * * *"));
+        for text in ["0", "500ms", "90s", "7min", "2h", "5"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn what_a_job_is_told_is_read_back() {
+        let told = Desired {
+            interval: Interval::Seconds(15),
+            dry_run: true,
+            transaction_timeout: Some(Duration::from_millis(600_000)),
+            retention_days: 7,
+        };
+        let mut job = observed().job.unwrap();
+        assert_eq!(Desired::of_job(&job), Some(desired()));
+        (job.schedule, job.command) = (told.interval.schedule(), told.command());
+        assert_eq!(Desired::of_job(&job), Some(told));
+        job.command.push_str("; DROP TABLE actions");
+        assert_eq!(Desired::of_job(&job), None);
+    }
+}

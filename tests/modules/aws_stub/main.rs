@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         address: "registry.terraform.io/hashicorp/aws",
         version: "6.25.0",
         about: "A stand-in that makes nothing, for tests of modules.",
+        subcommands: &[],
     };
     serve::run(options, Stub::default)
 }

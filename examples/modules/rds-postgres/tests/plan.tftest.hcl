@@ -98,7 +98,7 @@ run "older_major_without_cron" {
   command = plan
 
   variables {
-    engine_version     = "15.12"
+    engine_version     = "15.14"
     cron               = false
     preload_libraries  = ["auto_explain"]
     temp_file_limit_mb = -1

@@ -1,0 +1,11 @@
+data "pgtenant_isolation_audit" "all" {
+  # Not on the server: the roles that tenants may be members of.
+  member_of = ["rds_iam"]
+}
+
+output "not_as_expected" {
+  value = {
+    for control in data.pgtenant_isolation_audit.all.controls : control.id => control.found
+    if control.status != "pass"
+  }
+}

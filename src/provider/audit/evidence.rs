@@ -1,0 +1,145 @@
+//! What the audit reads of a server: the shared catalogs once, then each tenant's database and what a login
+//! as the tenant is asked, as many at a time as the provider may hold connections.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::postgres::catalog::reach::Home;
+use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::{Authentication, Cluster, ConnectError, DatabaseName, Error};
+use crate::tenant::audit::{Evidence, Tenant, controls};
+use crate::tenant::{Observed, baseline, observed};
+use crate::tf_provider::{Context, Diagnostic};
+
+use super::super::tenant::operations;
+use super::super::{cluster_baseline, diagnose};
+use super::Scope;
+
+/// RDS's own database: it accepts connections, but pg_hba.conf there refuses everybody.
+const CLOSED_OTHERWISE: [&str; 1] = ["rdsadmin"];
+
+/// Reads what the audit needs. What one tenant's database does not answer is noted; what the server does
+/// not answer ends it.
+pub(super) async fn gather(cx: &Context, cluster: &Arc<Cluster>, scope: Scope) -> Result<Evidence, Diagnostic> {
+    let failed = |error: Error| diagnose::error("audit the isolation", &error, cx);
+    // As of now: what an earlier read of this process saw is no evidence.
+    let snapshot = cluster.inspect(&Filter::Everything, &cx.cancel).await.map_err(failed)?;
+    let tenants: Vec<Observed> = observed::tenants(&snapshot)
+        .into_values()
+        .filter(|names| scope.tenant.as_ref().is_none_or(|tenant| *tenant == names.tenant))
+        .map(|names| Observed::locate(&snapshot, &names))
+        .collect();
+    if let (Some(tenant), true) = (&scope.tenant, tenants.is_empty()) {
+        return Err(missing(tenant.as_str()));
+    }
+    read(cluster, snapshot, tenants, scope, &cx.cancel).await.map_err(failed)
+}
+
+async fn read(
+    cluster: &Arc<Cluster>,
+    snapshot: Snapshot,
+    tenants: Vec<Observed>,
+    scope: Scope,
+    cancel: &CancellationToken,
+) -> Result<Evidence, Error> {
+    let home = |observed: &Observed| Some(Home { role: observed.role_name()?, database: observed.database_name() });
+    let homes: Vec<_> = tenants.iter().filter_map(home).collect();
+    let reach = cluster.inspect_reach(&homes, &CLOSED_OTHERWISE, cancel).await?;
+    let setup = cluster.inspect_setup(&controls::parameters(), cancel).await?;
+    let (baseline, not_entered) = read_baseline(cluster, &snapshot, cancel).await?;
+    Ok(Evidence {
+        server: snapshot.server,
+        address: cluster.address(),
+        database: cluster.maintenance().clone(),
+        tenants: visit_all(cluster, tenants, cancel).await?,
+        member_of: scope.member_of,
+        baseline,
+        not_entered,
+        reach,
+        setup,
+    })
+}
+
+/// Those of the databases that every server has which are there, and why some were not entered.
+async fn read_baseline(
+    cluster: &Cluster,
+    snapshot: &Snapshot,
+    cancel: &CancellationToken,
+) -> Result<(baseline::Observed, BTreeMap<DatabaseName, String>), Error> {
+    let mut databases = BTreeMap::new();
+    let mut not_entered = BTreeMap::new();
+    for name in baseline::DATABASES.map(|name| name.parse::<DatabaseName>().expect("a name")) {
+        let mut one = baseline::Observed::locate(snapshot, &[name.clone()].into());
+        let entered = cluster_baseline::enter(cluster, &mut one, cancel).await;
+        let Some(place) = one.databases.remove(&name).flatten() else { continue };
+        if let Some(why) = noted(entered)? {
+            not_entered.insert(name.clone(), why);
+        } else if place.inside.is_none() && place.database.allow_connections {
+            not_entered.insert(name.clone(), "this admin is not let in to look".to_owned());
+        }
+        databases.insert(name, Some(place));
+    }
+    Ok((baseline::Observed { databases }, not_entered))
+}
+
+/// Visits every tenant. The cluster lets in as many at a time as it may hold connections.
+async fn visit_all(
+    cluster: &Arc<Cluster>,
+    tenants: Vec<Observed>,
+    cancel: &CancellationToken,
+) -> Result<Vec<Tenant>, Error> {
+    let mut visits = JoinSet::new();
+    for (number, observed) in tenants.into_iter().enumerate() {
+        let (cluster, cancel) = (Arc::clone(cluster), cancel.clone());
+        visits.spawn(async move { visit(&cluster, observed, &cancel).await.map(|tenant| (number, tenant)) });
+    }
+    let mut visited = BTreeMap::new();
+    while let Some(joined) = visits.join_next().await {
+        let (number, tenant) = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        visited.insert(number, tenant);
+    }
+    Ok(visited.into_values().collect())
+}
+
+async fn visit(cluster: &Cluster, mut observed: Observed, cancel: &CancellationToken) -> Result<Tenant, Error> {
+    let names = observed.names.clone();
+    let entered = operations::enter(cluster, &names, &mut observed, cancel).await;
+    operations::leave(cluster, &observed).await;
+    let login = begin_login(cluster, &observed, cancel).await?;
+    Ok(Tenant { not_entered: noted(entered)?, observed, login })
+}
+
+async fn begin_login(
+    cluster: &Cluster,
+    observed: &Observed,
+    cancel: &CancellationToken,
+) -> Result<Result<Authentication, String>, Error> {
+    let (Some(role), Some(database)) = (observed.role_name(), observed.database_name()) else {
+        return Ok(Err("it has no role, or no database".to_owned()));
+    };
+    match cluster.begin_login(&role, &database, cancel).await {
+        Ok(asked) => Ok(Ok(asked)),
+        Err(error) => noted(Err(error)).map(|why| Err(why.unwrap_or_default())),
+    }
+}
+
+/// Why something could not be looked at. That the audit was interrupted ends it.
+fn noted(result: Result<(), Error>) -> Result<Option<String>, Error> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(error @ (Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))) => Err(error),
+        Err(error) => Ok(Some(error.to_string())),
+    }
+}
+
+fn missing(tenant: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("There is no tenant {tenant:?}"),
+        "No database and no role on this server carry the marker of a tenant of that name. Leave it out to look at all; \
+         the data source `pgtenant_tenants` lists them.",
+    )
+    .at_attribute("tenant")
+}

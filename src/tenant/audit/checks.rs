@@ -1,0 +1,327 @@
+//! How the audit's own controls are told, one function each. Those of a tenant's isolation are told by
+//! `isolation`, those of the databases that every server has by `baseline`.
+
+use std::collections::BTreeMap;
+
+use crate::postgres::catalog::setup::Setup;
+use crate::postgres::{Authentication, Duration};
+use crate::tenant::limits::{self, Limits};
+use crate::tenant::{Finding, Stage, isolation};
+
+use super::{Evidence, Tenant};
+
+/// What one control comes to for one subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    AsExpected,
+    Found(String),
+    NotChecked(String),
+}
+
+impl Verdict {
+    fn of(found: Vec<String>) -> Self {
+        if found.is_empty() { Verdict::AsExpected } else { Verdict::Found(found.join("; ")) }
+    }
+}
+
+/// A tenant with what its isolation was found to be.
+pub(super) struct Seen<'a> {
+    pub tenant: &'a Tenant,
+    pub evidence: &'a Evidence,
+    pub isolation: BTreeMap<isolation::Control, Finding>,
+}
+
+pub(super) type EachTenant = fn(&Seen) -> Verdict;
+pub(super) type Server = fn(&Parameters) -> Verdict;
+
+impl Seen<'_> {
+    /// A control of the tenant's isolation.
+    pub fn isolation(&self, control: isolation::Control) -> Verdict {
+        // Which extensions there are, and so what the path is to be, is seen from inside only.
+        let from_inside = control == isolation::Control::SearchPath;
+        match self.isolation.get(&control) {
+            Some(Finding::Enforced | Finding::Found { .. }) if from_inside && self.tenant.observed.inside.is_none() => {
+                Verdict::NotChecked(self.why_not_inside())
+            }
+            Some(Finding::Enforced) => Verdict::AsExpected,
+            None | Some(Finding::NotInspected) => Verdict::NotChecked(self.why_not_inside()),
+            Some(finding) => Verdict::Found(finding.describe().unwrap_or_default()),
+        }
+    }
+
+    fn why_not_inside(&self) -> String {
+        if let Some(why) = &self.tenant.not_entered {
+            return why.clone();
+        }
+        let why = match (&self.tenant.observed.database, &self.tenant.observed.role) {
+            (None, _) => "its database is missing",
+            (_, None) => "its role is missing",
+            (Some(database), _) if !database.allow_connections => "its database accepts no connections",
+            _ => "this admin may not connect to its database",
+        };
+        why.to_owned()
+    }
+}
+
+pub(super) fn complete(seen: &Seen) -> Verdict {
+    let observed = &seen.tenant.observed;
+    let found = match (&observed.database, &observed.role) {
+        (None, _) => "half-made: its database is missing",
+        (_, None) => "half-made: its role is missing",
+        _ if observed.is_complete() => return Verdict::AsExpected,
+        _ => {
+            let creating = |stage: Stage| stage == Stage::Creating;
+            let begun = [observed.database_marker(), observed.role_marker()].into_iter().flatten();
+            if begun.map(|marker| marker.stage).any(creating) {
+                "half-made: the next apply finishes it"
+            } else {
+                "its database or its role carries no marker"
+            }
+        }
+    };
+    Verdict::Found(found.to_owned())
+}
+
+pub(super) fn names(seen: &Seen) -> Verdict {
+    let observed = &seen.tenant.observed;
+    let names = &observed.names;
+    let pairs = [
+        ("database", names.database.as_str(), observed.database.as_ref().map(|database| database.name.as_str())),
+        ("role", names.role.as_str(), observed.role.as_ref().map(|role| role.name.as_str())),
+        ("schema", names.schema.as_str(), observed.schema(names).map(|schema| schema.name.as_str())),
+    ];
+    let differs = |(what, recorded, found): (&str, &str, Option<&str>)| {
+        let found = found.filter(|found| *found != recorded)?;
+        Some(format!("its {what} is called {found}, on record {recorded}"))
+    };
+    Verdict::of(pairs.into_iter().filter_map(differs).collect())
+}
+
+pub(super) fn authentication(seen: &Seen) -> Verdict {
+    let asks = match &seen.tenant.login {
+        Err(why) => return Verdict::NotChecked(why.clone()),
+        Ok(asks) => asks,
+    };
+    let found = match asks {
+        Authentication::Scram(_) => return Verdict::AsExpected,
+        // IAM's tokens are asked for in clear text, and are no passwords.
+        Authentication::ClearText if takes_tokens(seen) => return Verdict::AsExpected,
+        Authentication::Nothing => "the server asks for nothing, and lets in whoever comes",
+        Authentication::ClearText => "the server asks for a password in clear text",
+        Authentication::Md5 => "the server asks for an MD5 password",
+        Authentication::Other => {
+            return Verdict::NotChecked("the server asks for something other than a password".to_owned());
+        }
+        Authentication::Refused { state, message } => {
+            let state = state.code();
+            return Verdict::NotChecked(format!("the server refuses before it asks: {message} (SQLSTATE {state})"));
+        }
+    };
+    Verdict::Found(found.to_owned())
+}
+
+/// Whether the tenant is meant to log in with IAM's tokens, over TLS.
+fn takes_tokens(seen: &Seen) -> bool {
+    const ROLE: &str = "rds_iam";
+    let observed = &seen.tenant.observed;
+    let role = observed.role.as_ref().map(|role| role.name.as_str());
+    seen.evidence.setup.encrypted
+        && seen.evidence.member_of.iter().any(|role| role.as_str() == ROLE)
+        && observed.memberships.iter().any(|found| found.role == ROLE && Some(found.member.as_str()) == role)
+}
+
+fn on_record(seen: &Seen, check: impl FnOnce(&Limits) -> Vec<String>) -> Verdict {
+    match Limits::observed(&seen.tenant.observed) {
+        Some(limits) => Verdict::of(check(&limits)),
+        None => Verdict::NotChecked(seen.why_not_inside()),
+    }
+}
+
+pub(super) fn connection_limit(seen: &Seen) -> Verdict {
+    on_record(seen, |limits| if limits.connection_limit < 0 { vec!["no limit".to_owned()] } else { Vec::new() })
+}
+
+pub(super) fn time_limits(seen: &Seen) -> Verdict {
+    on_record(seen, |limits| {
+        let wrong = |timeout: &limits::Timeout| match limits.timeouts.get(timeout) {
+            None => Some(format!("{} is not set", timeout.name())),
+            Some(&Duration::OFF) => Some(format!("{} is 0", timeout.name())),
+            Some(_) => None,
+        };
+        Limits::safe().timeouts.keys().filter_map(wrong).collect()
+    })
+}
+
+pub(super) fn overrides(seen: &Seen) -> Verdict {
+    on_record(seen, |limits| {
+        let found = limits::overrides(limits, &seen.tenant.observed);
+        found.into_iter().map(|(what, value)| format!("{what}: {value}")).collect()
+    })
+}
+
+pub(super) fn cross_access(seen: &Seen) -> Verdict {
+    let Some(role) = &seen.tenant.observed.role else { return Verdict::NotChecked("its role is missing".to_owned()) };
+    let mut found = Vec::new();
+    let mut count = 0;
+    for allowed in seen.evidence.reach.allowed.iter().filter(|allowed| allowed.role == role.name) {
+        let privileges = allowed.privileges.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let by = if allowed.privileges.is_subset(&allowed.public) { " as PUBLIC" } else { "" };
+        found.push(format!("{privileges} on database {}{by}", allowed.database));
+        count = allowed.count;
+    }
+    let more = count.saturating_sub(found.len() as u64);
+    if more > 0 {
+        found.push(format!("and on {more} more"));
+    }
+    Verdict::of(found)
+}
+
+/// Parameters of the server, as far as it shows them.
+pub(super) struct Parameters<'a>(pub &'a Setup);
+
+impl Parameters<'_> {
+    /// `None` if the server does not have it, or does not show it to this admin.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.parameters.get(name).map(String::as_str)
+    }
+
+    fn check(&self, name: &str, is_expected: impl FnOnce(&str) -> bool) -> Verdict {
+        match self.get(name) {
+            None => Verdict::NotChecked(format!("the server does not show {name} to this admin")),
+            Some(value) if is_expected(value) => Verdict::AsExpected,
+            Some(value) => Verdict::Found(format!("{name} = {value}")),
+        }
+    }
+
+    fn listens_on_tcp(&self) -> bool {
+        self.get("listen_addresses") != Some("")
+    }
+}
+
+pub(super) fn tls(server: &Parameters) -> Verdict {
+    if server.listens_on_tcp() { server.check("ssl", |value| value == "on") } else { Verdict::AsExpected }
+}
+
+pub(super) fn tls_version(server: &Parameters) -> Verdict {
+    if !server.listens_on_tcp() {
+        return Verdict::AsExpected;
+    }
+    if server.get("ssl") == Some("off") {
+        return Verdict::NotChecked("TLS is off".to_owned());
+    }
+    server.check("ssl_min_protocol_version", |value| ["TLSv1.2", "TLSv1.3"].contains(&value))
+}
+
+pub(super) fn password_encryption(server: &Parameters) -> Verdict {
+    server.check("password_encryption", |value| value == "scram-sha-256")
+}
+
+pub(super) fn log_connections(server: &Parameters) -> Verdict {
+    server.check("log_connections", |value| {
+        let parts: Vec<_> = value.split(',').map(|part| part.trim().to_ascii_lowercase()).collect();
+        let has = |part: &&str| parts.iter().any(|found| found == part);
+        ["on", "true", "yes", "1", "all"].iter().any(has)
+            || ["receipt", "authentication", "authorization"].iter().all(has)
+    })
+}
+
+pub(super) fn log_disconnections(server: &Parameters) -> Verdict {
+    server.check("log_disconnections", |value| value == "on")
+}
+
+pub(super) fn log_line_prefix(server: &Parameters) -> Verdict {
+    let destinations = server.get("log_destination").unwrap_or("stderr").to_ascii_lowercase();
+    let mut destinations = destinations.split(',').map(str::trim).peekable();
+    let (mut named, mut timed) = (true, true);
+    let prefix = server.get("log_line_prefix").unwrap_or_default();
+    let has = |wanted: &[char]| escapes(prefix).any(|found| wanted.contains(&found));
+    // Nothing is logged anywhere.
+    if destinations.peek().is_none_or(|first| first.is_empty()) {
+        named = false;
+    }
+    for destination in destinations.filter(|destination| !["csvlog", "jsonlog"].contains(destination)) {
+        named &= has(&['u']) && has(&['d']);
+        timed &= destination != "stderr" || has(&['m', 't', 'n']);
+    }
+    server.check("log_line_prefix", |_| named && timed)
+}
+
+/// The letters of the escapes in a prefix: `%m [%p] %q%-10u` has `m`, `p`, `q`, `u`.
+fn escapes(prefix: &str) -> impl Iterator<Item = char> {
+    let mut rest = prefix.chars();
+    std::iter::from_fn(move || {
+        rest.by_ref().find(|c| *c == '%')?;
+        rest.by_ref().find(|c| !(c.is_ascii_digit() || *c == '-'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(check: Server, parameters: &[(&str, &str)], expected: Verdict) {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let setup = Setup { parameters, encrypted: false };
+        assert_eq!(check(&Parameters(&setup)), expected, "{setup:?}");
+    }
+
+    fn found(text: &str) -> Verdict {
+        Verdict::Found(text.to_owned())
+    }
+
+    #[test]
+    fn a_server_encrypts_or_does_not_listen() {
+        check(tls, &[("ssl", "on"), ("listen_addresses", "*")], Verdict::AsExpected);
+        check(tls, &[("ssl", "off"), ("listen_addresses", "")], Verdict::AsExpected);
+        check(tls, &[("ssl", "off"), ("listen_addresses", "*")], found("ssl = off"));
+        check(tls, &[("ssl", "off")], found("ssl = off"));
+        check(tls, &[], Verdict::NotChecked("the server does not show ssl to this admin".to_owned()));
+        check(tls_version, &[("ssl", "on"), ("ssl_min_protocol_version", "TLSv1.2")], Verdict::AsExpected);
+        check(tls_version, &[("ssl", "off"), ("listen_addresses", "")], Verdict::AsExpected);
+        check(tls_version, &[("ssl", "off")], Verdict::NotChecked("TLS is off".to_owned()));
+        for weak in ["TLSv1.1", ""] {
+            let parameters = [("ssl", "on"), ("ssl_min_protocol_version", weak)];
+            check(tls_version, &parameters, found(&format!("ssl_min_protocol_version = {weak}")));
+        }
+    }
+
+    #[test]
+    fn passwords_are_scram() {
+        check(password_encryption, &[("password_encryption", "scram-sha-256")], Verdict::AsExpected);
+        check(password_encryption, &[("password_encryption", "md5")], found("password_encryption = md5"));
+    }
+
+    #[test]
+    fn connections_are_logged_in_full() {
+        for value in [
+            "on",
+            "all",
+            "receipt, authentication,Authorization",
+            "receipt,authentication,authorization,setup_durations",
+        ] {
+            check(log_connections, &[("log_connections", value)], Verdict::AsExpected);
+        }
+        for value in ["off", "", "receipt", "receipt,authentication"] {
+            check(log_connections, &[("log_connections", value)], found(&format!("log_connections = {value}")));
+        }
+        check(log_disconnections, &[("log_disconnections", "on")], Verdict::AsExpected);
+        check(log_disconnections, &[("log_disconnections", "off")], found("log_disconnections = off"));
+    }
+
+    #[test]
+    fn the_log_says_when_who_and_where() {
+        let told = |destination: &str, prefix: &str, expected: Verdict| {
+            check(log_line_prefix, &[("log_destination", destination), ("log_line_prefix", prefix)], expected);
+        };
+        for prefix in ["%m [%p] %q%u@%d/%a ", "%t:%r:%u@%d:[%p]:", "%n %-10u %5d "] {
+            told("stderr", prefix, Verdict::AsExpected);
+        }
+        for prefix in ["%m [%p] ", "%u@%d ", "%m %%u %%d ", ""] {
+            told("stderr", prefix, found(&format!("log_line_prefix = {prefix}")));
+            told("csvlog, jsonlog", prefix, Verdict::AsExpected);
+            told("csvlog,stderr", prefix, found(&format!("log_line_prefix = {prefix}")));
+        }
+        told("syslog", "%u@%d ", Verdict::AsExpected);
+        told("", "%m %u@%d ", found("log_line_prefix = %m %u@%d "));
+    }
+}

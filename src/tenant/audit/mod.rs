@@ -1,0 +1,554 @@
+//! The isolation audit: from what was read of a server (`Evidence`) to what is told of it, control by
+//! control (`Report`), and the report as text, JSON and HTML. Pure; who reads the server is the provider.
+
+mod checks;
+pub mod controls;
+mod html;
+mod json;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::postgres::catalog::reach::Reach;
+use crate::postgres::catalog::setup::Setup;
+use crate::postgres::catalog::snapshot::Server;
+use crate::postgres::{Authentication, DatabaseName, RoleName};
+
+use super::{Desired, Locale, Observed, baseline, isolation};
+use checks::{Parameters, Seen, Verdict};
+use controls::{CONTROLS, Control, Look};
+
+pub use html::html;
+pub use json::json;
+pub use text::text;
+
+/// What was read of a server.
+pub struct Evidence {
+    pub server: Server,
+    /// `host:port`, or the path of a socket.
+    pub address: String,
+    /// The maintenance database.
+    pub database: DatabaseName,
+    /// In the order of their names.
+    pub tenants: Vec<Tenant>,
+    /// The roles that tenants may be members of.
+    pub member_of: BTreeSet<RoleName>,
+    /// Those of the databases that every server has which this one has.
+    pub baseline: baseline::Observed,
+    /// Why some of them were not entered.
+    pub not_entered: BTreeMap<DatabaseName, String>,
+    pub reach: Reach,
+    pub setup: Setup,
+}
+
+/// What was read of a tenant.
+pub struct Tenant {
+    pub observed: Observed,
+    /// Why its database was not entered, if that was tried in vain.
+    pub not_entered: Option<String>,
+    /// What the server asks of a login as its role, or why that is not known.
+    pub login: Result<Authentication, String>,
+}
+
+impl Tenant {
+    fn name(&self) -> &str {
+        self.observed.names.tenant.as_str()
+    }
+
+    /// The tenant as it would be wanted: what is a choice is as it was found.
+    fn desired(&self, may_be_member_of: &BTreeSet<RoleName>) -> Desired {
+        let observed = &self.observed;
+        let role = observed.role.as_ref().map(|role| role.name.as_str());
+        let is_member = |of: &&RoleName| {
+            let found = |membership: &crate::postgres::catalog::snapshot::Membership| {
+                membership.role == of.as_str() && Some(membership.member.as_str()) == role
+            };
+            observed.memberships.iter().any(found)
+        };
+        let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions);
+        Desired {
+            names: observed.names.clone(),
+            login: observed.role.as_ref().is_some_and(|role| role.login),
+            temporary: false,
+            extensions: extensions.filter_map(|name| name.parse().ok()).collect(),
+            member_of: may_be_member_of.iter().filter(is_member).cloned().collect(),
+            locale: Locale::default(),
+            password: None,
+            password_if_changed: None,
+            password_version: observed.role_marker().and_then(|marker| marker.password_version),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Pass,
+    Fail,
+    NotChecked,
+}
+
+impl Status {
+    pub const ALL: [Status; 3] = [Status::Pass, Status::Fail, Status::NotChecked];
+
+    /// As data: `not_checked`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Fail => "fail",
+            Status::NotChecked => "not_checked",
+        }
+    }
+}
+
+/// As words: `not checked`.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name().replace('_', " "))
+    }
+}
+
+/// What is told of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub address: String,
+    pub database: String,
+    /// The role that asked.
+    pub role: String,
+    pub version: String,
+    /// The server's time, as `20260131T235959Z`.
+    pub time: String,
+    /// Those that were looked at, in order.
+    pub tenants: Vec<String>,
+    /// In the order of the table.
+    pub results: Vec<Outcome>,
+}
+
+/// What one control comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub about: &'static str,
+    pub expected: &'static str,
+    /// How many of what.
+    pub checked: String,
+    pub found: String,
+    pub status: Status,
+    pub nist: Vec<&'static str>,
+    /// The rules for this server's major.
+    pub stig: Vec<String>,
+    /// Whether it is told of each tenant.
+    pub of_tenants: bool,
+    /// Where it is not as expected, or could not be looked at.
+    pub findings: Vec<Found>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The tenant, the database, or `server`.
+    pub subject: String,
+    /// Never `Pass`.
+    pub status: Status,
+    pub found: String,
+}
+
+impl Report {
+    pub fn of(evidence: &Evidence) -> Self {
+        let seen: Vec<Seen> = evidence
+            .tenants
+            .iter()
+            .map(|tenant| {
+                let isolation = isolation::assess(&tenant.desired(&evidence.member_of), &tenant.observed);
+                Seen { tenant, evidence, isolation }
+            })
+            .collect();
+        Report {
+            address: plain(&evidence.address, usize::MAX),
+            database: evidence.database.to_string(),
+            role: plain(&evidence.server.admin, usize::MAX),
+            version: plain(&evidence.server.version, usize::MAX),
+            time: evidence.server.now.clone(),
+            tenants: evidence.tenants.iter().map(|tenant| plain(tenant.name(), usize::MAX)).collect(),
+            results: CONTROLS.iter().map(|control| outcome(control, evidence, &seen)).collect(),
+        }
+    }
+
+    /// Whether all could be looked at, and all was as expected.
+    pub fn passed(&self) -> bool {
+        self.count(Status::Pass) == self.results.len()
+    }
+
+    /// How many controls have that status.
+    pub fn count(&self, status: Status) -> usize {
+        self.results.iter().filter(|outcome| outcome.status == status).count()
+    }
+}
+
+fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
+    let of_tenants =
+        |check: &dyn Fn(&Seen) -> Verdict| seen.iter().map(|seen| (seen.tenant.name(), check(seen))).collect();
+    let (unit, verdicts): ((&str, &str), Vec<(&str, Verdict)>) = match &control.look {
+        Look::Isolation(isolation) => (TENANTS, of_tenants(&|seen| seen.isolation(*isolation))),
+        Look::Tenants(check) | Look::Pairs(check) => (TENANTS, of_tenants(&|seen| check(seen))),
+        Look::Databases(control) => (("database", "databases"), of_databases(*control, evidence)),
+        Look::Parameters(_, check) => (SERVER, vec![("server", check(&Parameters(&evidence.setup)))]),
+    };
+    let total = verdicts.len();
+    let mut findings: Vec<Found> = verdicts
+        .into_iter()
+        .filter_map(|(subject, verdict)| {
+            let (status, found) = match verdict {
+                Verdict::AsExpected => return None,
+                Verdict::Found(found) => (Status::Fail, found),
+                Verdict::NotChecked(why) => (Status::NotChecked, why),
+            };
+            Some(Found { subject: plain(subject, usize::MAX), status, found: plain(&found, SHOWN) })
+        })
+        .collect();
+    findings.sort_by_key(|found| found.status != Status::Fail);
+    let unchecked = findings.iter().filter(|found| found.status == Status::NotChecked).count();
+    let checked = match &control.look {
+        Look::Pairs(_) => counted(evidence.reach.pairs, ("pair of role and database", "pairs of role and database")),
+        Look::Parameters(names, _) => counted(names.len() as u64, ("parameter", "parameters")),
+        _ if unchecked > 0 => format!("{} of {}", total - unchecked, counted(total as u64, unit)),
+        _ => counted(total as u64, unit),
+    };
+    let as_expected = match &control.look {
+        Look::Parameters(names, _) => values(names, &evidence.setup),
+        _ => "as expected".to_owned(),
+    };
+    Outcome {
+        id: control.id,
+        title: control.title,
+        about: control.about,
+        expected: control.expected,
+        checked,
+        found: summary(&findings, total, unit).unwrap_or(as_expected),
+        status: findings.first().map_or(Status::Pass, |found| found.status),
+        nist: control.nist.to_vec(),
+        stig: control.stig.iter().map(|stig| stig.cited(evidence.server.major())).collect(),
+        of_tenants: matches!(control.look, Look::Isolation(_) | Look::Tenants(_) | Look::Pairs(_)),
+        findings,
+    }
+}
+
+const TENANTS: (&str, &str) = ("tenant", "tenants");
+const SERVER: (&str, &str) = ("server", "servers");
+
+fn of_databases(control: baseline::Control, evidence: &Evidence) -> Vec<(&str, Verdict)> {
+    let verdict = |name: &DatabaseName, finding: isolation::Finding| {
+        let not_entered = evidence.not_entered.get(name).filter(|_| control == baseline::Control::PublicSchema);
+        match (not_entered, finding.describe()) {
+            (Some(why), _) => Verdict::NotChecked(why.clone()),
+            (None, None) => Verdict::NotChecked("not looked at".to_owned()),
+            (None, Some(found)) if found == isolation::ENFORCED => Verdict::AsExpected,
+            (None, Some(found)) => Verdict::Found(found),
+        }
+    };
+    let told = baseline::assess_in_order(&evidence.baseline).into_iter().filter(|(of, ..)| *of == control);
+    told.map(|(_, name, finding)| (name.as_str(), verdict(name, finding))).collect()
+}
+
+/// How many there are, and the first. The findings are those that fail, then those that were not checked.
+fn summary(findings: &[Found], total: usize, unit: (&str, &str)) -> Option<String> {
+    let told = |status: Status, verb: &str| {
+        let found: Vec<_> = findings.iter().filter(|found| found.status == status).collect();
+        let first = found.first()?;
+        Some(if unit == SERVER {
+            format!("{verb}{}", first.found)
+        } else {
+            let of = if found.len() == total { String::new() } else { format!("{} of ", found.len()) };
+            let of = format!("{verb}{of}{}", counted(total as u64, unit));
+            format!("{of}, first {}: {}", first.subject, first.found)
+        })
+    };
+    let parts = [told(Status::Fail, ""), told(Status::NotChecked, "not checked: ")];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn counted(count: u64, (one, many): (&str, &str)) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn values(names: &[&str], setup: &Setup) -> String {
+    let value = |name: &&str| Some(format!("{name} = {}", setup.parameters.get(*name)?));
+    plain(&names.iter().filter_map(value).collect::<Vec<_>>().join("; "), SHOWN)
+}
+
+/// How much of one finding is shown: a tenant could make some as long as it likes.
+const SHOWN: usize = 300;
+
+/// A text that stays where it is put: without the characters that move a terminal's cursor or turn the
+/// direction of writing, which a tenant may put into what it sets, and cut.
+fn plain(text: &str, at_most: usize) -> String {
+    let moves = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown: String = text.chars().take(at_most).map(|c| if moves(c) { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(at_most).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// `2026-01-31 23:59:59 UTC` of `20260131T235959Z`; what is not written so is left as it is.
+fn readable(time: &str) -> String {
+    let part = |from: usize, to: usize| time.get(from..to).unwrap_or_default();
+    if time.len() != 16 || !time.is_ascii() {
+        return time.to_owned();
+    }
+    let (date, clock) =
+        ([part(0, 4), part(4, 6), part(6, 8)].join("-"), [part(9, 11), part(11, 13), part(13, 15)].join(":"));
+    format!("{date} {clock} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::Challenge;
+    use crate::postgres::catalog::reach::Allowed;
+    use crate::tenant::fixture;
+
+    fn tenant(name: &str) -> Tenant {
+        let mut observed = fixture::observed();
+        observed.names.tenant = name.parse().unwrap();
+        for comment in [&mut observed.database.as_mut().unwrap().comment, &mut observed.role.as_mut().unwrap().comment]
+        {
+            *comment =
+                comment.as_ref().map(|text| text.replace("\"pgtenant\":\"acme\"", &format!("\"pgtenant\":{name:?}")));
+        }
+        let schema = &mut observed.inside.as_mut().unwrap().schemas[0];
+        schema.comment.clone_from(&observed.role.as_ref().unwrap().comment);
+        let challenge = Challenge { iterations: 4096, salt: b"salt".to_vec() };
+        Tenant { observed, not_entered: None, login: Ok(Authentication::Scram(challenge)) }
+    }
+
+    fn clean() -> Evidence {
+        let parameters = [
+            ("listen_addresses", "*"),
+            ("log_connections", "on"),
+            ("log_destination", "stderr"),
+            ("log_disconnections", "on"),
+            ("log_line_prefix", "%m %u@%d "),
+            ("password_encryption", "scram-sha-256"),
+            ("ssl", "on"),
+            ("ssl_min_protocol_version", "TLSv1.2"),
+        ];
+        assert_eq!(parameters.map(|(name, _)| name).to_vec(), controls::parameters());
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let tenants = vec![tenant("acme"), tenant("<b>&\"it's\"</b>")];
+        Evidence {
+            server: tenants[0].observed.server.clone(),
+            address: "db.example.com:5432".to_owned(),
+            database: "postgres".parse().unwrap(),
+            tenants,
+            member_of: BTreeSet::new(),
+            baseline: baseline::Observed { databases: BTreeMap::new() },
+            not_entered: BTreeMap::new(),
+            reach: Reach { pairs: 4, allowed: Vec::new() },
+            setup: Setup { parameters, encrypted: true },
+        }
+    }
+
+    fn acme(evidence: &mut Evidence) -> &mut Tenant {
+        &mut evidence.tenants[0]
+    }
+
+    /// Changes one fact; which controls are then not as expected, with what is found.
+    fn check(change: impl FnOnce(&mut Evidence), expected: &[(&str, Status, &str)]) -> Report {
+        let mut evidence = clean();
+        change(&mut evidence);
+        let report = Report::of(&evidence);
+        let found: Vec<_> = report
+            .results
+            .iter()
+            .filter(|outcome| outcome.status != Status::Pass)
+            .map(|outcome| (outcome.id, outcome.status, outcome.found.as_str()))
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(report.passed(), expected.is_empty());
+        report
+    }
+
+    #[test]
+    fn what_is_clean_passes() {
+        let report = check(|_| {}, &[]);
+        let told = |id: &str| {
+            let outcome = report.results.iter().find(|outcome| outcome.id == id).unwrap();
+            (outcome.checked.clone(), outcome.found.clone())
+        };
+        let as_expected = |checked: &str| (checked.to_owned(), "as expected".to_owned());
+        assert_eq!(told("tenant.role"), as_expected("2 tenants"));
+        assert_eq!(told("cluster.cross_access"), as_expected("4 pairs of role and database"));
+        assert_eq!(told("cluster.tls"), ("2 parameters".to_owned(), "listen_addresses = *; ssl = on".to_owned()));
+    }
+
+    #[test]
+    fn what_is_found_is_counted_and_the_first_is_named() {
+        use Status::{Fail, NotChecked};
+        check(
+            |evidence| acme(evidence).observed.role.as_mut().unwrap().create_role = true,
+            &[("tenant.role_attributes", Fail, "1 of 2 tenants, first acme: CREATEROLE")],
+        );
+        check(
+            |evidence| {
+                for tenant in &mut evidence.tenants {
+                    tenant.login = Ok(Authentication::Md5);
+                }
+            },
+            &[("tenant.authentication", Fail, "2 tenants, first acme: the server asks for an MD5 password")],
+        );
+        let allowed = |database: &str| Allowed {
+            role: "acme".to_owned(),
+            database: database.to_owned(),
+            count: 12,
+            privileges: ["CONNECT".to_owned()].into(),
+            public: ["CONNECT".to_owned(), "TEMPORARY".to_owned()].into(),
+        };
+        check(
+            |evidence| evidence.reach.allowed = vec![allowed("postgres"), allowed("template1")],
+            &[(
+                "cluster.cross_access",
+                Fail,
+                "2 tenants, first acme: CONNECT on database postgres as PUBLIC; CONNECT on database template1 as PUBLIC; \
+                 and on 10 more",
+            )],
+        );
+        check(
+            |evidence| drop(evidence.setup.parameters.remove("ssl")),
+            &[("cluster.tls", NotChecked, "not checked: the server does not show ssl to this admin")],
+        );
+    }
+
+    #[test]
+    fn what_was_not_looked_at_does_not_pass() {
+        let why = "not checked: 1 of 2 tenants, first acme: too many clients";
+        let report = check(
+            |evidence| {
+                acme(evidence).observed.inside = None;
+                acme(evidence).not_entered = Some("too many clients".to_owned());
+            },
+            &[
+                ("tenant.default_privileges", Status::NotChecked, why),
+                ("tenant.schema_privileges", Status::NotChecked, why),
+                ("tenant.public_schema", Status::NotChecked, why),
+                ("tenant.search_path", Status::NotChecked, why),
+            ],
+        );
+        let row = report.results.iter().find(|outcome| outcome.id == "tenant.search_path").unwrap();
+        assert_eq!(row.checked, "1 of 2 tenants");
+    }
+
+    #[test]
+    fn tokens_are_expected_of_whom_they_are_meant_for() {
+        let member = |evidence: &mut Evidence| {
+            acme(evidence).login = Ok(Authentication::ClearText);
+            acme(evidence).observed.memberships.push(crate::postgres::catalog::snapshot::Membership {
+                role: "rds_iam".to_owned(),
+                member: "acme".to_owned(),
+                grantor: None,
+                automatic: false,
+                revocable: false,
+            });
+            evidence.member_of.insert("rds_iam".parse().unwrap());
+        };
+        check(member, &[]);
+        let clear_text = "1 of 2 tenants, first acme: the server asks for a password in clear text";
+        let found = ("tenant.authentication", Status::Fail, clear_text);
+        check(
+            |evidence| {
+                member(evidence);
+                evidence.setup.encrypted = false;
+            },
+            &[found],
+        );
+        let membership = "1 of 2 tenants, first acme: a member of rds_iam (not this admin's to change)";
+        check(
+            |evidence| {
+                member(evidence);
+                evidence.member_of.clear();
+            },
+            &[("tenant.memberships", Status::Fail, membership), found],
+        );
+    }
+
+    #[test]
+    fn what_others_wrote_stays_in_its_place() {
+        assert_eq!(plain("a\u{1b}[2J\u{202e}b\nc", usize::MAX), "a\u{fffd}[2J\u{fffd}b\u{fffd}c");
+        assert_eq!(plain("abc", 3), "abc");
+        assert_eq!(plain("abcd", 3), "abc…");
+        assert_eq!(readable("20260131T235959Z"), "2026-01-31 23:59:59 UTC");
+        assert_eq!(readable("yesterday"), "yesterday");
+    }
+
+    fn with_findings() -> Report {
+        let mut evidence = clean();
+        evidence.tenants[1].observed.role.as_mut().unwrap().connection_limit = -1;
+        acme(&mut evidence).login = Err("<script>".to_owned());
+        Report::of(&evidence)
+    }
+
+    #[test]
+    fn the_text_says_what_where() {
+        let text = text(&with_findings());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[..3],
+            [
+                "Isolation audit of db.example.com:5432: PostgreSQL 15.18, database postgres, asked as admin, 2026-01-31 \
+                 12:00:00 UTC",
+                "2 tenants, 32 controls: 28 pass, 3 fail, 1 not checked",
+                ""
+            ]
+        );
+        let at = lines.iter().position(|line| line.starts_with("FAIL         guardrails.connection_limit  2")).unwrap();
+        assert_eq!(
+            lines[at + 1..at + 3],
+            ["             expected: It is set.", "             <b>&\"it's\"</b>: no limit"]
+        );
+        assert!(lines.contains(&"             acme: not checked: <script>"), "{text}");
+    }
+
+    #[test]
+    fn the_data_is_stable() {
+        let document: serde_json::Value = serde_json::from_str(&json(&with_findings())).unwrap();
+        assert_eq!(document["format"], 1);
+        assert_eq!(document["counts"], serde_json::json!({ "pass": 28, "fail": 3, "not_checked": 1 }));
+        let controls = document["controls"].as_array().unwrap();
+        assert_eq!(controls.len(), CONTROLS.len());
+        assert_eq!(
+            *controls.iter().find(|control| control["id"] == "guardrails.connection_limit").unwrap(),
+            serde_json::json!({
+                "id": "guardrails.connection_limit",
+                "title": "Connections are limited",
+                "expected": "It is set.",
+                "checked": "2 tenants",
+                "found": "1 of 2 tenants, first <b>&\"it's\"</b>: no limit",
+                "status": "fail",
+                "nist": ["AC-10", "SC-5"],
+                "stig": ["CD12-00-001200 (V-233522)"],
+                "findings": [{ "subject": "<b>&\"it's\"</b>", "status": "fail", "found": "no limit" }],
+            })
+        );
+    }
+
+    #[test]
+    fn the_page_needs_nothing_and_runs_nothing() {
+        let page = html(&with_findings(), true);
+        for forbidden in ["http", "<script", "src=", "url(", "@import", "<link", "<b>"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        for expected in [
+            "&lt;b&gt;&amp;&quot;it&#39;s&quot;&lt;/b&gt;: no limit",
+            "<th scope=\"row\">acme</th><td>pass</td>",
+            "<td class=\"not_checked\">not<br>checked</td>",
+            "<td>&lt;script&gt;</td>",
+            "fail: 3 controls not as expected",
+        ] {
+            assert!(page.contains(expected), "{expected}");
+        }
+        assert!(page.contains("2026-01-31 12:00:00 UTC") && !html(&with_findings(), false).contains("2026"));
+    }
+}

@@ -1,0 +1,239 @@
+//! Capacity: what the tenants may take together, against what the server has for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::postgres::Snapshot;
+use crate::postgres::catalog::capacity::Capacity;
+use crate::postgres::catalog::snapshot::Role;
+
+use super::TenantName;
+use super::observed::places;
+
+/// What one tenant may take, and takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The role's CONNECTION LIMIT; `None` is no limit.
+    pub allowed: Option<i64>,
+    pub used: i64,
+}
+
+/// The share of every tenant that has a role: suspended and half-made ones too, for they may be let in
+/// at any time.
+pub fn shares(snapshot: &Snapshot, capacity: &Capacity) -> BTreeMap<String, Share> {
+    let share = |role: &Role| Share {
+        allowed: u32::try_from(role.connection_limit).ok().map(i64::from),
+        used: i64::from(capacity.by_role.get(&role.name).copied().unwrap_or_default()),
+    };
+    places(snapshot).into_iter().filter_map(|(tenant, place)| Some((tenant, share(place.role?)))).collect()
+}
+
+/// How many connections there are for roles that nothing is kept back for.
+pub fn available(capacity: &Capacity) -> i64 {
+    let kept_back = [Some(capacity.superuser_reserved), capacity.reserved, capacity.rds_reserved];
+    kept_back.into_iter().flatten().map(i64::from).fold(i64::from(capacity.max_connections), |left, kept| left - kept)
+}
+
+/// What these limits come to. A tenant without one may take everything that is available.
+pub fn committed(allowed: impl IntoIterator<Item = Option<i64>>, available: i64) -> i64 {
+    allowed.into_iter().map(|limit| limit.unwrap_or(available)).sum()
+}
+
+/// The limits on record, and those that a plan raises.
+///
+/// What a plan lowers, and the tenants that it destroys, count as they are: the writes of an apply come
+/// in any order, and so do the plans of its resources. What is allowed thus does not hang on that order.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    capacity: Capacity,
+    shares: BTreeMap<String, Share>,
+    raised: BTreeMap<TenantName, Raised>,
+}
+
+#[derive(Clone, Debug)]
+struct Raised {
+    limit: i64,
+    formerly: Option<TenantName>,
+}
+
+/// That the tenants may open more connections than there are for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overcommitment {
+    pub committed: i64,
+    pub available: i64,
+    pub capacity: Capacity,
+    /// Tenants without a limit.
+    pub unlimited: BTreeSet<String>,
+}
+
+impl Budget {
+    pub fn new(snapshot: &Snapshot, capacity: Capacity) -> Self {
+        Budget { shares: shares(snapshot, &capacity), capacity, raised: BTreeMap::new() }
+    }
+
+    /// Notes that `tenant`, which may have been called otherwise before, is to have `limit` connections.
+    /// If that is more than it has on record: whether what is planned so far is too much for the server.
+    pub fn plan(&mut self, tenant: &TenantName, formerly: Option<&TenantName>, limit: i64) -> Option<Overcommitment> {
+        let available = available(&self.capacity);
+        // Guardrails whose tenant was renamed, and not some that turn to another tenant.
+        let formerly = formerly.filter(|_| !self.shares.contains_key(tenant.as_str()));
+        let on_record = self.shares.get(formerly.unwrap_or(tenant).as_str());
+        if on_record.is_some_and(|share| share.allowed.unwrap_or(available) >= limit) {
+            self.raised.remove(tenant);
+            return None;
+        }
+        self.raised.insert(tenant.clone(), Raised { limit, formerly: formerly.cloned() });
+        let mut planned: BTreeMap<&str, Option<i64>> =
+            self.shares.iter().map(|(tenant, share)| (tenant.as_str(), share.allowed)).collect();
+        for (tenant, Raised { limit, formerly }) in &self.raised {
+            if let Some(formerly) = formerly {
+                planned.remove(formerly.as_str());
+            }
+            planned.insert(tenant.as_str(), Some(*limit));
+        }
+        let committed = committed(planned.values().copied(), available);
+        let unlimited = planned.iter().filter(|(_, limit)| limit.is_none()).map(|(tenant, _)| (*tenant).to_owned());
+        (committed > available).then(|| Overcommitment {
+            committed,
+            available,
+            capacity: self.capacity.clone(),
+            unlimited: unlimited.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::{Marker, Names, Stage, fixture};
+
+    fn name(text: &str) -> TenantName {
+        text.parse().unwrap()
+    }
+
+    /// A server for 40, of which 8 are kept back: 32 are available.
+    fn capacity() -> Capacity {
+        Capacity {
+            max_connections: 40,
+            superuser_reserved: 3,
+            reserved: Some(5),
+            rds_reserved: None,
+            in_use: 9,
+            hidden: false,
+            by_role: [("a".to_owned(), 4), ("admin".to_owned(), 5)].into(),
+        }
+    }
+
+    /// Tenants with these limits.
+    fn snapshot(limits: &[(&str, Stage, i32)]) -> Snapshot {
+        let one = fixture::observed();
+        let role = |(tenant, stage, limit): &(&str, Stage, i32)| {
+            let names = Names { tenant: name(tenant), role: tenant.parse().unwrap(), ..fixture::names() };
+            Role {
+                name: (*tenant).to_owned(),
+                connection_limit: *limit,
+                comment: Some(Marker::new(&names, *stage, None).text()),
+                ..one.role.clone().unwrap()
+            }
+        };
+        Snapshot {
+            server: one.server.clone(),
+            databases: Vec::new(),
+            roles: limits.iter().map(role).collect(),
+            settings: Vec::new(),
+            memberships: Vec::new(),
+            dependencies: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_back_is_not_available() {
+        let check = |reserved, rds_reserved, expected| {
+            assert_eq!(available(&Capacity { reserved, rds_reserved, ..capacity() }), expected);
+        };
+        check(None, None, 37);
+        check(Some(0), None, 37);
+        check(Some(5), None, 32);
+        check(None, Some(2), 35);
+        check(Some(5), Some(2), 30);
+    }
+
+    #[test]
+    fn every_tenant_that_has_a_role_has_a_share() {
+        let mut snapshot = snapshot(&[
+            ("a", Stage::Ready, 10),
+            ("b", Stage::Creating, 20),
+            ("c", Stage::Archived, 30),
+            ("d", Stage::Ready, -1),
+        ]);
+        // Somebody took the comment of its role away; the one of its database says whose it is.
+        let database = fixture::observed().database.unwrap();
+        snapshot.databases.push(database);
+        snapshot.roles.push(Role { name: "acme".into(), comment: None, ..fixture::observed().role.unwrap() });
+        let share = |allowed, used| Share { allowed, used };
+        assert_eq!(
+            shares(&snapshot, &capacity()),
+            [
+                ("a".to_owned(), share(Some(10), 4)),
+                ("acme".to_owned(), share(Some(10), 0)),
+                ("b".to_owned(), share(Some(20), 0)),
+                ("d".to_owned(), share(None, 0)),
+            ]
+            .into()
+        );
+    }
+
+    #[test]
+    fn without_a_limit_counts_as_all_that_is_available() {
+        assert_eq!(committed([Some(10), None, Some(1)], 32), 43);
+        assert_eq!(committed([], 32), 0);
+    }
+
+    /// Plans these (tenant, former name, limit) on a server where `a` has 10 and `b` 20, and demands
+    /// what is said to be committed where that is too much.
+    #[track_caller]
+    fn check(planned: &[(&str, Option<&str>, i64)], expected: &[Option<i64>]) {
+        let mut budget = Budget::new(&snapshot(&[("a", Stage::Ready, 10), ("b", Stage::Ready, 20)]), capacity());
+        let found: Vec<_> = planned
+            .iter()
+            .map(|(tenant, formerly, limit)| {
+                budget.plan(&name(tenant), formerly.map(name).as_ref(), *limit).map(|too_much| too_much.committed)
+            })
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_plan_may_commit_all_and_no_more() {
+        check(&[("a", None, 12)], &[None]);
+        check(&[("a", None, 13)], &[Some(33)]);
+        check(&[("c", None, 2)], &[None]);
+        check(&[("c", None, 3)], &[Some(33)]);
+        check(&[("c", None, 1), ("a", None, 11)], &[None, None]);
+        check(&[("c", None, 1), ("a", None, 12)], &[None, Some(33)]);
+    }
+
+    #[test]
+    fn a_limit_that_is_not_raised_is_never_too_much() {
+        let mut budget = Budget::new(&snapshot(&[("a", Stage::Ready, 100), ("b", Stage::Ready, -1)]), capacity());
+        for (tenant, limit) in [("a", 100), ("a", 1), ("b", 32), ("b", 1)] {
+            assert_eq!(budget.plan(&name(tenant), None, limit), None, "{tenant} {limit}");
+        }
+        let too_much = budget.plan(&name("c"), None, 1).unwrap();
+        assert_eq!((too_much.committed, too_much.unlimited), (133, ["b".to_owned()].into()));
+    }
+
+    #[test]
+    fn what_is_lowered_counts_until_that_is_applied_whichever_is_planned_first() {
+        check(&[("b", None, 1), ("a", None, 13)], &[None, Some(33)]);
+        check(&[("a", None, 13), ("b", None, 1)], &[Some(33), None]);
+    }
+
+    #[test]
+    fn a_renamed_tenant_takes_its_limit_along() {
+        check(&[("z", Some("a"), 10)], &[None]);
+        check(&[("z", Some("a"), 12)], &[None]);
+        check(&[("z", Some("a"), 13)], &[Some(33)]);
+        // Not renamed: guardrails that turn to another tenant, and leave the first one as it was.
+        check(&[("a", Some("b"), 12)], &[None]);
+    }
+}

@@ -1,0 +1,104 @@
+//! The guide on compliance, rendered from the table that the audit uses.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use pgtenant::tenant::audit::controls::{CONTROLS, NIST};
+
+const HEAD: &str = r#"---
+page_title: "Compliance - pgtenant"
+subcategory: "Security"
+description: |-
+  Which controls the isolation audit tells, and what of NIST SP 800-53 Rev. 5 and the PostgreSQL STIGs each supports
+---
+
+# Compliance
+
+The isolation audit reads a server and tells, control by control, what was looked at, what is expected and what was found: evidence
+that a person can hand to an assessor, made anew whenever it is asked for. It changes nothing. There are two ways to it:
+
+- the data source [`pgtenant_isolation_audit`](../data-sources/isolation_audit.md), for a `check` block, an output or a file:
+  see [`examples/evidence`](../../examples/evidence/main.tf);
+- `terraform-provider-pgtenant audit`, without Terraform, with the provider's environment variables (`PGHOST`, `PGUSER`,
+  `PGPASSWORD` and so on):
+
+```shell
+terraform-provider-pgtenant audit                            # for a terminal
+terraform-provider-pgtenant audit --format json > audit.json
+terraform-provider-pgtenant audit --format html > audit.html # one page that needs nothing else
+terraform-provider-pgtenant audit --tenant acme --member-of rds_iam
+```
+
+Its exit code is 0 when everything is as expected, 1 when something is not, and 2 when something could not be looked at or the audit
+could not be made.
+
+## What it is, and what it is not
+
+A control supports a requirement with evidence of one fact; it satisfies none by itself, and this is no assessment. What the mapping
+says is ours, but for the STIG rules below: which part of a requirement a fact bears on. Policies, people, backups, keys, the network
+and the host are outside of it: see [the threat model](threat-model.md) and [what roles cannot stop](limits-of-roles.md).
+
+- *fail* is a fact that is not as expected. *not checked* is one that could not be looked at, with the reason; nothing is claimed of it,
+  and the audit does not pass.
+- The facts are those of the moment. What a tenant did and undid in between is the log's to say.
+- Tenants are those whose database or role carries the provider's marker. Archived ones, and databases that never were a tenant's, are
+  looked at only as places that no tenant may reach.
+- What is a choice is taken as it was found: whether a tenant is suspended, may make temporary tables, and which extensions it has. The
+  roles that tenants may be members of have to be said (`member_of`).
+- What a login is asked depends on where it comes from: the audit sees the lines of `pg_hba.conf` that hold for its own address. A role
+  whose password is stored in another way is not told from one without a password: a login with it fails.
+- A tenant that is a member of `rds_iam`, and is said to be, is expected to be asked for a token in clear text, over TLS. Any other
+  that is asked for clear text, an MD5 password or nothing is a finding.
+- A tenant that is being made, renamed or destroyed at the time may be found half-made.
+
+## The report as data
+
+`--format json` writes one object: `format` (1; raised if something changes its meaning), `passed`, `server` (`address`, `version`,
+`database`, `role`), `time` (the server's, UTC, as `20260131T235959Z`), `counts` (`pass`, `fail`, `not_checked`), `tenants`, and `controls`
+in the order of the tables below. Each control has `id`, `title`, `expected`, `checked` (how many of what), `found`, `status`, `nist`,
+`stig` and `findings`: a list of `subject` (a tenant, a database, or `server`), `status` and `found`, those that fail first and otherwise in
+the order of their names. The data source has the same, without `format`, `server`, `time` and `counts`.
+"#;
+
+const STIG: &str = "
+## PostgreSQL STIGs
+
+The rules whose own check finds something where the control, or the named part of it, fails. They are those of the Crunchy Data
+PostgreSQL STIG (version 3, release 1; for PostgreSQL 13 to 15) and the Crunchy Data Postgres 16 STIG (version 1, release 1). There is
+none for PostgreSQL 17 and 18: there the latter is cited by analogy. A rule may want more than the control shows; that is said, too.
+No rule is cited for what is this provider's own: that one tenant's role may not connect to another's database, for instance, no rule
+asks for.
+
+| control | PostgreSQL 13 to 15 | PostgreSQL 16 | what of the control it is about, and what it wants besides |
+|---|---|---|---|
+";
+
+pub fn page() -> String {
+    let mut page = HEAD.to_owned();
+    for (area, title) in [("tenant", "Tenants"), ("guardrails", "Guardrails"), ("cluster", "The cluster")] {
+        write!(page, "\n## {title}\n\n| control | what is looked at | what is expected | NIST |\n|---|---|---|---|\n")
+            .unwrap();
+        for control in CONTROLS.iter().filter(|control| control.id.starts_with(&format!("{area}."))) {
+            let (about, expected) = (control.about, control.expected);
+            writeln!(page, "| `{}` | {about} | {expected} | {} |", control.id, control.nist.join(", ")).unwrap();
+        }
+    }
+    page +=
+        "\n## NIST SP 800-53 Rev. 5\n\n| control | name | the part of it that is supported | by |\n|---|---|---|---|\n";
+    let mut by: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for control in &CONTROLS {
+        for id in control.nist {
+            by.entry(id).or_default().push(format!("`{}`", control.id));
+        }
+    }
+    for (id, name, part) in NIST {
+        writeln!(page, "| {id} | {name} | {part} | {} |", by[id].join(", ")).unwrap();
+    }
+    page += STIG;
+    for control in &CONTROLS {
+        for stig in control.stig {
+            writeln!(page, "| `{}` | {} | {} | {} |", control.id, stig.until_15, stig.since_16, stig.scope).unwrap();
+        }
+    }
+    page
+}
