@@ -8,6 +8,7 @@ use crate::stub;
 
 pub struct Planned {
     resources: Vec<Value>,
+    outputs: Value,
 }
 
 /// Plans the module as a root module, with `variables` as its terraform.tfvars.
@@ -18,10 +19,15 @@ pub fn module(name: &str, variables: &str) -> Planned {
     workspace.write("terraform.tfvars", variables);
     workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
     let planned = workspace.plan().json["planned_values"].clone();
-    Planned { resources: planned["root_module"]["resources"].as_array().cloned().unwrap_or_default() }
+    let resources = planned["root_module"]["resources"].as_array().cloned().unwrap_or_default();
+    Planned { resources, outputs: planned["outputs"].clone() }
 }
 
 impl Planned {
+    pub fn output(&self, name: &str) -> &Value {
+        &self.outputs[name]["value"]
+    }
+
     pub fn of_type(&self, kind: &str) -> Vec<&Value> {
         self.resources.iter().filter(|resource| resource["type"] == kind).collect()
     }
