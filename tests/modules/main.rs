@@ -5,6 +5,7 @@ mod support;
 
 mod bouncer;
 mod check;
+mod compositions;
 mod logs;
 mod matrix;
 mod noisy;

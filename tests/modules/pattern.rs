@@ -37,7 +37,8 @@ impl Pattern {
             rest = after.trim_start();
         }
         // CloudWatch takes such a pattern, and ignores a part of it.
-        if !pattern.alternatives.is_empty() && !(pattern.required.is_empty() && pattern.excluded.is_empty()) {
+        let others = !pattern.required.is_empty() || !pattern.excluded.is_empty();
+        if others && !pattern.alternatives.is_empty() {
             return Err(format!("? cannot be combined with other terms: {text}"));
         }
         Ok(pattern)
