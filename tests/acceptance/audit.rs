@@ -402,7 +402,7 @@ const PLANTS: &[Plant] = &[
         plant: &[(
             "postgres",
             ROOT,
-            "CREATE ROLE half_made; COMMENT ON ROLE half_made IS
+            "CREATE ROLE half_made CONNECTION LIMIT 10; COMMENT ON ROLE half_made IS
              '{\"pgtenant\":\"half_made\",\"stage\":\"creating\",\"database\":\"half_made\",\"role\":\"half_made\",\"schema\":\"app\"}'",
         )],
         undo: &[("postgres", ROOT, "DROP ROLE half_made")],
