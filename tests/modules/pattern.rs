@@ -37,7 +37,8 @@ impl Pattern {
             rest = after.trim_start();
         }
         // CloudWatch takes such a pattern, and ignores a part of it.
-        if !pattern.alternatives.is_empty() && !(pattern.required.is_empty() && pattern.excluded.is_empty()) {
+        let others = pattern.required.len() + pattern.excluded.len();
+        if !pattern.alternatives.is_empty() && others > 0 {
             return Err(format!("? cannot be combined with other terms: {text}"));
         }
         Ok(pattern)
