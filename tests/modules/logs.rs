@@ -13,28 +13,23 @@ use crate::support::{eventually, skip};
 const TENANTS: [&str; 2] = ["acme", "globex"];
 
 /// The log as RDS has it: its prefix, no statements but those of errors, and what its parameter group turns on.
-const CONF: &str = "
+macro_rules! as_on_rds {
+    () => {
+        "
 log_line_prefix = '%t:%r:%u@%d:[%p]:'
 log_statement = none
 log_lock_waits = on
 log_autovacuum_min_duration = 0
-deadlock_timeout = 2s
+deadlock_timeout = 3s
 autovacuum = off
 autovacuum_freeze_max_age = 100000
 max_connections = 12
-";
+"
+    };
+}
+const CONF: &str = as_on_rds!();
 /// From 16 on there are two kinds of reserved slots, each with its own words.
-const CONF_16: &str = "
-log_line_prefix = '%t:%r:%u@%d:[%p]:'
-log_statement = none
-log_lock_waits = on
-log_autovacuum_min_duration = 0
-deadlock_timeout = 2s
-autovacuum = off
-autovacuum_freeze_max_age = 100000
-max_connections = 12
-reserved_connections = 2
-";
+const CONF_16: &str = concat!(as_on_rds!(), "reserved_connections = 2\n");
 
 /// A condition, and how PostgreSQL is driven into it.
 struct Condition {
@@ -407,6 +402,9 @@ fn deadlock(bench: &Bench) {
         let statement = bench.with_decoy("UPDATE app.t SET b = 2 WHERE a = 2");
         let first = scope.spawn(move || one.sql(&statement));
         bench.blocked();
+        // Each looks for a deadlock when it has waited for deadlock_timeout. Half of it apart, the first finds it,
+        // and has given way long before the other would complain of waiting.
+        std::thread::sleep(Duration::from_millis(1500));
         let second = other.sql(&bench.with_decoy("UPDATE app.t SET b = 2 WHERE a = 1"));
         drop(other);
         [first.join().unwrap(), second]
