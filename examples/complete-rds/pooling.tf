@@ -1,5 +1,5 @@
-# What pgBouncer reads. Verifiers go from a write-only argument's sibling to a file, and into no state: hand the
-# directory to whatever runs pgBouncer.
+# What pgBouncer reads. The verifiers go through the environment into a file, and into no state: hand the directory
+# to whatever runs pgBouncer.
 
 module "pgbouncer" {
   source = "../modules/pgbouncer"
