@@ -1,40 +1,19 @@
 //! What the documentation shows works: every example is applied as it stands, every import command is
-//! run, and every attribute is described.
+//! run, and every attribute is described. Modules and compositions are the business of `tests/modules`.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::fixture::{CRON, PROVIDER};
 use crate::support::postgres::{ADMIN, Options, Server};
-use crate::support::skip;
 use crate::support::terraform::Workspace;
-
-fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
-}
-
-/// The directories that hold configuration, relative to `examples`.
-fn directories() -> BTreeSet<String> {
-    fn walk(dir: &Path, found: &mut BTreeSet<String>) {
-        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "tf") {
-                found.insert(dir.strip_prefix(examples()).unwrap().display().to_string());
-            }
-        }
-    }
-    let mut found = BTreeSet::new();
-    walk(&examples(), &mut found);
-    found
-}
+use crate::support::{examples, skip};
 
 /// The `(address, id)` pairs of the `terraform import` commands in an example's `import.sh`.
 fn imports(example: &str) -> Vec<(String, String)> {
-    let text = fs::read_to_string(examples().join(example).join("import.sh")).unwrap();
+    let text = fs::read_to_string(examples::root().join(example).join("import.sh")).unwrap();
     let commands = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let imports = commands.map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
         ["terraform", "import", address, id] => (address.to_owned(), id.to_owned()),
@@ -56,7 +35,7 @@ impl Reader<'_> {
     fn apply(&mut self, example: &str, env: &[(&str, &str)], more: &[(&str, &str)]) -> Workspace {
         let mut workspace = Workspace::new(PROVIDER);
         workspace.envs(self.server.env()).envs(env.iter().copied());
-        workspace.copy_from(&examples().join(example)).unwrap();
+        workspace.copy_from(&examples::root().join(example)).unwrap();
         for (name, text) in more {
             workspace.write(name, text);
         }
@@ -186,7 +165,7 @@ fn every_example_can_be_applied() {
         }
     }
 
-    assert_eq!(reader.read, directories());
+    assert_eq!(reader.read, examples::applied());
 }
 
 fn by_reference(imports: &[(String, String)]) -> Vec<(&str, &str)> {
@@ -201,8 +180,8 @@ fn tenants(server: &Server) -> Vec<String> {
 
 #[test]
 fn examples_are_formatted() {
-    let examples = examples().display().to_string();
-    Workspace::new(PROVIDER).run(&["fmt", "-check", "-diff", "-recursive", &examples]).ok().unwrap();
+    let root = examples::root().display().to_string();
+    Workspace::new(PROVIDER).run(&["fmt", "-check", "-diff", "-recursive", &root]).ok().unwrap();
 }
 
 /// In the schema as Terraform has it, from which editors and the registry take their help.

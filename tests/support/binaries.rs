@@ -55,7 +55,7 @@ impl Binaries {
 }
 
 /// Every directory that may hold an installation, best first.
-fn installed() -> Vec<PathBuf> {
+pub fn installed() -> Vec<PathBuf> {
     let mut dirs: Vec<PathBuf> = std::env::var_os("PGTENANT_TEST_PG_BIN").map(PathBuf::from).into_iter().collect();
     dirs.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
     dirs.extend(numbered("/usr/lib/postgresql", ""));

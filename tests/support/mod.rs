@@ -5,6 +5,8 @@
 #![allow(dead_code)]
 
 pub mod binaries;
+pub mod examples;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod scratch;
 pub mod terraform;

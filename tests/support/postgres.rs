@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage, Socket};
 
 use super::binaries::Binaries;
 use super::{is_root, random_hex, scratch, signal};
@@ -173,9 +175,7 @@ impl Server {
 
     /// The same over TCP, where the password counts.
     pub fn session_with_password(&self, database: &str, role: &str, password: &str) -> Result<Session, SqlError> {
-        let mut config = Config::new();
-        config.host("127.0.0.1").port(self.port).dbname(database).user(role).password(password);
-        Session::open(&config)
+        Session::over_tcp(self.port, database, role, password)
     }
 
     /// All that the server logged: every statement, connection and disconnection, each line beginning
@@ -391,9 +391,36 @@ pub struct Session {
 }
 
 impl Session {
+    /// To whatever listens on that port of this machine: a server, or a pooler before it.
+    pub fn over_tcp(port: u16, database: &str, role: &str, password: &str) -> Result<Session, SqlError> {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(port).dbname(database).user(role).password(password);
+        Session::open(&config)
+    }
+
+    /// The same over TLS; `ca` is the authority that must be behind the certificate.
+    pub fn over_tls(port: u16, database: &str, role: &str, password: &str, ca: &Path) -> Result<Session, SqlError> {
+        let mut roots = rustls::RootCertStore::empty();
+        let certificates = rustls::pki_types::CertificateDer::pem_file_iter(ca).expect("a file of certificates");
+        roots.add_parsable_certificates(certificates.map(|certificate| certificate.expect("PEM")));
+        let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(port).dbname(database).user(role).password(password);
+        config.ssl_mode(tokio_postgres::config::SslMode::Require);
+        Session::open_with(&config, tokio_postgres_rustls::MakeRustlsConnect::new(tls))
+    }
+
     fn open(config: &Config) -> Result<Session, SqlError> {
+        Session::open_with(config, NoTls)
+    }
+
+    fn open_with<T>(config: &Config, tls: T) -> Result<Session, SqlError>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
+    {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (client, mut connection) = runtime.block_on(config.connect(NoTls))?;
+        let (client, mut connection) = runtime.block_on(config.connect(tls))?;
         let notifications = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&notifications);
         // How a connection ends shows in the next query.
@@ -454,7 +481,7 @@ impl fmt::Display for SqlError {
 impl std::error::Error for SqlError {}
 
 /// The account for the server's processes: none of its own unless we are root.
-fn server_account() -> Result<Option<(u32, u32)>, String> {
+pub fn server_account() -> Result<Option<(u32, u32)>, String> {
     if !is_root() {
         return Ok(None);
     }
@@ -471,7 +498,7 @@ fn server_account() -> Result<Option<(u32, u32)>, String> {
         })
 }
 
-fn free_port() -> std::io::Result<u16> {
+pub fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -14,7 +14,6 @@ use serde_json::Value;
 
 use super::{on_path, scratch, signal};
 
-const SOURCE: &str = "pgtenant/pgtenant";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A command that takes longer is stuck: killed, and reported with what it had said.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,11 +37,33 @@ pub enum Installation {
     Mirror,
 }
 
+/// A provider's binary, under the name and version by which Terraform is to find it.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// `hashicorp/aws`
+    pub source: &'static str,
+    pub version: &'static str,
+    pub binary: PathBuf,
+}
+
+impl Provider {
+    /// Our own.
+    pub fn pgtenant(binary: &Path) -> Provider {
+        Provider { source: "pgtenant/pgtenant", version: VERSION, binary: binary.to_owned() }
+    }
+
+    fn file_name(&self) -> String {
+        format!("terraform-provider-{}", self.source.rsplit('/').next().unwrap_or_default())
+    }
+}
+
 /// A directory with configuration and state. Goes when the process does.
 pub struct Workspace {
+    /// Where Terraform runs.
     pub dir: PathBuf,
+    root: PathBuf,
     terraform: PathBuf,
-    provider: PathBuf,
+    providers: Vec<Provider>,
     installation: Installation,
     env: BTreeMap<String, String>,
     runs: AtomicU32,
@@ -88,31 +109,45 @@ impl Workspace {
     }
 
     pub fn with(provider: &Path, installation: Installation) -> Result<Workspace, String> {
+        Workspace::of(vec![Provider::pgtenant(provider)], installation)
+    }
+
+    /// With these providers and no other.
+    pub fn of(providers: Vec<Provider>, installation: Installation) -> Result<Workspace, String> {
         let terraform = find_terraform()?;
         let root = scratch::directory("terraform")?;
         let workspace = Workspace {
             dir: root.join("work"),
+            root,
             terraform,
-            provider: provider.to_owned(),
+            providers,
             installation,
             env: BTreeMap::new(),
             runs: AtomicU32::new(0),
         };
-        workspace.furnish(&root).map_err(|error| format!("cannot furnish {}: {error}", root.display()))?;
+        workspace.furnish().map_err(|error| format!("cannot furnish {}: {error}", workspace.root.display()))?;
         Ok(workspace)
     }
 
-    fn furnish(&self, root: &Path) -> std::io::Result<()> {
+    fn furnish(&self) -> std::io::Result<()> {
+        let root = &self.root;
         for dir in ["work", "home", "output", "override"] {
             fs::create_dir(root.join(dir))?;
         }
-        let mirrored = root.join(format!("mirror/registry.terraform.io/{SOURCE}/{VERSION}/{}", platform()));
-        fs::create_dir_all(&mirrored)?;
-        // Directories with nothing but the binary: beside the built one lies more that has its name.
-        symlink(&self.provider, root.join("override/terraform-provider-pgtenant"))?;
-        symlink(&self.provider, mirrored.join(format!("terraform-provider-pgtenant_v{VERSION}")))?;
+        let mut overrides = String::new();
+        for provider in &self.providers {
+            let (source, version, name) = (provider.source, provider.version, provider.file_name());
+            let mirrored = root.join(format!("mirror/registry.terraform.io/{source}/{version}/{}", platform()));
+            let overriding = root.join("override").join(source);
+            // Directories with nothing but the binary: beside the built one lies more that has its name.
+            for (dir, name) in [(&overriding, name.clone()), (&mirrored, format!("{name}_v{version}"))] {
+                fs::create_dir_all(dir)?;
+                symlink(&provider.binary, dir.join(name))?;
+            }
+            overrides += &format!(" {source:?} = {overriding:?}");
+        }
         let installation = match self.installation {
-            Installation::Override => format!("dev_overrides {{ {SOURCE:?} = {:?} }}", root.join("override")),
+            Installation::Override => format!("dev_overrides {{{overrides} }}"),
             Installation::Mirror => format!("filesystem_mirror {{ path = {:?} }}", root.join("mirror")),
         };
         // Without a `direct` block no registry is ever asked.
@@ -152,6 +187,13 @@ impl Workspace {
             Ok(())
         };
         copy().map_err(|error: std::io::Error| format!("cannot copy {}: {error}", dir.display()))
+    }
+
+    /// Copies `<from>/<path>` to where `../<path>` finds it: a module beside the configuration.
+    pub fn copy_beside(&self, from: &Path, path: &str) -> Result<(), String> {
+        let beside = self.dir.parent().expect("made in one").join(path);
+        fs::create_dir_all(&beside).map_err(|error| format!("cannot make {}: {error}", beside.display()))?;
+        copy_tree(&from.join(path), &beside).map_err(|error| format!("cannot copy {path}: {error}"))
     }
 
     /// Runs `terraform` to its end, which may be a failure.
@@ -226,7 +268,7 @@ impl Workspace {
     /// that is nowhere on the server) must come out as here, and nothing else may be left to change.
     #[track_caller]
     pub fn import_fresh(&self, imports: &[(&str, &str)], files: &[(&str, &str)], unreadable: &[&str]) -> Workspace {
-        let mut fresh = must(Workspace::with(&self.provider, self.installation));
+        let mut fresh = must(Workspace::of(self.providers.clone(), self.installation));
         fresh.env = self.env.clone();
         must(fresh.copy_from(&self.dir));
         for (name, text) in files {
@@ -276,7 +318,7 @@ impl Workspace {
     }
 
     fn start(&self, args: &[&str], own_group: bool) -> Result<Running, String> {
-        let root = self.dir.parent().expect("made in one");
+        let root = &self.root;
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let output = root.join("output").join(number.to_string());
         let mut command = Command::new(&self.terraform);
@@ -287,7 +329,7 @@ impl Workspace {
         // Nothing of ours reaches Terraform (TF_*) or the provider (PG*) unasked.
         command.env_clear().env("HOME", root.join("home")).env("TF_CLI_CONFIG_FILE", root.join("terraform.rc"));
         command.env("TF_IN_AUTOMATION", "1").env("TF_INPUT", "0").env("CHECKPOINT_DISABLE", "1");
-        for subcommand in ["apply", "destroy", "import", "init", "plan", "refresh", "show", "validate"] {
+        for subcommand in ["apply", "destroy", "import", "init", "plan", "refresh", "show", "test", "validate"] {
             command.env(format!("TF_CLI_ARGS_{subcommand}"), "-no-color");
         }
         for name in ["PATH", "TMPDIR"] {
@@ -451,6 +493,21 @@ impl Plan {
         let found = changes.into_iter().flatten().find(|change| change["address"] == address);
         found.map_or(&Value::Null, |change| &change["change"])
     }
+}
+
+/// What Terraform leaves in a directory that was used by hand stays there.
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() && !path.ends_with(".terraform") {
+            fs::create_dir_all(&target)?;
+            copy_tree(&path, &target)?;
+        } else if path.is_file() {
+            fs::copy(&path, target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Down to the leaves that differ. An object or list that is absent on one side is walked on the other.

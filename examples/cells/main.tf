@@ -1,0 +1,83 @@
+# Several instances, each with tenants of its own: what one cell suffers, the others do not. A provider for each
+# cell, since a provider is one server's; Terraform wants them written out.
+
+provider "aws" {
+  region = var.region
+}
+
+locals {
+  cells = toset(["blue", "green"])
+
+  tenants = { for cell in local.cells : cell => { for name, tenant in var.tenants : name => tenant if tenant.cell == cell } }
+
+  passwords = { for cell in local.cells : cell => { for name, password in var.passwords : name => password if contains(keys(local.tenants[cell]), name) } }
+}
+
+module "postgres" {
+  source   = "../modules/rds-postgres"
+  for_each = local.cells
+
+  identifier                 = "tenants-${each.key}"
+  vpc_id                     = var.network.vpc_id
+  subnet_ids                 = var.network.subnet_ids
+  allowed_security_group_ids = var.network.allowed_security_group_ids
+  port                       = var.ports[each.key]
+  cron                       = var.watchdog
+}
+
+module "alarms" {
+  source   = "../modules/rds-alarms"
+  for_each = local.cells
+
+  db_instance_identifier = module.postgres[each.key].identifier
+  resource_id            = module.postgres[each.key].resource_id
+  instance_class         = module.postgres[each.key].instance_class
+  allocated_storage      = module.postgres[each.key].allocated_storage
+  iops                   = module.postgres[each.key].iops
+  max_connections        = module.postgres[each.key].max_connections
+}
+
+ephemeral "aws_secretsmanager_secret_version" "master" {
+  for_each  = local.cells
+  secret_id = module.postgres[each.key].master_secret_arn
+}
+
+provider "pgtenant" {
+  alias       = "blue"
+  host        = module.postgres["blue"].address
+  port        = module.postgres["blue"].port
+  username    = module.postgres["blue"].username
+  password    = jsondecode(ephemeral.aws_secretsmanager_secret_version.master["blue"].secret_string)["password"]
+  sslrootcert = var.sslrootcert
+}
+
+provider "pgtenant" {
+  alias       = "green"
+  host        = module.postgres["green"].address
+  port        = module.postgres["green"].port
+  username    = module.postgres["green"].username
+  password    = jsondecode(ephemeral.aws_secretsmanager_secret_version.master["green"].secret_string)["password"]
+  sslrootcert = var.sslrootcert
+}
+
+module "tenants_blue" {
+  source    = "../modules/tenants"
+  providers = { pgtenant = pgtenant.blue }
+
+  tenants               = local.tenants["blue"]
+  passwords             = local.passwords["blue"]
+  available_connections = module.postgres["blue"].connections_for_tenants
+  watchdog              = var.watchdog
+  deletion_protection   = var.tenants_deletion_protection
+}
+
+module "tenants_green" {
+  source    = "../modules/tenants"
+  providers = { pgtenant = pgtenant.green }
+
+  tenants               = local.tenants["green"]
+  passwords             = local.passwords["green"]
+  available_connections = module.postgres["green"].connections_for_tenants
+  watchdog              = var.watchdog
+  deletion_protection   = var.tenants_deletion_protection
+}

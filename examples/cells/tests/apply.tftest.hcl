@@ -1,0 +1,61 @@
+# Applied with AWS's answers made up and made-up servers; real ones are in the project's own tests.
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+mock_provider "pgtenant" {
+  alias = "blue"
+  mock_data "pgtenant_capacity" {
+    defaults = { headroom = 365, over_committed = false, committed = 20, available = 385 }
+  }
+}
+
+mock_provider "pgtenant" {
+  alias = "green"
+  mock_data "pgtenant_capacity" {
+    defaults = { headroom = 375, over_committed = false, committed = 10, available = 385 }
+  }
+}
+
+variables {
+  network = {
+    vpc_id                     = "vpc-0123456789abcdef0"
+    subnet_ids                 = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    allowed_security_group_ids = { pgbouncer = "sg-0123456789abcdef0" }
+  }
+  tenants   = { acme = { cell = "blue", connection_limit = 20 }, globex = { cell = "green" } }
+  passwords = { acme = "0123456789abcdef", globex = "fedcba9876543210" }
+}
+
+run "each_tenant_in_its_cell" {
+  assert {
+    condition     = output.headroom == { blue = 365, green = 375 }
+    error_message = "The tenants are not where they belong."
+  }
+
+  assert {
+    condition     = output.addresses.blue == "tenants-blue.abc123.eu-west-1.rds.amazonaws.com" && output.addresses.green != output.addresses.blue
+    error_message = "The cells are not two instances."
+  }
+}
+
+run "a_cell_that_is_not_there" {
+  command = plan
+
+  variables {
+    tenants = { acme = { cell = "red" } }
+  }
+
+  expect_failures = [var.tenants]
+}
+
+run "a_port_too_few" {
+  command = plan
+
+  variables {
+    ports = { blue = 5432 }
+  }
+
+  expect_failures = [var.ports]
+}

@@ -1,0 +1,70 @@
+variable "region" {
+  description = "AWS region. Default: as the environment says."
+  type        = string
+  default     = null
+}
+
+variable "network" {
+  description = "VPC and private subnets of all cells, and the security groups that may connect, by a name of yours for each."
+  type = object({
+    vpc_id                     = string
+    subnet_ids                 = set(string)
+    allowed_security_group_ids = map(string)
+  })
+}
+
+variable "ports" {
+  description = "TCP port of each cell's server."
+  type        = map(number)
+  default     = { blue = 5432, green = 5432 }
+
+  validation {
+    condition     = toset(keys(var.ports)) == toset(["blue", "green"])
+    error_message = "ports must have blue and green, the two cells."
+  }
+}
+
+variable "sslrootcert" {
+  description = "Path of the authority behind the servers' certificates, PEM: RDS's global-bundle.pem."
+  type        = string
+  default     = "global-bundle.pem"
+}
+
+variable "tenants" {
+  description = "The tenants by name: the `cell` that each lives in, `blue` or `green`, and its guardrails as the module `tenants` takes them."
+  type = map(object({
+    cell                                = string
+    connection_limit                    = optional(number, 10)
+    statement_timeout                   = optional(string, "60s")
+    lock_timeout                        = optional(string, "10s")
+    idle_in_transaction_session_timeout = optional(string, "60s")
+    transaction_timeout                 = optional(string)
+    parameters                          = optional(map(string), {})
+    extensions                          = optional(set(string), [])
+    suspended                           = optional(bool, false)
+    on_destroy                          = optional(string, "archive")
+  }))
+
+  validation {
+    condition     = alltrue([for tenant in var.tenants : contains(["blue", "green"], tenant.cell)])
+    error_message = "A tenant's cell must be blue or green."
+  }
+}
+
+variable "passwords" {
+  description = "The tenants' passwords, by name, 16 characters or more. In no state."
+  type        = map(string)
+  sensitive   = true
+}
+
+variable "tenants_deletion_protection" {
+  description = "Whether a destroy of a tenant is refused."
+  type        = bool
+  default     = true
+}
+
+variable "watchdog" {
+  description = "Whether pg_cron is loaded, and ends what exceeds its limits and cannot be ended otherwise."
+  type        = bool
+  default     = true
+}

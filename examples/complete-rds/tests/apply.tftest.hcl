@@ -1,0 +1,41 @@
+# The whole of it, applied with AWS's answers made up and a made-up server; a real one is in the
+# project's own tests.
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+mock_provider "pgtenant" {
+  mock_resource "pgtenant_tenant" {
+    defaults = { database = "acme", role = "acme", isolation = { connect = "enforced" } }
+  }
+  mock_data "pgtenant_capacity" {
+    defaults = { headroom = 365, over_committed = false, committed = 20, available = 385 }
+  }
+}
+
+variables {
+  roles = {
+    dba         = ["arn:aws:iam::123456789012:role/dba"]
+    break_glass = ["arn:aws:iam::123456789012:role/break-glass"]
+    terraform   = ["arn:aws:iam::123456789012:role/terraform"]
+  }
+  vpc_id                     = "vpc-0123456789abcdef0"
+  subnet_ids                 = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+  allowed_security_group_ids = { pgbouncer = "sg-0123456789abcdef0" }
+  pgbouncer_networks         = ["192.0.2.0/24"]
+  tenants                    = { acme = { connection_limit = 20, statement_timeout = "30s" } }
+  passwords                  = { acme = "0123456789abcdef" }
+}
+
+run "all_of_it" {
+  assert {
+    condition     = output.pool_sizes == { acme = 19 } && output.headroom == 365
+    error_message = "The guardrails do not arrive at pgBouncer."
+  }
+
+  assert {
+    condition     = output.address == "tenants.abc123.eu-west-1.rds.amazonaws.com" && startswith(output.topic_arn, "arn:aws:sns:eu-west-1:")
+    error_message = "The instance's address, or the alarms' topic, is not told."
+  }
+}

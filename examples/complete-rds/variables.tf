@@ -1,0 +1,118 @@
+variable "region" {
+  description = "AWS region. Default: as the environment says."
+  type        = string
+  default     = null
+}
+
+variable "name" {
+  description = "Name of the instance, and the beginning of all other names."
+  type        = string
+  default     = "tenants"
+}
+
+variable "vpc_id" {
+  description = "VPC of the instance."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "Private subnets of the instance, in two availability zones at least."
+  type        = set(string)
+}
+
+variable "allowed_security_group_ids" {
+  description = "Security groups that may connect: pgBouncer's, and that of whatever runs Terraform. The key is a name of yours for each."
+  type        = map(string)
+}
+
+variable "instance_class" {
+  description = "Instance class."
+  type        = string
+  default     = "db.m7g.large"
+}
+
+variable "port" {
+  description = "TCP port of the server."
+  type        = number
+  default     = 5432
+}
+
+variable "max_connections" {
+  description = "Connections that the server takes."
+  type        = number
+  default     = 400
+}
+
+variable "sslrootcert" {
+  description = "Path of the authority behind the server's certificate, PEM: RDS's global-bundle.pem, https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem."
+  type        = string
+  default     = "global-bundle.pem"
+}
+
+variable "tenants" {
+  description = "The tenants by name, with their guardrails as the module `tenants` takes them."
+  type = map(object({
+    connection_limit                    = optional(number, 10)
+    statement_timeout                   = optional(string, "60s")
+    lock_timeout                        = optional(string, "10s")
+    idle_in_transaction_session_timeout = optional(string, "60s")
+    transaction_timeout                 = optional(string)
+    parameters                          = optional(map(string), {})
+    extensions                          = optional(set(string), [])
+    suspended                           = optional(bool, false)
+    on_destroy                          = optional(string, "archive")
+  }))
+}
+
+variable "passwords" {
+  description = "The tenants' passwords, by name, 16 characters or more. In no state."
+  type        = map(string)
+  sensitive   = true
+}
+
+variable "passwords_version" {
+  description = "Raise it to have the passwords set again."
+  type        = number
+  default     = 1
+}
+
+variable "tenants_deletion_protection" {
+  description = "Whether a destroy of a tenant is refused."
+  type        = bool
+  default     = true
+}
+
+variable "watchdog" {
+  description = "Whether pg_cron is loaded, and ends what exceeds its limits and cannot be ended otherwise."
+  type        = bool
+  default     = true
+}
+
+variable "roles" {
+  description = <<-EOT
+    ARNs of the IAM roles that handle snapshots: `dba` makes, copies and restores them, `break_glass` also deletes and
+    exports them, and `terraform` is what applies this: it administers the key and uses it through RDS.
+  EOT
+  type = object({
+    dba         = list(string)
+    break_glass = list(string)
+    terraform   = list(string)
+  })
+}
+
+variable "subscriptions" {
+  description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
+  type        = map(object({ protocol = string, endpoint = string }))
+  default     = {}
+}
+
+variable "pgbouncer_networks" {
+  description = "Networks, in CIDR notation, from which applications come to pgBouncer."
+  type        = list(string)
+}
+
+variable "tags" {
+  description = "Tags of everything on AWS."
+  type        = map(string)
+  default     = {}
+}

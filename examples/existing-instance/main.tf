@@ -1,0 +1,60 @@
+# Tenants, alarms and log metrics for an instance that is there already, made by hand or by another module, such
+# as terraform-aws-rds. Nothing here changes the instance itself.
+
+provider "aws" {
+  region = var.region
+}
+
+ephemeral "aws_secretsmanager_secret_version" "admin" {
+  secret_id = var.admin_secret_arn
+}
+
+provider "pgtenant" {
+  host        = var.instance.address
+  port        = var.instance.port
+  username    = var.username
+  password    = jsondecode(ephemeral.aws_secretsmanager_secret_version.admin.secret_string)["password"]
+  sslrootcert = var.sslrootcert
+}
+
+module "tenants" {
+  source = "../modules/tenants"
+
+  tenants               = var.tenants
+  passwords             = var.passwords
+  available_connections = var.instance.max_connections - var.kept_connections
+  baseline              = var.baseline
+  watchdog              = var.watchdog
+  deletion_protection   = var.tenants_deletion_protection
+}
+
+module "alarms" {
+  source = "../modules/rds-alarms"
+
+  db_instance_identifier = var.instance.identifier
+  resource_id            = var.instance.resource_id
+  instance_class         = var.instance.instance_class
+  allocated_storage      = var.instance.allocated_storage
+  iops                   = var.instance.iops
+  max_connections        = var.instance.max_connections
+  log_metrics_namespace  = module.log_metrics.namespace
+  subscriptions          = var.subscriptions
+}
+
+# The instance must export its log `postgresql` to CloudWatch.
+module "log_metrics" {
+  source = "../modules/rds-log-metrics"
+
+  db_instance_identifier = var.instance.identifier
+  tenants                = { for name in keys(var.tenants) : name => {} }
+}
+
+# The key of the instance has a policy already: compare it with the output `key_policy_json`.
+module "snapshot_guard" {
+  source = "../modules/snapshot-guard"
+
+  name                  = "${var.instance.identifier}-snapshots"
+  dba_role_arns         = var.roles.dba
+  break_glass_role_arns = var.roles.break_glass
+  topic_arn             = module.alarms.topic_arn
+}

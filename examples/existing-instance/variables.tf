@@ -1,0 +1,107 @@
+variable "region" {
+  description = "AWS region of the instance. Default: as the environment says."
+  type        = string
+  default     = null
+}
+
+variable "instance" {
+  description = <<-EOT
+    The instance that is there, as `aws rds describe-db-instances` shows it: its `identifier`, `resource_id` (`db-...`),
+    `instance_class`, `allocated_storage` in GiB, `iops` of the storage (null: what comes with the size), `address` and
+    `port`, and the `max_connections` of its server.
+  EOT
+  type = object({
+    identifier        = string
+    resource_id       = string
+    instance_class    = string
+    allocated_storage = number
+    iops              = optional(number)
+    address           = string
+    port              = optional(number, 5432)
+    max_connections   = number
+  })
+
+  validation {
+    condition     = startswith(var.instance.resource_id, "db-")
+    error_message = "instance.resource_id must be the resource ID, \"db-...\", and not the identifier or the ARN."
+  }
+}
+
+variable "kept_connections" {
+  description = "Connections that are not for tenants: PostgreSQL's and RDS's reserve, `reserved_connections`, monitoring, and what is there beside tenants."
+  type        = number
+  default     = 25
+}
+
+variable "username" {
+  description = "Role that the provider logs in as."
+  type        = string
+  default     = "platform_admin"
+}
+
+variable "admin_secret_arn" {
+  description = "ARN of the secret with that role's password: JSON with a `password`, as RDS makes it."
+  type        = string
+}
+
+variable "sslrootcert" {
+  description = "Path of the authority behind the server's certificate, PEM: RDS's global-bundle.pem."
+  type        = string
+  default     = "global-bundle.pem"
+}
+
+variable "tenants" {
+  description = "The tenants by name, with their guardrails as the module `tenants` takes them."
+  type = map(object({
+    connection_limit                    = optional(number, 10)
+    statement_timeout                   = optional(string, "60s")
+    lock_timeout                        = optional(string, "10s")
+    idle_in_transaction_session_timeout = optional(string, "60s")
+    transaction_timeout                 = optional(string)
+    parameters                          = optional(map(string), {})
+    extensions                          = optional(set(string), [])
+    suspended                           = optional(bool, false)
+    on_destroy                          = optional(string, "archive")
+  }))
+}
+
+variable "passwords" {
+  description = "The tenants' passwords, by name, 16 characters or more. In no state."
+  type        = map(string)
+  sensitive   = true
+}
+
+variable "tenants_deletion_protection" {
+  description = "Whether a destroy of a tenant is refused."
+  type        = bool
+  default     = true
+}
+
+variable "baseline" {
+  description = "Whether the databases that belong to no tenant are closed to all of them. Who works there must have been let in by name before."
+  type        = bool
+  default     = false
+}
+
+variable "watchdog" {
+  description = "Whether pg_cron ends what exceeds its limits. The instance's parameter group must have loaded it."
+  type        = bool
+  default     = false
+}
+
+variable "roles" {
+  description = <<-EOT
+    ARNs of the IAM roles that handle snapshots: `dba` makes, copies and restores them, `break_glass` also deletes and
+    exports them.
+  EOT
+  type = object({
+    dba         = list(string)
+    break_glass = list(string)
+  })
+}
+
+variable "subscriptions" {
+  description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
+  type        = map(object({ protocol = string, endpoint = string }))
+  default     = {}
+}

@@ -1,0 +1,4 @@
+# No provider: texts in, texts out.
+terraform {
+  required_version = ">= 1.11"
+}

@@ -1,0 +1,143 @@
+# One row for each risk: a heading that says what it is and what to do, and its metrics beside it.
+locals {
+  instance = ["DBInstanceIdentifier", var.db_instance_identifier]
+
+  # Metrics of the module rds-log-metrics, where it is there.
+  log = { for name in [
+    "role_connection_limit", "database_connection_limit", "slots_reserved", "too_many_clients", "statement_timeout",
+    "transaction_timeout", "temp_file_limit", "slow_statement", "deadlock", "lock_timeout", "lock_wait",
+    "idle_in_transaction_timeout", "wraparound_vacuum", "failed_login", "permission_denied", "login_not_permitted",
+  ] : name => var.log_metrics_namespace == null ? [] : [[var.log_metrics_namespace, name, { stat = "Sum" }]] }
+
+  insight = {
+    for name, signal in local.insights : name => var.performance_insights ? [
+      [{ expression = "DB_PERF_INSIGHTS('RDS', '${var.resource_id}', '${signal.counter}')", label = signal.counter, id = "q_${name}" }]
+    ] : []
+  }
+
+  # Metrics in a list are strings and objects: typed by JSON, because Terraform's lists hold one type.
+  rows = [
+    {
+      risk = "Connection exhaustion", then = "Lower a tenant's `connection_limit`, or pool with pgBouncer. `pgtenant_capacity` says who holds how many."
+      widgets = [
+        { title = "Connections", lines = [local.max_connections, local.metrics.connections.threshold], metrics = [concat(["AWS/RDS", "DatabaseConnections"], local.instance)] },
+        { title = "Refused", lines = [], metrics = concat(local.log.role_connection_limit, local.log.database_connection_limit, local.log.slots_reserved, local.log.too_many_clients) },
+      ]
+    },
+    {
+      risk = "Runaway queries", then = "Lower `statement_timeout` of the tenant that `pgtenant_signals` names, or suspend it."
+      widgets = [
+        { title = "CPU, per cent", lines = [local.metrics.cpu.threshold], metrics = [concat(["AWS/RDS", "CPUUtilization"], local.instance)] },
+        { title = "Active sessions", lines = [local.metrics.db_load.threshold], metrics = [concat(["AWS/RDS", "DBLoad"], local.instance), concat(["AWS/RDS", "DBLoadCPU"], local.instance)] },
+        { title = "Ended or slow", lines = [], metrics = concat(local.log.statement_timeout, local.log.transaction_timeout, local.log.temp_file_limit, local.log.slow_statement) },
+      ]
+    },
+    {
+      risk = "Locks and long transactions", then = "`pgtenant_signals` names the blocking tenant and the oldest transaction; the watchdog ends what exceeds its limits."
+      widgets = [
+        { title = "Deadlocks and blocked transactions", lines = [], metrics = concat(local.insight.deadlocks, local.insight.blocked_transactions) },
+        { title = "Longest idle in transaction, s", lines = [local.insights.idle_in_transaction.threshold], metrics = local.insight.idle_in_transaction },
+        { title = "Said in the log", lines = [], metrics = concat(local.log.deadlock, local.log.lock_timeout, local.log.lock_wait, local.log.idle_in_transaction_timeout) },
+      ]
+    },
+    {
+      risk = "Memory", then = "Lower `work_mem` and connections of the tenants, or take a larger class."
+      widgets = [
+        { title = "Freeable memory, bytes", lines = [local.metrics.freeable_memory.threshold], metrics = [concat(["AWS/RDS", "FreeableMemory"], local.instance)] },
+        { title = "Swap, bytes", lines = [], metrics = [concat(["AWS/RDS", "SwapUsage"], local.instance)] },
+      ]
+    },
+    {
+      risk = "I/O saturation", then = "Raise IOPS or throughput, or find the tenant with the most reads in `pgtenant_signals`."
+      widgets = [
+        { title = "Latency p90, s", lines = [var.thresholds.latency_seconds], metrics = [concat(["AWS/RDS", "ReadLatency"], local.instance, [{ stat = "p90" }]), concat(["AWS/RDS", "WriteLatency"], local.instance, [{ stat = "p90" }])] },
+        { title = "IOPS", lines = [local.iops], metrics = [concat(["AWS/RDS", "ReadIOPS"], local.instance), concat(["AWS/RDS", "WriteIOPS"], local.instance)] },
+        { title = "Disk queue", lines = [local.metrics.disk_queue.threshold], metrics = [concat(["AWS/RDS", "DiskQueueDepth"], local.instance)] },
+        { title = "Burst left, per cent", lines = [var.thresholds.ebs_balance_percent], metrics = [concat(["AWS/RDS", "EBSIOBalance%"], local.instance), concat(["AWS/RDS", "EBSByteBalance%"], local.instance)] },
+      ]
+    },
+    {
+      risk = "Storage growth", then = "Find the tenant that grows (`pgtenant_signals`, `size_bytes`), drop slots that nobody reads, grow the storage."
+      widgets = [
+        { title = "Free storage, bytes", lines = [local.metrics.free_storage.threshold], metrics = [concat(["AWS/RDS", "FreeStorageSpace"], local.instance)] },
+        { title = "WAL and slots, bytes", lines = [local.metrics.wal_usage.threshold], metrics = [concat(["AWS/RDS", "TransactionLogsDiskUsage"], local.instance), concat(["AWS/RDS", "OldestReplicationSlotLag"], local.instance)] },
+      ]
+    },
+    {
+      risk = "Autovacuum and bloat", then = "End old transactions first. Bloat is in no metric: `pgtenant_signals` with `deep = true` names the tables."
+      widgets = [
+        { title = "Used transaction IDs", lines = [local.metrics.transaction_ids.threshold], metrics = [concat(["AWS/RDS", "MaximumUsedTransactionIDs"], local.instance)] },
+        { title = "Seconds since checkpoint", lines = [local.metrics.checkpoint_lag.threshold], metrics = [concat(["AWS/RDS", "CheckpointLag"], local.instance)] },
+        { title = "Vacuums against wraparound", lines = [], metrics = local.log.wraparound_vacuum },
+      ]
+    },
+    {
+      risk = "Replication lag", then = "Look for long queries on the replica, and for WAL that comes faster than it replays."
+      widgets = [
+        { title = "Lag, s", lines = [var.thresholds.replica_lag_seconds], metrics = [for replica in var.replica_identifiers : ["AWS/RDS", "ReplicaLag", "DBInstanceIdentifier", replica, { stat = "Maximum" }]] },
+      ]
+    },
+    {
+      risk = "Access", then = "The saved query `refused by tenant` names roles and objects."
+      widgets = [
+        { title = "Refused", lines = [], metrics = concat(local.log.failed_login, local.log.permission_denied, local.log.login_not_permitted) },
+      ]
+    },
+  ]
+
+  # Only what has something to show.
+  shown_rows = [
+    for row in local.rows : {
+      risk    = row.risk
+      then    = row.then
+      widgets = [for widget in row.widgets : widget if length(widget.metrics) > 0]
+    } if anytrue([for widget in row.widgets : length(widget.metrics) > 0])
+  ]
+
+  alarm_names = concat(
+    [for name in keys(local.metric_alarms) : "${local.prefix}${replace(name, "_", "-")}"],
+    [for name in keys(local.insight_alarms) : "${local.prefix}${replace(name, "_", "-")}"],
+    contains(var.disabled, "iops_saturation") ? [] : ["${local.prefix}iops-saturation"],
+    [for replica in local.lag_alarms : "${local.prefix}replica-lag-${replica}"],
+  )
+  alarm_arn_prefix = "arn:${data.aws_partition.this.partition}:cloudwatch:${data.aws_region.this.region}:${data.aws_caller_identity.this.account_id}:alarm:"
+
+  status = {
+    type = "alarm", x = 0, y = 0, width = 24, height = 4
+    properties = {
+      title  = var.db_instance_identifier
+      alarms = [for name in sort(local.alarm_names) : "${local.alarm_arn_prefix}${name}"]
+    }
+  }
+
+  widgets = flatten([
+    for number, row in local.shown_rows : [
+      {
+        type       = "text", x = 0, y = 4 + number * 8, width = 24, height = 2
+        properties = { markdown = "## ${row.risk}\n${row.then}" }
+      },
+      [
+        for column, widget in row.widgets : {
+          type  = "metric", x = column * floor(24 / length(row.widgets)), y = 6 + number * 8, height = 6
+          width = floor(24 / length(row.widgets))
+          properties = {
+            title       = widget.title
+            region      = data.aws_region.this.region
+            view        = "timeSeries"
+            stat        = "Average"
+            period      = 60
+            metrics     = widget.metrics
+            annotations = { horizontal = [for line in widget.lines : { value = line }] }
+          }
+        }
+      ],
+    ]
+  ])
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  count = var.create_dashboard ? 1 : 0
+
+  dashboard_name = "${local.prefix}risks"
+  dashboard_body = jsonencode({ widgets = concat([local.status], local.widgets) })
+}

@@ -1,0 +1,194 @@
+variables {
+  db_instance_identifier = "tenants"
+  instance_class         = "db.r7g.large"
+  allocated_storage      = 100
+  resource_id            = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+}
+
+run "identifier" {
+  command = plan
+  variables {
+    db_instance_identifier = "-tenants"
+  }
+  expect_failures = [var.db_instance_identifier]
+}
+
+run "instance_class" {
+  command = plan
+  variables {
+    instance_class = "r7g.large"
+  }
+  expect_failures = [var.instance_class]
+}
+
+run "memory" {
+  command = plan
+  variables {
+    memory_gib = 0
+  }
+  expect_failures = [var.memory_gib]
+}
+
+run "vcpus" {
+  command = plan
+  variables {
+    vcpus = 0
+  }
+  expect_failures = [var.vcpus]
+}
+
+run "max_connections" {
+  command = plan
+  variables {
+    max_connections = 5
+  }
+  expect_failures = [var.max_connections]
+}
+
+run "allocated_storage" {
+  command = plan
+  variables {
+    allocated_storage = 4
+  }
+  expect_failures = [var.allocated_storage]
+}
+
+run "storage_type" {
+  command = plan
+  variables {
+    storage_type = "standard"
+  }
+  expect_failures = [var.storage_type]
+}
+
+run "iops" {
+  command = plan
+  variables {
+    iops = 99
+  }
+  expect_failures = [var.iops]
+}
+
+run "replicas" {
+  command = plan
+  variables {
+    replica_identifiers = ["arn:aws:rds:eu-west-1:123456789012:db:replica"]
+  }
+  expect_failures = [var.replica_identifiers]
+}
+
+run "resource_id_is_missing" {
+  command = plan
+  variables {
+    resource_id = null
+  }
+  expect_failures = [var.resource_id]
+}
+
+run "resource_id_is_an_identifier" {
+  command = plan
+  variables {
+    resource_id = "tenants"
+  }
+  expect_failures = [var.resource_id]
+}
+
+run "per_cent" {
+  command = plan
+  variables {
+    thresholds = { memory_percent = 101 }
+  }
+  expect_failures = [var.thresholds]
+}
+
+run "not_positive" {
+  command = plan
+  variables {
+    thresholds = { latency_seconds = 0 }
+  }
+  expect_failures = [var.thresholds]
+}
+
+run "transaction_ids" {
+  command = plan
+  variables {
+    thresholds = { transaction_ids = 2100000000 }
+  }
+  expect_failures = [var.thresholds]
+}
+
+run "disabled" {
+  command = plan
+  variables {
+    disabled = ["bloat"]
+  }
+  expect_failures = [var.disabled]
+}
+
+run "no_topic" {
+  command = plan
+  variables {
+    create_topic = false
+  }
+  expect_failures = [var.topic_arn]
+}
+
+run "two_topics" {
+  command = plan
+  variables {
+    topic_arn = "arn:aws:sns:eu-west-1:123456789012:platform"
+  }
+  expect_failures = [var.topic_arn]
+}
+
+run "topic_name" {
+  command = plan
+  variables {
+    create_topic = false
+    topic_arn    = "platform"
+  }
+  expect_failures = [var.topic_arn]
+}
+
+run "protocol" {
+  command = plan
+  variables {
+    subscriptions = { a = { protocol = "http", endpoint = "http://example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "subscriptions_elsewhere" {
+  command = plan
+  variables {
+    create_topic  = false
+    topic_arn     = "arn:aws:sns:eu-west-1:123456789012:platform"
+    subscriptions = { a = { protocol = "email", endpoint = "a@example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "class_of_unknown_size" {
+  command = plan
+  variables {
+    instance_class = "db.z1d.large"
+  }
+  expect_failures = [aws_cloudwatch_metric_alarm.metric]
+}
+
+run "provisioned_without_iops" {
+  command = plan
+  variables {
+    storage_type = "io2"
+  }
+  expect_failures = [aws_cloudwatch_metric_alarm.iops_saturation]
+}
+
+run "deadlocks_watched_by_nothing" {
+  command = plan
+  variables {
+    performance_insights = false
+    resource_id          = null
+  }
+  expect_failures = [output.alarms]
+}

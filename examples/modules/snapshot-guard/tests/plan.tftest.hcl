@@ -1,0 +1,112 @@
+variables {
+  dba_role_arns         = ["arn:aws:iam::123456789012:role/dba"]
+  break_glass_role_arns = ["arn:aws:iam::123456789012:role/break-glass"]
+  topic_arn             = "arn:aws:sns:eu-west-1:123456789012:tenants-alarms"
+}
+
+run "defaults" {
+  command = plan
+
+  assert {
+    condition = [for statement in jsondecode(output.scp_json).Statement : statement.Sid] == [
+      "NobodySharesSnapshots", "DbasMakeAndRestore", "BreakGlassDeletesAndExports", "AdministratorsChangeKeys", "EmergenciesNeedMfa"
+    ]
+    error_message = "The guard has one statement for each tier."
+  }
+
+  # An SCP that allows would allow nothing, and one without the exemption could stop AWS's own services.
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.scp_json).Statement :
+      statement.Effect == "Deny" && statement.Condition.BoolIfExists["aws:PrincipalIsAWSService"] == "false"
+    ])
+    error_message = "The guard denies only, and AWS services are exempt."
+  }
+
+  assert {
+    condition     = join(",", keys(jsondecode(output.scp_json).Statement[0].Condition)) == "BoolIfExists"
+    error_message = "Sharing is denied to every role."
+  }
+
+  assert {
+    condition = (
+      jsondecode(output.scp_json).Statement[1].Condition.ArnNotLike["aws:PrincipalArn"] == ["arn:aws:iam::123456789012:role/dba", "arn:aws:iam::123456789012:role/break-glass"] &&
+      jsondecode(output.scp_json).Statement[2].Condition.ArnNotLike["aws:PrincipalArn"] == "arn:aws:iam::123456789012:role/break-glass"
+    )
+    error_message = "Break-glass may do what DBAs do, not the other way round."
+  }
+
+  assert {
+    condition     = alltrue([for statement in jsondecode(output.key_policy_json).Statement : statement.Effect == "Allow"])
+    error_message = "The key's policy denies nothing."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.key_policy_json).Statement :
+      can(statement.Condition.StringEquals["kms:ViaService"]) if anytrue([for action in flatten([statement.Action]) : contains(["kms:Decrypt", "kms:CreateGrant"], action)])
+    ])
+    error_message = "The key decrypts and is granted through services only."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["sharing"].event_pattern).detail.eventName == ["ModifyDBClusterSnapshotAttribute", "ModifyDBSnapshotAttribute"]
+    error_message = "Sharing is heard of from CloudTrail."
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_cloudwatch_event_rule.this["calls"].event_pattern).detail.eventName, "StartExportTask") && contains(jsondecode(aws_cloudwatch_event_rule.this["keys"].event_pattern).detail.eventName, "ScheduleKeyDeletion")
+    error_message = "Every guarded action is heard of."
+  }
+
+  assert {
+    condition     = alltrue([for target in aws_cloudwatch_event_target.this : target.arn == var.topic_arn]) && length(aws_cloudwatch_event_target.this) == 4
+    error_message = "All rules notify the topic."
+  }
+
+  assert {
+    condition     = length(aws_organizations_policy.this) == 0 && length(aws_iam_policy.this) == 3
+    error_message = "The organisation's policy is made only when asked."
+  }
+}
+
+run "organisation" {
+  command = plan
+
+  variables {
+    create_organization_policy = true
+    organization_target_ids    = ["123456789012", "ou-ab12-cd34ef56"]
+    create_iam_policies        = false
+    break_glass_mfa            = false
+    kms_key_arns               = ["arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"]
+    log_group_prefix           = "/aws/rds/instance/tenants/"
+    key_services               = ["rds"]
+  }
+
+  assert {
+    condition     = aws_organizations_policy.this[0].content == output.scp_json && aws_organizations_policy.this[0].type == "SERVICE_CONTROL_POLICY"
+    error_message = "The policy of the organisation is the output."
+  }
+
+  assert {
+    condition     = length(aws_organizations_policy_attachment.this) == 2 && length(aws_iam_policy.this) == 0
+    error_message = "It is attached to each target."
+  }
+
+  assert {
+    condition     = length(jsondecode(output.scp_json).Statement) == 4 && jsondecode(output.scp_json).Statement[3].Resource == var.kms_key_arns[0]
+    error_message = "Without MFA there is one statement less, and keys are named."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(output.key_policy_json).Statement : statement.Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"] if can(statement.Condition.ArnLike)] == ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/tenants/*"]
+    error_message = "CloudWatch Logs may use the key for the instance's groups."
+  }
+}
+
+run "applied" {
+  assert {
+    condition     = join(",", keys(output.policy_arns)) == "boundary,break-glass,dba" && join(",", keys(output.event_rule_arns)) == "calls,keys,sharing,snapshots"
+    error_message = "What was made is in the outputs."
+  }
+}

@@ -1,0 +1,153 @@
+variable "name" {
+  description = "Prefix of the names made here."
+  type        = string
+  default     = "snapshot-guard"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]{0,40}$", var.name))
+    error_message = "name must be letters, digits and hyphens, at most 41 characters."
+  }
+}
+
+variable "dba_role_arns" {
+  description = "ARNs of the IAM roles that make, copy and restore snapshots: people, pipelines, and the role of AWS Backup if it is used. A session of a role counts as the role."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.dba_role_arns) > 0 && alltrue([for arn in var.dba_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "dba_role_arns must be ARNs of IAM roles, at least one, without wildcards: a key policy takes none."
+  }
+}
+
+variable "break_glass_role_arns" {
+  description = "ARNs of the IAM roles for emergencies: besides what DBAs may do they delete and export snapshots, and disable keys."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.break_glass_role_arns) > 0 && alltrue([for arn in var.break_glass_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "break_glass_role_arns must be ARNs of IAM roles, at least one, without wildcards: a key policy takes none."
+  }
+
+  validation {
+    condition     = length(setintersection(var.dba_role_arns, var.break_glass_role_arns)) == 0
+    error_message = "A role in dba_role_arns and break_glass_role_arns would make every day an emergency: give different roles."
+  }
+}
+
+variable "break_glass_mfa" {
+  description = "Whether the emergency actions need a session with MFA. Sessions of IAM Identity Center never carry that mark: set false there, and demand MFA in Identity Center."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "key_administrator_role_arns" {
+  description = "ARNs of the IAM roles that administer the key, such as the one that applies this configuration. They cannot decrypt with it. The break-glass roles administer it in any case."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.key_administrator_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "key_administrator_role_arns must be ARNs of IAM roles, without wildcards: a key policy takes none."
+  }
+}
+
+variable "key_user_role_arns" {
+  description = "ARNs of further IAM roles that use the key through `key_services`: those that create the instance, or read the master secret."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.key_user_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "key_user_role_arns must be ARNs of IAM roles, without wildcards: a key policy takes none."
+  }
+}
+
+variable "key_services" {
+  description = "Services through which the key is used: `rds` for storage and snapshots, `secretsmanager` for the managed master secret, `pi` for looking at Performance Insights."
+  type        = set(string)
+  default     = ["rds", "secretsmanager"]
+  nullable    = false
+
+  validation {
+    condition     = contains(var.key_services, "rds") && length(setsubtract(var.key_services, ["rds", "secretsmanager", "pi"])) == 0
+    error_message = "key_services must have rds, and may have secretsmanager and pi."
+  }
+}
+
+variable "log_group_prefix" {
+  description = "Beginning of the names of log groups that are encrypted with the same key, such as `/aws/rds/instance/tenants/`. Null if there are none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.log_group_prefix == null || can(regex("^[A-Za-z0-9_./#-]{1,400}$", var.log_group_prefix))
+    error_message = "log_group_prefix must be the beginning of a log group's name: letters, digits and _ . / # -."
+  }
+}
+
+variable "kms_key_arns" {
+  description = "ARNs of the keys that the SCP keeps from being disabled, deleted or given another policy. Empty means all keys of the accounts that it is attached to."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.kms_key_arns : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", arn))])
+    error_message = "kms_key_arns must be ARNs of KMS keys; an alias is none."
+  }
+}
+
+variable "create_organization_policy" {
+  description = "Whether to make the service control policy. Needs the management account of an organisation, or one it delegates policies to; elsewhere hand the output `scp_json` to those who have it."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "organization_target_ids" {
+  description = "Accounts and organisational units that the service control policy is attached to."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.organization_target_ids : can(regex("^([0-9]{12}|ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$", id))])
+    error_message = "organization_target_ids must be account IDs, or IDs of organisational units (ou-...) or of the root (r-...)."
+  }
+
+  validation {
+    condition     = var.create_organization_policy || length(var.organization_target_ids) == 0
+    error_message = "organization_target_ids need create_organization_policy: without it there is nothing to attach."
+  }
+}
+
+variable "create_iam_policies" {
+  description = "Whether to make the IAM policies: one for DBAs, one for break-glass, and a boundary for all other roles where there is no organisation."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "topic_arn" {
+  description = "ARN of the SNS topic that hears of snapshots, such as the output `topic_arn` of the module `rds-alarms`. It, and its key, must let `events.amazonaws.com` publish."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", var.topic_arn))
+    error_message = "topic_arn must be the ARN of an SNS topic."
+  }
+}
+
+variable "tags" {
+  description = "Tags of all that can have them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

@@ -1,0 +1,67 @@
+# Tenants with guardrails on one server, and what protects that server from all of them.
+
+resource "pgtenant_cluster_baseline" "this" {
+  count = var.baseline ? 1 : 0
+}
+
+resource "pgtenant_watchdog" "this" {
+  count = var.watchdog ? 1 : 0
+}
+
+locals {
+  # One verifier for the server and for pgBouncer, which can log in with no other.
+  verifiers = { for name, password in var.passwords : name => provider::pgtenant::scram_verifier(password, name) }
+}
+
+resource "pgtenant_tenant" "this" {
+  for_each = var.tenants
+
+  name                = each.key
+  suspended           = each.value.suspended
+  extensions          = each.value.extensions
+  password_wo         = local.verifiers[each.key]
+  password_wo_version = var.passwords_version
+  on_destroy          = each.value.on_destroy
+  deletion_protection = var.deletion_protection
+
+  lifecycle {
+    precondition {
+      condition     = contains(nonsensitive(keys(var.passwords)), each.key)
+      error_message = "passwords has none for this tenant."
+    }
+  }
+
+  # Nobody gets in before the doors beside the tenant's own are closed.
+  depends_on = [pgtenant_cluster_baseline.this]
+}
+
+resource "pgtenant_guardrails" "this" {
+  for_each = var.tenants
+
+  tenant                              = pgtenant_tenant.this[each.key].name
+  connection_limit                    = each.value.connection_limit
+  statement_timeout                   = each.value.statement_timeout
+  lock_timeout                        = each.value.lock_timeout
+  idle_in_transaction_session_timeout = each.value.idle_in_transaction_session_timeout
+  transaction_timeout                 = each.value.transaction_timeout
+  parameters                          = each.value.parameters
+
+  lifecycle {
+    precondition {
+      condition     = sum([for tenant in var.tenants : tenant.connection_limit]) <= var.available_connections
+      error_message = "The tenants' connection limits come to more than available_connections: one tenant's storm would be another's outage."
+    }
+  }
+}
+
+# What the server itself says of limits, whoever set them. Told by every plan.
+data "pgtenant_capacity" "this" {
+  depends_on = [pgtenant_guardrails.this]
+}
+
+check "tenants_fit" {
+  assert {
+    condition     = !data.pgtenant_capacity.this.over_committed
+    error_message = "The tenants on this server may open ${data.pgtenant_capacity.this.committed} of ${data.pgtenant_capacity.this.available} connections."
+  }
+}

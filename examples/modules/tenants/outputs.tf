@@ -1,0 +1,29 @@
+output "tenants" {
+  description = "The tenants with what the module `pgbouncer` asks of them: database, role, guardrails, and whether they are suspended."
+  value = {
+    for name, tenant in pgtenant_tenant.this : name => {
+      database                            = tenant.database
+      role                                = tenant.role
+      suspended                           = tenant.suspended
+      connection_limit                    = pgtenant_guardrails.this[name].connection_limit
+      statement_timeout                   = pgtenant_guardrails.this[name].statement_timeout
+      idle_in_transaction_session_timeout = pgtenant_guardrails.this[name].idle_in_transaction_session_timeout
+    }
+  }
+}
+
+output "verifiers" {
+  description = "SCRAM verifiers by role, for the module `pgbouncer`."
+  value       = { for name, tenant in pgtenant_tenant.this : tenant.role => local.verifiers[name] }
+  sensitive   = true
+}
+
+output "isolation" {
+  description = "For each tenant, what was found of each control."
+  value       = { for name, tenant in pgtenant_tenant.this : name => tenant.isolation }
+}
+
+output "headroom" {
+  description = "Connections that no tenant has been promised, as the server counts them."
+  value       = data.pgtenant_capacity.this.headroom
+}

@@ -1,0 +1,99 @@
+# What the server answers is made up here: a real one has its say where the compositions are applied.
+
+mock_provider "pgtenant" {
+  mock_data "pgtenant_capacity" {
+    defaults = { headroom = 20, over_committed = false, committed = 20, available = 40 }
+  }
+}
+
+variables {
+  tenants = {
+    acme   = { connection_limit = 15, statement_timeout = "30s" }
+    globex = { suspended = true, parameters = { work_mem = "8MB" } }
+  }
+  passwords             = { acme = "0123456789abcdef", globex = "fedcba9876543210" }
+  available_connections = 100
+}
+
+run "tenants_are_governed" {
+  assert {
+    condition     = pgtenant_guardrails.this["acme"].connection_limit == 15 && pgtenant_guardrails.this["acme"].statement_timeout == "30s"
+    error_message = "The guardrails do not arrive."
+  }
+
+  assert {
+    condition     = pgtenant_guardrails.this["globex"].connection_limit == 10 && pgtenant_guardrails.this["globex"].parameters.work_mem == "8MB"
+    error_message = "A tenant without limits of its own must have safe ones."
+  }
+
+  assert {
+    condition     = pgtenant_tenant.this["globex"].suspended && pgtenant_tenant.this["acme"].deletion_protection && pgtenant_tenant.this["acme"].on_destroy == "archive"
+    error_message = "A tenant is not kept as it should be."
+  }
+
+  assert {
+    condition     = length(pgtenant_cluster_baseline.this) == 1 && length(pgtenant_watchdog.this) == 1 && output.headroom == 20
+    error_message = "The server itself is not looked after."
+  }
+}
+
+run "without_baseline_and_watchdog" {
+  variables {
+    baseline = false
+    watchdog = false
+  }
+
+  assert {
+    condition     = length(pgtenant_cluster_baseline.this) == 0 && length(pgtenant_watchdog.this) == 0
+    error_message = "What was not asked for is made."
+  }
+}
+
+run "no_connections_at_all" {
+  command = plan
+
+  variables {
+    tenants = { acme = { connection_limit = 0 } }
+  }
+
+  expect_failures = [var.tenants]
+}
+
+run "short_password" {
+  command = plan
+
+  variables {
+    passwords = { acme = "secret", globex = "fedcba9876543210" }
+  }
+
+  expect_failures = [var.passwords]
+}
+
+run "no_password" {
+  command = plan
+
+  variables {
+    passwords = { acme = "0123456789abcdef" }
+  }
+
+  expect_failures = [pgtenant_tenant.this["globex"]]
+}
+
+run "more_promised_than_there_is" {
+  command = plan
+
+  variables {
+    available_connections = 24
+  }
+
+  expect_failures = [pgtenant_guardrails.this["acme"], pgtenant_guardrails.this["globex"]]
+}
+
+run "the_server_counts_otherwise" {
+  override_data {
+    target = data.pgtenant_capacity.this
+    values = { headroom = -5, over_committed = true, committed = 105, available = 100 }
+  }
+
+  expect_failures = [check.tenants_fit]
+}

@@ -1,0 +1,63 @@
+variable "tenants" {
+  description = <<-EOT
+    The tenants by name, each with its guardrails: `connection_limit` connections at once; how long a statement, the
+    wait for a lock, an idle transaction and (PostgreSQL 17+) a transaction may take; further `parameters` of its
+    sessions; its `extensions`; whether it is `suspended`; and what a destroy does, `on_destroy` (`drop` or `archive`).
+  EOT
+  type = map(object({
+    connection_limit                    = optional(number, 10)
+    statement_timeout                   = optional(string, "60s")
+    lock_timeout                        = optional(string, "10s")
+    idle_in_transaction_session_timeout = optional(string, "60s")
+    transaction_timeout                 = optional(string)
+    parameters                          = optional(map(string), {})
+    extensions                          = optional(set(string), [])
+    suspended                           = optional(bool, false)
+    on_destroy                          = optional(string, "archive")
+  }))
+
+  validation {
+    condition     = alltrue([for tenant in var.tenants : tenant.connection_limit >= 1])
+    error_message = "connection_limit must be 1 or more."
+  }
+}
+
+variable "passwords" {
+  description = "The tenants' passwords, by name. Only SCRAM verifiers of them reach the server, and no state holds them."
+  type        = map(string)
+  sensitive   = true
+
+  validation {
+    condition     = alltrue([for password in values(var.passwords) : length(password) >= 16])
+    error_message = "A password must have 16 characters or more: the verifiers that pgBouncer is given could be guessed at."
+  }
+}
+
+variable "passwords_version" {
+  description = "Raise it to have the passwords set again."
+  type        = number
+  default     = 1
+}
+
+variable "available_connections" {
+  description = "Connections that the limits of all tenants together may come to, such as `connections_for_tenants` of the module `rds-postgres`."
+  type        = number
+}
+
+variable "baseline" {
+  description = "Whether the databases that belong to no tenant are closed to all of them."
+  type        = bool
+  default     = true
+}
+
+variable "watchdog" {
+  description = "Whether pg_cron ends what exceeds its limits and cannot be ended otherwise. The server must have loaded pg_cron."
+  type        = bool
+  default     = true
+}
+
+variable "deletion_protection" {
+  description = "Whether a destroy of a tenant is refused."
+  type        = bool
+  default     = true
+}

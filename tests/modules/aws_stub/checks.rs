@@ -1,0 +1,118 @@
+//! The few values that are refused, at validation, as the real provider or AWS itself refuses them.
+
+use pgtenant::tf_provider::{Block, Diagnostic, Diagnostics, Mode, Nesting, Path, Value};
+
+/// What AWS takes as JSON text.
+const JSON: &[&str] =
+    &["assume_role_policy", "content", "dashboard_body", "event_pattern", "filter_policy", "policy", "policy_document"];
+
+/// Type, attribute (in a block, if any), values.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    (
+        "aws_cloudwatch_metric_alarm",
+        "comparison_operator",
+        &[
+            "GreaterThanOrEqualToThreshold",
+            "GreaterThanThreshold",
+            "LessThanThreshold",
+            "LessThanOrEqualToThreshold",
+            "LessThanLowerOrGreaterThanUpperThreshold",
+            "LessThanLowerThreshold",
+            "GreaterThanUpperThreshold",
+        ],
+    ),
+    ("aws_cloudwatch_metric_alarm", "treat_missing_data", &["breaching", "notBreaching", "ignore", "missing"]),
+    ("aws_cloudwatch_metric_alarm", "statistic", &["SampleCount", "Average", "Sum", "Minimum", "Maximum"]),
+    ("aws_db_parameter_group", "apply_method", &["immediate", "pending-reboot"]),
+    ("aws_db_instance", "database_insights_mode", &["standard", "advanced"]),
+    ("aws_db_instance", "storage_type", &["standard", "gp2", "gp3", "io1", "io2"]),
+];
+
+/// Parameters that count from a restart: AWS refuses to apply them at once.
+const STATIC: &[&str] = &[
+    "autovacuum_freeze_max_age",
+    "autovacuum_max_workers",
+    "cron.database_name",
+    "cron.use_background_workers",
+    "max_connections",
+    "max_locks_per_transaction",
+    "max_prepared_transactions",
+    "rds.logical_replication",
+    "rds.restrict_password_commands",
+    "reserved_connections",
+    "shared_buffers",
+    "shared_preload_libraries",
+    "superuser_reserved_connections",
+    "track_activity_query_size",
+    "wal_buffers",
+];
+
+/// Days for which CloudWatch can keep a log; 0 is for ever.
+const RETENTION: &[i64] =
+    &[0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+pub fn check(type_name: &str, block: &Block, config: &Value) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    walk(type_name, block, config, &Path::default(), &mut found);
+    if type_name == "aws_cloudwatch_log_group"
+        && let Some(days) = config.int("retention_in_days").known()
+        && !RETENTION.contains(&days)
+    {
+        let detail = format!("CloudWatch keeps a log for one of these numbers of days: {RETENTION:?}; got {days}.");
+        found.push(Diagnostic::error("Invalid retention", detail).at_attribute("retention_in_days"));
+    }
+    found
+}
+
+fn walk(type_name: &str, block: &Block, value: &Value, at: &Path, found: &mut Diagnostics) {
+    for attribute in &block.attributes {
+        let (name, path) = (attribute.name, at.clone().then(attribute.name));
+        if attribute.mode == Mode::Computed && !value.get(name).is_null() {
+            let detail = format!("{path} is AWS's to decide: it cannot be configured.");
+            found.push(Diagnostic::error("Value for unconfigurable attribute", detail).at(path.clone()));
+        }
+        let Some(text) = value.get(name).as_str() else { continue };
+        if JSON.contains(&name)
+            && let Err(error) = serde_json::from_str::<serde_json::Value>(text)
+        {
+            found.push(Diagnostic::error("Invalid JSON", format!("{path} must be JSON: {error}.")).at(path.clone()));
+        }
+        let words = WORDS.iter().find(|(of, attribute, _)| *of == type_name && *attribute == name);
+        if let Some((_, _, words)) = words
+            && !words.contains(&text)
+        {
+            let detail = format!("{path} must be one of {}; got {text:?}.", words.join(", "));
+            found.push(Diagnostic::error("Invalid value", detail).at(path));
+        }
+    }
+    if type_name == "aws_db_parameter_group" {
+        parameter(value, at, found);
+    }
+    for nested in &block.blocks {
+        match (nested.nesting, value.get(nested.name)) {
+            (Nesting::List, Value::List(blocks)) => {
+                for (index, value) in (0..).zip(blocks) {
+                    walk(type_name, &nested.block, value, &at.clone().then(nested.name).index(index), found);
+                }
+            }
+            (_, Value::List(blocks)) => {
+                for value in blocks {
+                    walk(type_name, &nested.block, value, &at.clone().then(nested.name), found);
+                }
+            }
+            (_, value) => walk(type_name, &nested.block, value, &at.clone().then(nested.name), found),
+        }
+    }
+}
+
+/// Left out, the apply method is `immediate`.
+fn parameter(value: &Value, at: &Path, found: &mut Diagnostics) {
+    let method = value.get("apply_method");
+    let immediate = method.is_null() || method.as_str() == Some("immediate");
+    if let Some(name) = value.get("name").as_str().filter(|name| immediate && STATIC.contains(name))
+        && !at.0.is_empty()
+    {
+        let detail = format!("{name} counts from a restart only: its apply_method must be \"pending-reboot\".");
+        found.push(Diagnostic::error("Static parameter with immediate apply method", detail).at(at.clone()));
+    }
+}

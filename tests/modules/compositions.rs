@@ -1,0 +1,202 @@
+//! The compositions, applied: AWS is the stand-in, which names a real PostgreSQL on this machine as the
+//! address of the instance, so that the provider connects in the middle of the apply.
+
+use serde_json::{Value, json};
+
+use crate::check::copy;
+use crate::stub::workspace;
+use crate::support::postgres::{ADMIN, Options, Server};
+use crate::support::terraform::Workspace;
+use crate::support::{examples, skip};
+
+/// What pg_cron needs; a server without it does not start.
+const CRON: &str = "shared_preload_libraries = 'pg_cron'
+cron.database_name = 'postgres'
+cron.use_background_workers = on
+max_connections = 400
+";
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A server as RDS gives it out, with TLS for "localhost", and with pg_cron where this machine has it.
+fn server(test: &str) -> (Server, bool) {
+    let options = || Options { tls_names: &["localhost"], admin_owns_maintenance: true, ..Options::default() };
+    match Server::start(Options { extra_conf: CRON, ..options() }) {
+        Ok(server) => {
+            server.superuser(&format!("CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO {ADMIN}"));
+            (server, true)
+        }
+        Err(reason) => {
+            skip(&format!("compositions::{test} (watchdog)"), &format!("no pg_cron: {reason}"));
+            let options = Options { extra_conf: "max_connections = 400\n", ..options() };
+            (Server::start(options).unwrap_or_else(|error| panic!("{error}")), false)
+        }
+    }
+}
+
+/// The composition in a workspace, initialised, with these variables.
+fn furnish(composition: &str, server: &Server, variables: &Value) -> Workspace {
+    let mut workspace = workspace();
+    let root = workspace.dir.join("examples");
+    copy(&examples::root(), &root);
+    workspace.dir = root.join(composition);
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    workspace.env("AWS_STUB_DB_ADDRESS", "localhost").env("AWS_STUB_DB_PASSWORD", &server.admin_password);
+    workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
+    workspace
+}
+
+fn tenants(server: &Server) -> Vec<String> {
+    let rows = server.superuser("SELECT datname FROM pg_database WHERE datname <> 'postgres' AND NOT datistemplate");
+    let mut names: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    names.sort();
+    names
+}
+
+/// What the tenants of a composition must come to on the server.
+fn assert_governed(server: &Server, workspace: &Workspace) {
+    assert_eq!(tenants(server), ["acme", "globex"]);
+    server.session_with_password("acme", "acme", PASSWORD).map(drop).unwrap();
+    let elsewhere = server.session_with_password("globex", "acme", PASSWORD).err().expect("another tenant's database");
+    assert_eq!(elsewhere.sqlstate, "42501");
+    let shared = server.session_with_password("postgres", "acme", PASSWORD).err().expect("the baseline has closed it");
+    assert_eq!(shared.sqlstate, "42501");
+    let limits = "SELECT rolconnlimit::text FROM pg_roles WHERE rolname = 'acme'
+                  UNION ALL SELECT setting FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase,
+                  unnest(setconfig) setting WHERE datname = 'acme' AND setrole = 0 AND setting LIKE 'statement_timeout=%'";
+    let limits: Vec<_> = server.superuser(limits).into_iter().flatten().flatten().collect();
+    assert_eq!(limits, ["20", "statement_timeout=30000"]);
+    let isolation = &workspace.state()["values"]["outputs"]["isolation"]["value"]["acme"];
+    let controls = isolation.as_object().unwrap_or_else(|| panic!("no isolation: {isolation}"));
+    assert!(controls.len() > 5, "{controls:?}");
+    let broken: Vec<_> =
+        controls.iter().filter(|(name, found)| *found != "enforced" && *name != "public_schema").collect();
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+#[test]
+fn complete_rds_leads_from_nothing_to_governed_tenants() {
+    let (server, watchdog) = server("complete_rds_leads_from_nothing_to_governed_tenants");
+    let mut variables = json!({
+        "region": "eu-west-1",
+        "vpc_id": "vpc-0123456789abcdef0",
+        "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+        "allowed_security_group_ids": { "pgbouncer": "sg-0123456789abcdef0" },
+        "pgbouncer_networks": ["192.0.2.0/24"],
+        "port": server.port,
+        "roles": {
+            "dba": ["arn:aws:iam::123456789012:role/dba"],
+            "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
+            "terraform": ["arn:aws:iam::123456789012:role/terraform"],
+        },
+        "sslrootcert": server.ca(),
+        "tenants": { "acme": { "connection_limit": 20, "statement_timeout": "30s" }, "globex": {} },
+        "passwords": { "acme": PASSWORD, "globex": PASSWORD },
+        "watchdog": watchdog,
+    });
+    let workspace = furnish("complete-rds", &server, &variables);
+
+    // Nothing is there, not even an address to connect to: planned all the same.
+    let plan = workspace.plan();
+    assert_eq!(plan.after_unknown("module.postgres.aws_db_instance.this")["address"], true);
+    assert_eq!(plan.actions("module.tenants.pgtenant_tenant.this[\"acme\"]"), ["create"]);
+    assert_eq!(tenants(&server), Vec::<String>::new());
+
+    workspace.apply();
+    assert_governed(&server, &workspace);
+    if watchdog {
+        let jobs = server.superuser("SELECT count(*)::text FROM cron.job WHERE active");
+        assert_eq!(jobs, [[Some("1".to_owned())]]);
+    }
+    let key = workspace.state_file().replace("\\\"", "\"");
+    assert!(key.contains("AdministratorsDoNotDecrypt"), "the key has not the policy of snapshot-guard");
+    let rendered = |name: &str| std::fs::read_to_string(workspace.dir.join("rendered").join(name)).unwrap();
+    assert!(rendered("pgbouncer.ini").contains("acme = host=localhost"), "{}", rendered("pgbouncer.ini"));
+    let verifier = server.superuser("SELECT rolpassword FROM pg_authid WHERE rolname = 'acme'")[0][0].clone().unwrap();
+    assert!(rendered("userlist.txt").contains(&verifier), "pgBouncer has another verifier than the server");
+    let state = workspace.state_file();
+    for secret in [PASSWORD, &server.admin_password, &verifier] {
+        assert!(!state.contains(secret), "in the state: {secret}");
+    }
+
+    variables["tenants_deletion_protection"] = false.into();
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    workspace.apply();
+    workspace.destroy();
+    let left = tenants(&server);
+    assert!(left.iter().all(|name| !["acme", "globex"].contains(&name.as_str())), "{left:?}");
+}
+
+#[test]
+fn tenants_move_into_an_instance_that_exists() {
+    let (server, watchdog) = server("tenants_move_into_an_instance_that_exists");
+    let mut variables = json!({
+        "region": "eu-west-1",
+        "instance": {
+            "identifier": "legacy",
+            "resource_id": "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            "instance_class": "db.r7g.large",
+            "allocated_storage": 200,
+            "address": "localhost",
+            "port": server.port,
+            "max_connections": 400,
+        },
+        "roles": {
+            "dba": ["arn:aws:iam::123456789012:role/dba"],
+            "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
+        },
+        "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:legacy-AbCdEf",
+        "sslrootcert": server.ca(),
+        "tenants": { "acme": { "connection_limit": 20, "statement_timeout": "30s" }, "globex": {} },
+        "passwords": { "acme": PASSWORD, "globex": PASSWORD },
+        "baseline": true,
+        "watchdog": watchdog,
+    });
+    let workspace = furnish("existing-instance", &server, &variables);
+    workspace.apply();
+    assert_governed(&server, &workspace);
+    let headroom = workspace.state()["values"]["outputs"]["headroom"]["value"].as_i64().unwrap();
+    assert!(headroom > 300, "{headroom}");
+    variables["tenants_deletion_protection"] = false.into();
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    workspace.apply();
+    workspace.destroy();
+}
+
+/// Two servers under one name: the port tells them apart, and the stand-in knows one password only.
+#[test]
+fn each_cell_has_its_own_tenants() {
+    let test = "each_cell_has_its_own_tenants";
+    let ((blue, watchdog), (green, _)) = (server(test), server(test));
+    green.superuser(&format!("ALTER ROLE {ADMIN} PASSWORD '{}'", blue.admin_password));
+    let authorities = [blue.ca(), green.ca()].map(|file| std::fs::read_to_string(file).unwrap()).concat();
+    let mut variables = json!({
+        "region": "eu-west-1",
+        "network": {
+            "vpc_id": "vpc-0123456789abcdef0",
+            "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+            "allowed_security_group_ids": { "pgbouncer": "sg-0123456789abcdef0" },
+        },
+        "ports": { "blue": blue.port, "green": green.port },
+        "sslrootcert": "authorities.pem",
+        "tenants": { "acme": { "cell": "blue" }, "globex": { "cell": "green" }, "initech": { "cell": "green" } },
+        "passwords": { "acme": PASSWORD, "globex": PASSWORD, "initech": PASSWORD },
+        "watchdog": watchdog,
+    });
+    let workspace = furnish("cells", &blue, &variables);
+    workspace.write("authorities.pem", &authorities);
+    workspace.apply();
+    assert_eq!(tenants(&blue), ["acme"]);
+    assert_eq!(tenants(&green), ["globex", "initech"]);
+
+    // A tenant with its data does not change cells by an edit.
+    let moved = json!({ "acme": { "cell": "green" }, "globex": { "cell": "green" }, "initech": { "cell": "green" } });
+    let there = std::mem::replace(&mut variables["tenants"], moved);
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    assert!(workspace.plan_error().contains("deletion_protection"), "{}", workspace.plan_error());
+    variables["tenants"] = there;
+    variables["tenants_deletion_protection"] = false.into();
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    workspace.apply();
+    workspace.destroy();
+}

@@ -1,0 +1,19 @@
+//! The example modules and compositions, checked without AWS.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bouncer;
+mod check;
+mod compositions;
+mod export;
+mod logs;
+mod matrix;
+mod noisy;
+mod pattern;
+mod planned;
+mod policies;
+mod python;
+mod readme;
+mod scanners;
+mod stub;

@@ -1,0 +1,47 @@
+//! Tools from PyPI, pinned, in a virtual environment under `target/` that is made where it is missing.
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::stub::ROOT;
+use crate::support::on_path;
+
+const REQUIREMENTS: &[&str] = &["cfn-lint==1.58.0", "checkov==3.3.30"];
+
+/// A tool of the virtual environment, or why there is none.
+pub fn tool(name: &str) -> Result<PathBuf, String> {
+    static ENVIRONMENT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(environment).clone().map(|bin| bin.join(name))
+}
+
+/// The directory `bin` of the environment. Whole when it holds the list of what was installed: another
+/// list, or an end halfway, makes it anew.
+fn environment() -> Result<PathBuf, String> {
+    let python = on_path("python3").ok_or("there is no python3 on PATH")?;
+    let parent = Path::new(ROOT).join("target/modules");
+    let dir = parent.join("python");
+    let (list, wanted) = (dir.join("installed.txt"), REQUIREMENTS.join("\n"));
+    fs::create_dir_all(&parent).map_err(|error| format!("cannot make {}: {error}", parent.display()))?;
+    let lock = File::create(parent.join("python.lock")).map_err(|error| format!("cannot lock: {error}"))?;
+    // SAFETY: the descriptor is open for as long as `lock` lives; closing it gives the lock back.
+    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) } != 0 {
+        return Err(format!("cannot lock: {}", std::io::Error::last_os_error()));
+    }
+    if !fs::read_to_string(&list).is_ok_and(|found| found == wanted) {
+        run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&dir))?;
+        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(dir.join("bin/python")).args(quiet).args(REQUIREMENTS))?;
+        fs::write(&list, wanted).map_err(|error| error.to_string())?;
+    }
+    Ok(dir.join("bin"))
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+    let last = said.iter().flat_map(|text| text.lines()).next_back().unwrap_or_default();
+    if output.status.success() { Ok(()) } else { Err(format!("{command:?} failed: {last}")) }
+}

@@ -1,0 +1,67 @@
+//! `cargo noisy-neighbour`: what one tenant can do to another on a throwaway server, without guardrails,
+//! with them, and with pgBouncer as well. See `examples/noisy-neighbour/README.md`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod simulation;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use support::scratch;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const USAGE: &str = "usage: cargo noisy-neighbour [--seconds N]   (N: seconds for each of three runs, 5 to 300; 30)";
+
+fn main() -> ExitCode {
+    let told = seconds(std::env::args().skip(1)).and_then(play);
+    // Ctrl-C needs nothing here: the scratch directory's watchdog outlives this process.
+    scratch::clear();
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn seconds(mut arguments: impl Iterator<Item = String>) -> Result<u32, String> {
+    let seconds = match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
+        (None, ..) => Some(30),
+        (Some("--seconds"), Some(number), None) => number.parse().ok(),
+        _ => None,
+    };
+    seconds.filter(|seconds| simulation::SECONDS.contains(seconds)).ok_or_else(|| USAGE.to_owned())
+}
+
+fn play(seconds: u32) -> Result<(), String> {
+    simulation::find_pgbench()?;
+    println!("Building the provider.");
+    let report = simulation::play(&build()?, seconds, &|line| println!("{line}"))?;
+    let chart = Path::new(ROOT).join("target/noisy-neighbour.svg");
+    std::fs::write(&chart, report.chart()).map_err(|error| format!("cannot write {}: {error}", chart.display()))?;
+    println!("\n{}\nThe picture is in {}.", report.table(), chart.display());
+    Ok(())
+}
+
+/// The path of the binary, from Cargo, which knows where it puts things.
+fn build() -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--bin", "terraform-provider-pgtenant"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(ROOT)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err("the provider does not build".to_owned());
+    }
+    let messages = output.stdout.split(|byte| *byte == b'\n');
+    let messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executables.next().ok_or_else(|| "cargo names no executable".to_owned())
+}
