@@ -16,6 +16,7 @@ module "postgres" {
   port                       = var.port
   max_connections            = var.max_connections
   cron                       = var.watchdog
+  kms_key_policy             = module.snapshot_guard.key_policy_json
   tags                       = var.tags
 }
 

@@ -22,3 +22,8 @@ output "topic_arn" {
   description = "SNS topic that hears of alarms."
   value       = module.alarms.topic_arn
 }
+
+output "scp_json" {
+  description = "Service control policy that keeps snapshots from everybody else: for the organisation's management account."
+  value       = module.snapshot_guard.scp_json
+}

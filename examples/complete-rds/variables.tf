@@ -88,6 +88,18 @@ variable "watchdog" {
   default     = true
 }
 
+variable "roles" {
+  description = <<-EOT
+    ARNs of the IAM roles that handle snapshots: `dba` makes, copies and restores them, `break_glass` also deletes and
+    exports them, and `terraform` is what applies this: it administers the key and uses it through RDS.
+  EOT
+  type = object({
+    dba         = list(string)
+    break_glass = list(string)
+    terraform   = list(string)
+  })
+}
+
 variable "subscriptions" {
   description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
   type        = map(object({ protocol = string, endpoint = string }))

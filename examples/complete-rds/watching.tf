@@ -1,4 +1,4 @@
-# What tells the people who run it.
+# What tells the people who run it, and who may touch the data of all tenants at once.
 
 module "alarms" {
   source = "../modules/rds-alarms"
@@ -21,4 +21,19 @@ module "log_metrics" {
   log_group_name         = module.postgres.log_group_names.postgresql
   tenants                = { for name in keys(var.tenants) : name => {} }
   tags                   = var.tags
+}
+
+module "snapshot_guard" {
+  source = "../modules/snapshot-guard"
+
+  name                        = "${var.name}-snapshots"
+  dba_role_arns               = var.roles.dba
+  break_glass_role_arns       = var.roles.break_glass
+  key_administrator_role_arns = var.roles.terraform
+  key_user_role_arns          = var.roles.terraform
+  key_services                = ["pi", "rds", "secretsmanager"]
+  kms_key_arns                = [module.postgres.kms_key_arn]
+  log_group_prefix            = "/aws/rds/instance/${var.name}/"
+  topic_arn                   = module.alarms.topic_arn
+  tags                        = var.tags
 }

@@ -48,3 +48,13 @@ module "log_metrics" {
   db_instance_identifier = var.instance.identifier
   tenants                = { for name in keys(var.tenants) : name => {} }
 }
+
+# The key of the instance has a policy already: compare it with the output `key_policy_json`.
+module "snapshot_guard" {
+  source = "../modules/snapshot-guard"
+
+  name                  = "${var.instance.identifier}-snapshots"
+  dba_role_arns         = var.roles.dba
+  break_glass_role_arns = var.roles.break_glass
+  topic_arn             = module.alarms.topic_arn
+}

@@ -89,6 +89,17 @@ variable "watchdog" {
   default     = false
 }
 
+variable "roles" {
+  description = <<-EOT
+    ARNs of the IAM roles that handle snapshots: `dba` makes, copies and restores them, `break_glass` also deletes and
+    exports them.
+  EOT
+  type = object({
+    dba         = list(string)
+    break_glass = list(string)
+  })
+}
+
 variable "subscriptions" {
   description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
   type        = map(object({ protocol = string, endpoint = string }))

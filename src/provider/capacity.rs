@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::postgres::Error;
 use crate::postgres::catalog::capacity::Capacity;
-use crate::tenant::capacity::{Overcommitment, available, committed, shares};
+use crate::tenant::capacity::{Overcommitment, Sums, shares};
 use crate::tf_provider::{
     Attribute, Block, Context, DataSource, Diagnostic, Diagnostics, Schema, State, Type, Value, async_trait,
 };
@@ -93,8 +93,7 @@ impl DataSource for CapacityDataSource {
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let capacity = cluster.inspect_capacity(&cx.cancel).await.map_err(failed)?;
         let shares = shares(&snapshot, &capacity);
-        let available = available(&capacity);
-        let committed = committed(shares.values().map(|share| share.allowed), available);
+        let sums = Sums::of(&shares, &capacity);
         let rows: Vec<Value> = shares
             .into_iter()
             .map(|(name, share)| {
@@ -106,10 +105,10 @@ impl DataSource for CapacityDataSource {
             ("superuser_reserved", i64::from(capacity.superuser_reserved).into()),
             ("reserved", capacity.reserved.map(i64::from).into()),
             ("rds_reserved", capacity.rds_reserved.map(i64::from).into()),
-            ("available", available.into()),
-            ("committed", committed.into()),
-            ("headroom", (available - committed).into()),
-            ("over_committed", (committed > available).into()),
+            ("available", sums.available.into()),
+            ("committed", sums.committed.into()),
+            ("headroom", sums.headroom().into()),
+            ("over_committed", (sums.headroom() < 0).into()),
             ("in_use", i64::from(capacity.in_use).into()),
             ("tenants", Value::List(rows)),
         ]);
@@ -172,6 +171,7 @@ fn made_up_of(capacity: &Capacity) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tenant::capacity::available;
 
     #[test]
     fn an_overcommitment_says_how_it_comes_about() {

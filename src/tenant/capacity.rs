@@ -34,8 +34,26 @@ pub fn available(capacity: &Capacity) -> i64 {
 }
 
 /// What these limits come to. A tenant without one may take everything that is available.
-pub fn committed(allowed: impl IntoIterator<Item = Option<i64>>, available: i64) -> i64 {
+fn committed(allowed: impl IntoIterator<Item = Option<i64>>, available: i64) -> i64 {
     allowed.into_iter().map(|limit| limit.unwrap_or(available)).sum()
+}
+
+/// What the tenants may open together, and how many connections there are for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sums {
+    pub committed: i64,
+    pub available: i64,
+}
+
+impl Sums {
+    pub fn of(shares: &BTreeMap<String, Share>, capacity: &Capacity) -> Self {
+        let available = available(capacity);
+        Sums { committed: committed(shares.values().map(|share| share.allowed), available), available }
+    }
+
+    pub fn headroom(self) -> i64 {
+        self.available - self.committed
+    }
 }
 
 /// The limits on record, and those that a plan raises.

@@ -90,7 +90,8 @@ fn passed(lines: &[Value]) -> Result<String, String> {
     let summary = summary.ok_or("`terraform test` came to no end")?;
     let count = |name: &str| summary[name].as_u64().unwrap_or(0);
     if summary["status"] == "pass" && count("passed") > 0 && count("skipped") == 0 {
-        return Ok(format!("{} runs", count("passed")));
+        let runs = if count("passed") == 1 { "run" } else { "runs" };
+        return Ok(format!("{} {runs}", count("passed")));
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let complaint = |line: &Value| {
@@ -277,4 +278,15 @@ check "health" {
     let tests = "run \"a\" {\n  expect_failures = [var.size]\n}\nrun \"b\" {\n  expect_failures = [\n    var.size,\n    \
                  aws_db_instance.this[\"a\"],\n  ]\n}\n";
     assert_eq!(expected_failures(tests), ["var.size", "var.size", "aws_db_instance.this"]);
+}
+
+#[test]
+fn tests_count_as_passed_only_if_there_are_some_and_all_were_run() {
+    let summary = |status: &str, count: u32, skipped: u32| {
+        passed(&[serde_json::json!({ "test_summary": { "status": status, "passed": count, "skipped": skipped } })])
+    };
+    assert_eq!(summary("pass", 2, 0).unwrap(), "2 runs");
+    for refused in [summary("pass", 0, 0), summary("fail", 2, 0), summary("pass", 2, 1), passed(&[])] {
+        refused.unwrap_err();
+    }
 }

@@ -84,6 +84,11 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
         "allowed_security_group_ids": { "pgbouncer": "sg-0123456789abcdef0" },
         "pgbouncer_networks": ["192.0.2.0/24"],
         "port": server.port,
+        "roles": {
+            "dba": ["arn:aws:iam::123456789012:role/dba"],
+            "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
+            "terraform": ["arn:aws:iam::123456789012:role/terraform"],
+        },
         "sslrootcert": server.ca(),
         "tenants": { "acme": { "connection_limit": 20, "statement_timeout": "30s" }, "globex": {} },
         "passwords": { "acme": PASSWORD, "globex": PASSWORD },
@@ -103,6 +108,8 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
         let jobs = server.superuser("SELECT count(*)::text FROM cron.job WHERE active");
         assert_eq!(jobs, [[Some("1".to_owned())]]);
     }
+    let key = workspace.state_file().replace("\\\"", "\"");
+    assert!(key.contains("AdministratorsDoNotDecrypt"), "the key has not the policy of snapshot-guard");
     let rendered = |name: &str| std::fs::read_to_string(workspace.dir.join("rendered").join(name)).unwrap();
     assert!(rendered("pgbouncer.ini").contains("acme = host=localhost"), "{}", rendered("pgbouncer.ini"));
     let verifier = server.superuser("SELECT rolpassword FROM pg_authid WHERE rolname = 'acme'")[0][0].clone().unwrap();
@@ -133,6 +140,10 @@ fn tenants_move_into_an_instance_that_exists() {
             "address": "localhost",
             "port": server.port,
             "max_connections": 400,
+        },
+        "roles": {
+            "dba": ["arn:aws:iam::123456789012:role/dba"],
+            "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
         },
         "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:legacy-AbCdEf",
         "sslrootcert": server.ca(),

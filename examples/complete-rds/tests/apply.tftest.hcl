@@ -15,6 +15,11 @@ mock_provider "pgtenant" {
 }
 
 variables {
+  roles = {
+    dba         = ["arn:aws:iam::123456789012:role/dba"]
+    break_glass = ["arn:aws:iam::123456789012:role/break-glass"]
+    terraform   = ["arn:aws:iam::123456789012:role/terraform"]
+  }
   vpc_id                     = "vpc-0123456789abcdef0"
   subnet_ids                 = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
   allowed_security_group_ids = { pgbouncer = "sg-0123456789abcdef0" }

@@ -14,6 +14,10 @@ mock_provider "pgtenant" {
 }
 
 variables {
+  roles = {
+    dba         = ["arn:aws:iam::123456789012:role/dba"]
+    break_glass = ["arn:aws:iam::123456789012:role/break-glass"]
+  }
   instance = {
     identifier        = "legacy"
     resource_id       = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -11,6 +11,7 @@ use crate::postgres::catalog::reach::Home;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Authentication, Cluster, ConnectError, DatabaseName, Error};
 use crate::tenant::audit::{Evidence, Tenant, controls};
+use crate::tenant::capacity::{Sums, shares};
 use crate::tenant::{Observed, baseline, observed};
 use crate::tf_provider::{Context, Diagnostic};
 
@@ -49,6 +50,8 @@ async fn read(
     let homes: Vec<_> = tenants.iter().filter_map(home).collect();
     let reach = cluster.inspect_reach(&homes, &CLOSED_OTHERWISE, cancel).await?;
     let setup = cluster.inspect_setup(&controls::parameters(), cancel).await?;
+    let capacity = cluster.inspect_capacity(cancel).await?;
+    let connections = Sums::of(&shares(&snapshot, &capacity), &capacity);
     let (baseline, not_entered) = read_baseline(cluster, &snapshot, cancel).await?;
     Ok(Evidence {
         server: snapshot.server,
@@ -60,6 +63,7 @@ async fn read(
         not_entered,
         reach,
         setup,
+        connections,
     })
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Seen<'a> {
 
 pub(super) type EachTenant = fn(&Seen) -> Verdict;
 pub(super) type Server = fn(&Parameters) -> Verdict;
+pub(super) type Whole = fn(&Evidence) -> Verdict;
 
 impl Seen<'_> {
     /// A control of the tenant's isolation.
@@ -139,6 +140,17 @@ fn on_record(seen: &Seen, check: impl FnOnce(&Limits) -> Vec<String>) -> Verdict
 
 pub(super) fn connection_limit(seen: &Seen) -> Verdict {
     on_record(seen, |limits| if limits.connection_limit < 0 { vec!["no limit".to_owned()] } else { Vec::new() })
+}
+
+pub(super) fn connection_budget(evidence: &Evidence) -> Verdict {
+    let connections = evidence.connections;
+    if connections.headroom() >= 0 {
+        return Verdict::AsExpected;
+    }
+    Verdict::Found(format!(
+        "the limits come to {}, and there are {} connections for tenants",
+        connections.committed, connections.available
+    ))
 }
 
 pub(super) fn time_limits(seen: &Seen) -> Verdict {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::tenant::{baseline, isolation};
 
-use super::checks::{self, EachTenant, Server};
+use super::checks::{self, EachTenant, Server, Whole};
 
 /// One fact that the audit tells.
 pub struct Control {
@@ -33,6 +33,8 @@ pub(super) enum Look {
     Databases(baseline::Control),
     /// Of the server, by these parameters.
     Parameters(&'static [&'static str], Server),
+    /// Of the server, by what else was read.
+    Server(Whole),
 }
 
 /// A rule whose own check turns up a finding where the control, or the part of it that is named, fails.
@@ -100,7 +102,7 @@ pub const NIST: [(&str, &str, &str); 15] = [
 ];
 
 /// Every control, in the order in which they are told.
-pub static CONTROLS: [Control; 32] = [
+pub static CONTROLS: [Control; 33] = [
     Control {
         id: "tenant.complete",
         title: "Tenants are complete",
@@ -321,6 +323,15 @@ pub static CONTROLS: [Control; 32] = [
         nist: &["CM-6", "SC-5"],
         stig: &[],
         look: Look::Tenants(checks::overrides),
+    },
+    Control {
+        id: "cluster.connection_budget",
+        title: "The server has the connections that the limits promise",
+        about: "The sum of all tenants' connection limits, against max_connections less what is kept back.",
+        expected: "No more than there is: else all tenants within their limits lock each other out, and the admin perhaps.",
+        nist: &["SC-5"],
+        stig: &[],
+        look: Look::Server(checks::connection_budget),
     },
     Control {
         id: "cluster.cross_access",

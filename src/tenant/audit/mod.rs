@@ -15,6 +15,7 @@ use crate::postgres::catalog::setup::Setup;
 use crate::postgres::catalog::snapshot::Server;
 use crate::postgres::{Authentication, DatabaseName, RoleName};
 
+use super::capacity::Sums;
 use super::{Desired, Locale, Observed, baseline, isolation};
 use checks::{Parameters, Seen, Verdict};
 use controls::{CONTROLS, Control, Look};
@@ -40,6 +41,8 @@ pub struct Evidence {
     pub not_entered: BTreeMap<DatabaseName, String>,
     pub reach: Reach,
     pub setup: Setup,
+    /// Of all tenants, whichever are looked at.
+    pub connections: Sums,
 }
 
 /// What was read of a tenant.
@@ -193,6 +196,7 @@ fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
         Look::Tenants(check) | Look::Pairs(check) => (TENANTS, of_tenants(&|seen| check(seen))),
         Look::Databases(control) => (("database", "databases"), of_databases(*control, evidence)),
         Look::Parameters(_, check) => (SERVER, vec![("server", check(&Parameters(&evidence.setup)))]),
+        Look::Server(check) => (SERVER, vec![("server", check(evidence))]),
     };
     let total = verdicts.len();
     let mut findings: Vec<Found> = verdicts
@@ -349,6 +353,7 @@ mod tests {
             not_entered: BTreeMap::new(),
             reach: Reach { pairs: 4, allowed: Vec::new() },
             setup: Setup { parameters, encrypted: true },
+            connections: Sums { committed: 20, available: 97 },
         }
     }
 
@@ -499,7 +504,7 @@ mod tests {
             [
                 "Isolation audit of db.example.com:5432: PostgreSQL 15.18, database postgres, asked as admin, 2026-01-31 \
                  12:00:00 UTC",
-                "2 tenants, 32 controls: 28 pass, 3 fail, 1 not checked",
+                "2 tenants, 33 controls: 29 pass, 3 fail, 1 not checked",
                 ""
             ]
         );
@@ -515,7 +520,7 @@ mod tests {
     fn the_data_is_stable() {
         let document: serde_json::Value = serde_json::from_str(&json(&with_findings())).unwrap();
         assert_eq!(document["format"], 1);
-        assert_eq!(document["counts"], serde_json::json!({ "pass": 28, "fail": 3, "not_checked": 1 }));
+        assert_eq!(document["counts"], serde_json::json!({ "pass": 29, "fail": 3, "not_checked": 1 }));
         let controls = document["controls"].as_array().unwrap();
         assert_eq!(controls.len(), CONTROLS.len());
         assert_eq!(
