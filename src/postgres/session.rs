@@ -268,10 +268,17 @@ impl Session {
     ) -> Result<Vec<Row>, Error> {
         self.cancellable(summary, cancel, self.client.batch_execute("SET ROLE NONE")).await?;
         let rows = self.query(summary, sql, parameters, cancel).await;
-        // Back to the role of the startup options. A session that has not got there is not used again.
-        self.cancellable(summary, cancel, self.client.batch_execute("RESET ROLE"))
-            .await
-            .map_err(|error| Error::Lost { summary: summary.to_owned(), message: error.to_string() })?;
+        if matches!(rows, Err(Error::Cancelled { .. } | Error::Lost { .. })) {
+            // The session is not used again.
+            return rows;
+        }
+        // Back to the role of the startup options: a session that does not get there is not used again either.
+        self.cancellable(summary, cancel, self.client.batch_execute("RESET ROLE")).await.map_err(
+            |error| match error {
+                error @ Error::Cancelled { .. } => error,
+                error => Error::Lost { summary: summary.to_owned(), message: error.to_string() },
+            },
+        )?;
         rows
     }
 

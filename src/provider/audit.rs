@@ -71,7 +71,7 @@ fn schema() -> Schema {
              `checked`, how many of what were looked at; `found`, `\"as expected\"`, the server's parameters, or how many are \
              not as expected and the first of them; `status`, `pass`, `fail` or `not_checked`; `nist`, the controls of NIST SP \
              800-53 Rev. 5 that it supports; `stig`, the rules of the PostgreSQL STIG whose own check finds something where \
-             this fails; `findings`, for each tenant, database or `server` that is not as expected: `subject`, `status` \
+             this fails, or the part of it that the guide names; `findings`, for each tenant, database or `server` that is not as expected: `subject`, `status` \
              (`fail` or `not_checked`) and `found`. What was found is cut at 300 characters.",
         ),
         Attribute::computed("tenants", texts(), "The names of the tenants that were looked at, in order."),

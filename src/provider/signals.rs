@@ -196,7 +196,7 @@ impl DataSource for SignalsDataSource {
             let tables = if config.bool("deep") == Field::Known(true) {
                 match enter(&cluster, place, cx).await {
                     Ok(tables) => tables,
-                    Err(error) if is_refusal(&error) => {
+                    Err(error) if !is_interruption(&error) => {
                         diagnostics.push(not_entered(name, &error));
                         None
                     }
@@ -228,9 +228,10 @@ async fn enter(cluster: &Cluster, place: &Place<'_>, cx: &Context) -> Result<Opt
     cluster.inspect_tables(&name, TABLES, &cx.cancel).await.map(Some)
 }
 
-/// Whether the server answered, and did not let the admin in: full, or dropped meanwhile.
-fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Connect(ConnectError::Refused { .. }))
+/// Whether the read was ended, and not refused by one database: that one is full, was dropped meanwhile, or holds
+/// what cannot be read, which is no reason to say nothing of the others.
+fn is_interruption(error: &Error) -> bool {
+    matches!(error, Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))
 }
 
 fn transaction(roles: &Roles<'_>, found: &Transaction) -> Value {

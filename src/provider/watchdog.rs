@@ -96,15 +96,20 @@ fn schema() -> Schema {
                           limits in its database's settings, which the tenant cannot write: `statement_timeout`, \
                           `transaction_timeout`, `idle_in_transaction_session_timeout` and `idle_session_timeout`. It \
                           terminates those beyond them, and takes back what the tenant's role has set against any \
-                          parameter that is on record. One for each server is enough, whoever's tenants they are. A dump as the \
-                          tenant's own role is held to its limits as well.\n\n\
+                          parameter that is on record. One for each server is enough, whoever's tenants they are. The server \
+                          shows neither what a client means nor where one statement of a batch ends: a dump as the \
+                          tenant's own role is held to its limits as well, and statements that are sent as one simple \
+                          query count as one.\n\n\
                           Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, \
                           `reason` (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, \
                           `database`, `application_name`, `client_addr`, `started` (when the statement, the transaction or \
-                          the idling began), `ended`, and the `sqlstate` of what failed. No statement's text is kept.\n\n\
+                          the idling began), `ended` (when the session was told to end, or the setting was taken back), and the `sqlstate` of what failed. No statement's text is kept.\n\n\
                           The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be \
-                          the maintenance database; `cron.use_background_workers = on` spares the job a connection and a \
-                          password. The admin needs `pg_signal_backend`, `pg_read_all_stats` (both in RDS's \
+                          the maintenance database. With `cron.use_background_workers = on` the job needs no password, but a free \
+                          slot of `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` \
+                          it logs in (pg_hba.conf, .pgpass) and needs a connection, which `connection_budget` keeps \
+                          free. Prefer `off` where it can log in. A job that does not run is told by every refresh. The \
+                          admin needs `pg_signal_backend`, `pg_read_all_stats` (both in RDS's \
                           `rds_superuser`) and CREATE on the maintenance database; where it may not create the extension, a \
                           superuser does, and grants USAGE on the schema `cron`. The job belongs to the role that logs in: \
                           when that one is replaced (`assume_role`), apply again as the new one."
@@ -383,8 +388,8 @@ fn describe(obstacle: &Obstacle, database: &str) -> Diagnostic {
             "The server has not loaded pg_cron",
             format!(
                 "The watchdog is a job of pg_cron. In postgresql.conf or, on RDS, in the instance's parameter group, add \
-                 pg_cron to `shared_preload_libraries`, and set `cron.database_name` to the maintenance database {database} \
-                 and `cron.use_background_workers = on`. Restart the server, and apply again. Elsewhere than on RDS the \
+                 pg_cron to `shared_preload_libraries`, and set `cron.database_name` to the maintenance database {database}. \
+                 Restart the server, and apply again. Elsewhere than on RDS the \
                  package comes first: postgresql-<major>-cron on Debian, pg_cron_<major> on Red Hat."
             ),
         ),
@@ -443,17 +448,25 @@ fn not_creatable(error: &Error, observed: &Observed) -> Diagnostic {
     )
 }
 
-/// A word on a job that runs and fails: nothing that an apply repairs.
+/// A word on a job that fails, or does not run: nothing that an apply repairs.
 fn failing(observed: &Observed) -> Diagnostics {
-    let failed = observed.job.as_ref().and_then(|job| job.last_run.as_ref()).filter(|run| run.status == "failed");
-    let Some(run) = failed else { return Diagnostics::default() };
-    Diagnostic::warning(
-        "The watchdog's last run failed",
-        format!(
-            "pg_cron says: {}. Nothing is ended while it fails. Without `cron.use_background_workers = on` the job needs a \
-             way to log in (pg_hba.conf, .pgpass); `SELECT * FROM cron.job_run_details ORDER BY runid DESC LIMIT 5` has more.",
-            run.message.as_deref().unwrap_or("nothing").trim_end_matches(['\n', '.'])
-        ),
-    )
-    .into()
+    const MORE: &str = "Nothing is ended meanwhile. With `cron.use_background_workers = on` the job needs a free slot of \
+                        `max_worker_processes`, with `off` a connection and a way to log in (pg_hba.conf, .pgpass); `SELECT * \
+                        FROM cron.job_run_details ORDER BY runid DESC LIMIT 5` has more.";
+    let Some(job) = observed.job.as_ref().filter(|job| job.active) else { return Diagnostics::default() };
+    if let Some(run) = job.last_run.as_ref().filter(|run| run.status == "failed") {
+        let said = run.message.as_deref().unwrap_or("nothing").trim_end_matches(['\n', '.']);
+        return Diagnostic::warning("The watchdog's last run failed", format!("pg_cron says: {said}. {MORE}")).into();
+    }
+    let interval = Desired::of_job(job).map_or(Interval::Minutes(1), |desired| desired.interval);
+    // Three that did not come, and a minute: pg_cron counts whole ones, and a server takes a while to start.
+    let patience = i64::from(interval.duration().as_millis()) * 3 / 1_000 + 60;
+    match job.seconds_since_success.filter(|seconds| *seconds > patience) {
+        Some(seconds) => Diagnostic::warning(
+            "The watchdog does not run",
+            format!("It last did {seconds} s ago, and should every {interval}. {MORE}"),
+        )
+        .into(),
+        None => Diagnostics::default(),
+    }
 }

@@ -175,7 +175,8 @@ fn in_one_database<'a>(
 ) -> impl Iterator<Item = (ParameterName, DatabaseName)> + 'a {
     observed.settings.iter().filter_map(move |setting| {
         let database: DatabaseName = setting.database.as_ref()?.parse().ok()?;
-        let name: ParameterName = setting.name.parse().ok()?;
+        // The tenant's own, in its database, is how it finds its schema: no limit, whatever the database has.
+        let name: ParameterName = setting.name.parse().ok().filter(|name| *name != parameter("search_path"))?;
         (setting.role.as_deref() == Some(role.as_str()) && guarded.contains_key(&name)).then_some((name, database))
     })
 }

@@ -1,7 +1,7 @@
 //! The planning rules that hold for every resource, as its schema states them. Pure; what only one
 //! resource knows is in its `plan`.
 
-use super::{Attribute, Block, Mode, NestedBlock, Nesting, Path, Step, Value};
+use super::{Attribute, Block, Diagnostic, Diagnostics, Mode, NestedBlock, Nesting, Path, Step, Value};
 
 /// What a resource is asked to plan, from what Terraform proposes (the configuration laid over the
 /// prior state):
@@ -53,8 +53,19 @@ pub fn settle(block: &Block, value: &mut Value) {
 /// Where write-only values are set.
 pub fn write_only_values(block: &Block, config: &Value) -> Vec<Path> {
     let mut found = Vec::new();
-    find_write_only(block, config, &Path::default(), &mut found);
+    find(block, config, &Path::default(), |attribute| attribute.write_only, &mut found);
     found
+}
+
+/// Where values are set that only the provider may set: Terraform itself lets them through.
+pub fn read_only_values(block: &Block, config: &Value) -> Diagnostics {
+    let mut found = Vec::new();
+    find(block, config, &Path::default(), |attribute| attribute.mode == Mode::Computed, &mut found);
+    let refuse = |path: Path| {
+        let detail = format!("{path} is what the provider found, and not for a configuration to set. Leave it out.");
+        Diagnostic::error("Read-only attribute", detail).at(path)
+    };
+    Diagnostics(found.into_iter().map(refuse).collect())
 }
 
 /// The elements of a set have no name by which to find them in the configuration; there, what is
@@ -111,15 +122,16 @@ fn find_replacements(block: &Block, prior: &Value, planned: &Value, at: &Path, f
     }
 }
 
-fn find_write_only(block: &Block, config: &Value, at: &Path, found: &mut Vec<Path>) {
-    for attribute in block.attributes.iter().filter(|attribute| attribute.write_only) {
+/// Where attributes of a kind are set.
+fn find(block: &Block, config: &Value, at: &Path, kind: fn(&Attribute) -> bool, found: &mut Vec<Path>) {
+    for attribute in block.attributes.iter().filter(|attribute| kind(attribute)) {
         if !config.get(attribute.name).is_null() {
             found.push(at.clone().then(attribute.name));
         }
     }
     for nested in &block.blocks {
         for (step, inner) in instances(nested, config.get(nested.name)) {
-            find_write_only(&nested.block, inner, &path(at, nested, step), found);
+            find(&nested.block, inner, &path(at, nested, step), kind, found);
         }
     }
 }

@@ -5,10 +5,15 @@ use crate::support::terraform::Workspace;
 
 pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 
-/// What a server needs for pg_cron; one that does not have it does not start.
+/// What a server needs for pg_cron; one that does not have it does not start. Jobs run in background workers.
 pub const CRON: &str = "shared_preload_libraries = 'pg_cron'
 cron.database_name = 'postgres'
 cron.use_background_workers = on
+";
+
+/// The same with jobs that log in, which is what pg_cron does unless it is told otherwise.
+pub const CRON_LOGS_IN: &str = "shared_preload_libraries = 'pg_cron'
+cron.database_name = 'postgres'
 ";
 
 /// A workspace whose provider block is empty: the environment says where the server is.

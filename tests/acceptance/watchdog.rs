@@ -1,9 +1,11 @@
 //! The watchdog: installed, kept as it is, and at work, with the real pg_cron; and what its function does on every
 //! major.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::fixture::{CRON, outcome, value, workspace};
+use crate::fixture::{CRON, CRON_LOGS_IN, outcome, value, workspace};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, Session, SqlError};
 use crate::support::terraform::Workspace;
 use crate::support::{eventually, skip};
@@ -43,7 +45,8 @@ fn tenants() -> String {
 
 /// A server with pg_cron, or the test is skipped by name.
 fn server(name: &str, options: Options) -> Option<Server> {
-    let started = Server::start(Options { admin_owns_maintenance: true, extra_conf: CRON, ..options });
+    let extra_conf = if options.extra_conf.is_empty() { CRON } else { options.extra_conf };
+    let started = Server::start(Options { admin_owns_maintenance: true, extra_conf, ..options });
     started.inspect_err(|reason| skip(name, &format!("no pg_cron: {reason}"))).ok()
 }
 
@@ -79,7 +82,7 @@ fn within_an_interval(what: &str, mut condition: impl FnMut() -> bool) {
 #[test]
 fn what_cannot_be_cancelled_is_ended_within_one_interval() {
     const NAME: &str = "watchdog::what_cannot_be_cancelled_is_ended_within_one_interval";
-    let Some(server) = server(NAME, Options::default()) else { return };
+    let Some(server) = server(NAME, Options { extra_conf: CRON_LOGS_IN, ..Options::default() }) else { return };
     create_extension(&server, ADMIN);
     let workspace = workspace(&server);
     workspace.write("main.tf", &(tenants() + &watchdog("")));
@@ -203,7 +206,6 @@ fn every_part_is_seen_when_it_drifts() {
     assert_eq!(count(&server, "true"), "0");
     let routines = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'pgtenant_watchdog'::regnamespace";
     assert_eq!(value(&server, "postgres", routines), "0");
-    server.superuser("DROP TABLE pgtenant_watchdog.actions_before_15");
     workspace.write("main.tf", &watchdog("keep_actions = false"));
     workspace.apply();
     workspace.destroy();
@@ -223,6 +225,24 @@ fn a_job_that_fails_is_told() {
     let run = workspace.run(&["plan", "-no-color"]);
     assert!(run.stdout.contains("The watchdog's last run failed"), "{}", run.stdout);
     assert!(run.stdout.contains("the table is missing"), "{}", run.stdout);
+    workspace.apply();
+
+    // A run that could not start has no times, and is told all the same.
+    server.superuser(
+        "INSERT INTO cron.job_run_details (jobid, runid, username, status, return_message)
+         SELECT jobid, nextval('cron.runid_seq'), username, 'failed', 'connection failed' FROM cron.job",
+    );
+    let run = workspace.run(&["plan", "-no-color"]);
+    assert!(run.stdout.contains("pg_cron says: connection failed"), "{}", run.stdout);
+    // Nor is silence taken for success.
+    server.superuser(
+        "DELETE FROM cron.job_run_details;
+         INSERT INTO cron.job_run_details (jobid, runid, username, status, start_time, end_time)
+         SELECT jobid, nextval('cron.runid_seq'), username, 'succeeded', now() - interval '1 h', now() - interval '1 h'
+         FROM cron.job",
+    );
+    let run = workspace.run(&["plan", "-no-color"]);
+    assert!(run.stdout.contains("The watchdog does not run"), "{}", run.stdout);
 }
 
 #[test]
@@ -274,6 +294,13 @@ fn what_stands_in_the_way_is_said_with_the_way_out() {
     refused(&bare, &["has not loaded pg_cron", "`shared_preload_libraries`", "`cron.database_name`"]);
 }
 
+const INSTALL: &str = concat!(
+    "CREATE SCHEMA pgtenant_watchdog;\n",
+    include_str!("../../src/tenant/watchdog/actions.sql"),
+    ";\n",
+    include_str!("../../src/tenant/watchdog/sweep.sql")
+);
+
 /// The function by itself, where pg_cron is not to be had: each limit, each override, and nobody else's.
 fn sweep(major: u32) {
     let options = Options { major: Some(major), admin_owns_maintenance: true, ..Options::default() };
@@ -281,17 +308,11 @@ fn sweep(major: u32) {
     let workspace = workspace(&server);
     workspace.write("main.tf", &tenants());
     workspace.apply();
-    let install = concat!(
-        "CREATE SCHEMA pgtenant_watchdog;\n",
-        include_str!("../../src/tenant/watchdog/actions.sql"),
-        ";\n",
-        include_str!("../../src/tenant/watchdog/sweep.sql")
-    );
     let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
     let sweep = |transaction: &str| {
         admin(&format!("SELECT pgtenant_watchdog.sweep(false, {transaction}, '90 days')"))[0][0].clone().unwrap()
     };
-    admin(install);
+    admin(INSTALL);
     assert_eq!(sweep("NULL"), "0");
 
     let neighbour = server.session("neighbour", "neighbour").unwrap();
@@ -366,25 +387,149 @@ fn sweep(major: u32) {
     workspace.assert_empty_plan();
 }
 
-macro_rules! sweep_on {
-    ($($test:ident: $major:literal),+ $(,)?) => {
+/// Calls pg_sleep by the fast path, which is a message of its own and no query.
+struct FastPath(UnixStream);
+
+impl FastPath {
+    fn open(server: &Server, role: &str) -> Self {
+        let mut stream = UnixStream::connect(server.dir.join(format!(".s.PGSQL.{}", server.port))).unwrap();
+        let startup = format!("user\0{role}\0database\0{role}\0options\0-c statement_timeout=0\0\0");
+        let mut message = (startup.len() as u32 + 8).to_be_bytes().to_vec();
+        message.extend(196_608_u32.to_be_bytes());
+        message.extend(startup.as_bytes());
+        stream.write_all(&message).unwrap();
+        // Everything up to ReadyForQuery.
+        let mut head = [0; 5];
+        loop {
+            stream.read_exact(&mut head).unwrap();
+            let mut rest = vec![0; u32::from_be_bytes(head[1..].try_into().unwrap()) as usize - 4];
+            stream.read_exact(&mut rest).unwrap();
+            match head[0] {
+                b'Z' => return FastPath(stream),
+                b'E' => panic!("{}", String::from_utf8_lossy(&rest)),
+                _ => {}
+            }
+        }
+    }
+
+    fn sleep(&mut self, seconds: &str) {
+        const PG_SLEEP: u32 = 2626;
+        let mut body = PG_SLEEP.to_be_bytes().to_vec();
+        // No format codes, so the one argument is text; and so is the result.
+        body.extend([0, 0, 0, 1]);
+        body.extend((seconds.len() as u32).to_be_bytes());
+        body.extend(seconds.as_bytes());
+        body.extend([0, 0]);
+        let mut message = vec![b'F'];
+        message.extend((body.len() as u32 + 4).to_be_bytes());
+        message.extend(body);
+        self.0.write_all(&message).unwrap();
+    }
+}
+
+/// What a tenant may try against the sweep: to be overlooked by it, to hold it up, and to break it.
+fn evasions(major: u32) {
+    let options = Options { major: Some(major), admin_owns_maintenance: true, ..Options::default() };
+    let server = Server::start(options).unwrap();
+    let workspace = workspace(&server);
+    let other_encoding = "resource \"pgtenant_tenant\" \"latin\" {
+      name                = \"latin\"
+      encoding            = \"LATIN1\"
+      lc_collate          = \"C\"
+      lc_ctype            = \"C\"
+      deletion_protection = false
+    }\n";
+    workspace.write("main.tf", &(tenants() + other_encoding));
+    workspace.apply();
+    let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    let tenant = |role: &str, sql: &str| server.sql(role, role, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    let sweep = || admin("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days')")[0][0].clone().unwrap();
+    admin(INSTALL);
+
+    // One that has been idle for longer than a statement may take has not begun one then.
+    let mut rested = FastPath::open(&server, "neighbour");
+    let mut busy = FastPath::open(&server, "rogue");
+    busy.sleep("300");
+    std::thread::sleep(Duration::from_millis(2_500));
+    rested.sleep("300");
+    let active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'fastpath function call'";
+    eventually("both are seen", || value(&server, "postgres", active) == "2");
+    assert_eq!(sweep(), "1");
+    assert_eq!(count(&server, "tenant = 'rogue' AND reason = 'statement_timeout'"), "1");
+    eventually("one of them is left", || value(&server, "postgres", active) == "1");
+    drop((busy, rested));
+
+    // Another encoding breaks neither the sweep nor the provider's reading.
+    tenant("latin", "ALTER ROLE latin IN DATABASE latin SET search_path = 'caf\u{e9}'");
+    tenant("latin", "ALTER ROLE latin IN DATABASE postgres SET statement_timeout = 0");
+    assert_eq!(sweep(), "1");
+    assert_eq!(
+        count(&server, "tenant = 'latin' AND reason = 'override of statement_timeout' AND database = 'postgres'"),
+        "1"
+    );
+    assert_eq!(workspace.plan().changes("pgtenant_tenant.latin"), ["isolation.search_path"]);
+    workspace.apply();
+
+    // The provider's own row is no override, whatever stands above it.
+    server.superuser("ALTER DATABASE neighbour SET search_path = 'elsewhere'");
+    assert_eq!(sweep(), "0");
+    server.superuser("ALTER DATABASE neighbour RESET search_path");
+
+    // A tenant that holds its rows is waited for once, however many there are.
+    let everywhere = |value: i32| {
+        let set = |database: &&str| {
+            ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+                .map(|name| format!("ALTER ROLE rogue IN DATABASE {database} SET {name} = {value};"))
+                .concat()
+        };
+        ["rogue", "neighbour", "latin", "postgres", "template1"].iter().map(set).collect::<String>()
+    };
+    tenant("rogue", &everywhere(0));
+    let holder = server.session("rogue", "rogue").unwrap();
+    holder.sql("SET idle_in_transaction_session_timeout = 0; BEGIN").unwrap();
+    holder.sql(&everywhere(1)).unwrap();
+    assert_eq!(sweep(), "1");
+    assert_eq!(count(&server, "ended IS NULL AND sqlstate = '55P03'"), "1");
+    drop(holder);
+    assert_eq!(sweep(), "15");
+
+    // What nobody would need is taken back as a whole.
+    tenant(
+        "rogue",
+        "DO $$ BEGIN
+           EXECUTE (SELECT format('ALTER ROLE rogue SET search_path = %L', string_agg(md5(i::text), ''))
+                    FROM generate_series(1, 10000) i);
+         END $$; ALTER ROLE rogue SET statement_timeout = 0",
+    );
+    assert_eq!(sweep(), "1");
+    assert_eq!(count(&server, "reason = 'override of everything' AND ended IS NOT NULL AND database IS NULL"), "1");
+    let rows = "SELECT count(*) FROM pg_db_role_setting WHERE setrole = 'rogue'::regrole AND setdatabase = 0";
+    assert_eq!(value(&server, "postgres", rows), "0");
+    workspace.apply();
+}
+
+macro_rules! on_a_server_of_its_own {
+    ($($test:ident: $body:ident($major:literal)),+ $(,)?) => {
         $(
             #[test]
             fn $test() {
                 let name = concat!(module_path!(), "::", stringify!($test));
                 if crate::majors::is_there(name, $major) {
-                    sweep($major);
+                    $body($major);
                 }
             }
         )+
     };
 }
 
-sweep_on! {
-    a_sweep_ends_what_is_beyond_its_limits_on_13: 13,
-    a_sweep_ends_what_is_beyond_its_limits_on_14: 14,
-    a_sweep_ends_what_is_beyond_its_limits_on_15: 15,
-    a_sweep_ends_what_is_beyond_its_limits_on_16: 16,
-    a_sweep_ends_what_is_beyond_its_limits_on_17: 17,
-    a_sweep_ends_what_is_beyond_its_limits_on_18: 18,
+on_a_server_of_its_own! {
+    a_sweep_ends_what_is_beyond_its_limits_on_13: sweep(13),
+    a_sweep_ends_what_is_beyond_its_limits_on_14: sweep(14),
+    a_sweep_ends_what_is_beyond_its_limits_on_15: sweep(15),
+    a_sweep_ends_what_is_beyond_its_limits_on_16: sweep(16),
+    a_sweep_ends_what_is_beyond_its_limits_on_17: sweep(17),
+    a_sweep_ends_what_is_beyond_its_limits_on_18: sweep(18),
+    a_sweep_is_neither_evaded_nor_held_up_on_13: evasions(13),
+    a_sweep_is_neither_evaded_nor_held_up_on_15: evasions(15),
+    a_sweep_is_neither_evaded_nor_held_up_on_18: evasions(18),
 }

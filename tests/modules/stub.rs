@@ -84,7 +84,7 @@ fn what_the_real_provider_refuses_is_refused() {
     };
     check(&instance("instance_class = \"db.t4g.small\"\n  instance_clas = 1"), "Unsupported argument");
     check(&instance("engine = \"postgres\""), "The argument \"instance_class\" is required");
-    check(&instance("instance_class = \"x\"\n  address = \"y\""), "Value for unconfigurable attribute");
+    check(&instance("instance_class = \"x\"\n  address = \"y\""), "Read-only attribute");
     check(&instance("instance_class = \"x\"\n  allocated_storage = \"much\""), "a number is required");
     check(&instance("instance_class = \"x\"\n  storage {}"), "Unsupported block type");
     check("resource \"aws_rds_proxy\" \"this\" {}", "does not support resource type \"aws_rds_proxy\"");

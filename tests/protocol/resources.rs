@@ -105,6 +105,12 @@ async fn write_only_values_are_refused_to_older_clients() {
 }
 
 #[tokio::test]
+async fn what_only_the_provider_sets_is_refused() {
+    assert_eq!(validate(r#"{"name":"a","seen":"x"}"#, capable()).await, ["Read-only attribute at seen"]);
+    assert!(validate(r#"{"name":"a","size":3}"#, capable()).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_value_of_the_wrong_type_is_an_error_with_its_path() {
     let object = Type::object([("name", Type::Number)]);
     let bytes = pgtenant::tf_provider::codec::msgpack::encode(&Value::object([("name", 7.into())]), &object).unwrap();

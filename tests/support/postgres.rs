@@ -268,6 +268,8 @@ impl Cluster {
                 self.dir.display()
             ));
         }
+        // Where pg_cron's jobs log in; without pg_cron it means nothing.
+        conf.push_str(&format!("cron.host = '{}'\n", self.dir.display()));
         conf.push_str(options.extra_conf);
         fs::write(self.data().join("postgresql.conf"), conf).map_err(text)?;
         // TCP from this machine needs the password; the socket, which others cannot reach, does not.

@@ -65,6 +65,8 @@ pub struct Job {
     pub database: String,
     pub active: bool,
     pub last_run: Option<Run>,
+    /// `None`: none is on record.
+    pub seconds_since_success: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -13,9 +13,14 @@ SELECT pg_catalog.jsonb_build_object(
           'status', d.status,
           'message', pg_catalog.left(d.return_message, 200))
         FROM cron.job_run_details d
-        WHERE d.jobid = j.jobid AND d.end_time IS NOT NULL
+        -- One that could not start has no times.
+        WHERE d.jobid = j.jobid AND d.status IN ('failed', 'succeeded')
         ORDER BY d.runid DESC
-        LIMIT 1))
+        LIMIT 1),
+      'seconds_since_success', (
+        SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.max(d.end_time))::bigint
+        FROM cron.job_run_details d
+        WHERE d.jobid = j.jobid AND d.status = 'succeeded'))
     FROM cron.job j
     WHERE j.jobname::text = $1 AND j.username = SESSION_USER)
 )::text

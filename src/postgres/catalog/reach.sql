@@ -1,6 +1,7 @@
 -- What some roles may do on databases other than their own, as one JSON value: their effective privileges,
 -- whether by a grant, by a membership or by PUBLIC.
--- $1: names of roles; $2: for each the name of its own database, or NULL; $3: databases to leave out.
+-- $1: names of roles; $2: for each the name of its own database, or NULL; $3: databases to leave out where RDS, whose
+-- settings tell it, has them.
 -- Databases that accept no connections are left out too. Of each role the first ten databases are named.
 -- https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-ACCESS
 WITH roles AS (
@@ -13,7 +14,8 @@ WITH roles AS (
     FROM pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
     WHERE a.grantee = 0) AS public
   FROM pg_catalog.pg_database d
-  WHERE d.datallowconn AND d.datname <> ALL ($3)
+  WHERE d.datallowconn
+    AND NOT (d.datname = ANY ($3) AND EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE pg_catalog.starts_with(s.name, 'rds.')))
 ), allowed AS (
   SELECT r.rolname AS role, d.datname AS database, d.public,
          pg_catalog.row_number() OVER (PARTITION BY r.oid ORDER BY d.datname) AS number,

@@ -8,8 +8,10 @@ WITH sessions AS MATERIALIZED (
          a.state, a.query_start, a.wait_event_type = 'Lock' AS waiting,
          a.backend_type IS NULL AND a.usesysid IS NOT NULL AS hidden,
          pg_catalog.round(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - a.xact_start)::numeric, 3) AS transaction,
+         -- A call by the fast path leaves query_start as it was.
          CASE WHEN a.state IN ('active', 'fastpath function call') THEN
-           pg_catalog.round(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - a.query_start)::numeric, 3) END AS statement
+           pg_catalog.round(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
+             - CASE a.state WHEN 'active' THEN a.query_start ELSE a.state_change END)::numeric, 3) END AS statement
   FROM pg_catalog.pg_stat_activity a
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
   WHERE a.pid <> pg_catalog.pg_backend_pid()

@@ -1,7 +1,7 @@
 //! The shared catalogs at one moment: databases, roles, settings and dependencies of a whole cluster,
 //! or of a few names, read by one statement from the maintenance database.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
@@ -105,9 +105,20 @@ pub struct Setting {
     pub database: Option<String>,
     /// `None`: for every role.
     pub role: Option<String>,
+    #[serde(deserialize_with = "text_of_hex")]
     pub name: String,
-    /// As typed, cut at 512 characters.
+    /// As typed, cut at 512 bytes; what is not UTF-8 is replaced.
+    #[serde(deserialize_with = "text_of_hex")]
     pub value: String,
+}
+
+/// Whoever may write a text may have written it in another encoding.
+fn text_of_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let hex = String::deserialize(deserializer)?;
+    let digit = |at: usize| hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digit).collect();
+    let bytes = bytes.ok_or_else(|| serde::de::Error::custom("not in hexadecimal digits"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// That one role is a member of another.

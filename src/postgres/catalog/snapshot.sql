@@ -20,16 +20,19 @@ WITH roles AS (
     OR EXISTS (SELECT FROM pg_catalog.aclexplode(d.datacl) a JOIN roles r ON r.oid = a.grantee)
 ), settings AS (
   -- A role writes its own rows, with any value: names of extensions' parameters are left out, and
-  -- values cut, so that no tenant can make this answer large.
+  -- values cut, so that no tenant can make this answer large. It writes them in the encoding of its database, which
+  -- text functions here may refuse: so they are taken apart, and handed out, as bytes.
   SELECT d.datname AS database, r.rolname AS role,
-         pg_catalog.split_part(e.entry, '=', 1) AS name,
-         pg_catalog.substr(e.entry, pg_catalog.strpos(e.entry, '=') + 1, 512) AS value
+         pg_catalog.encode(pg_catalog.substr(b.entry, 1, b.equals - 1), 'hex') AS name,
+         pg_catalog.encode(pg_catalog.substr(b.entry, b.equals + 1, 512), 'hex') AS value,
+         pg_catalog.position(pg_catalog.substr(b.entry, 1, b.equals - 1), '\x2e'::bytea) > 0 AS dotted
   FROM pg_catalog.pg_db_role_setting s
   CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS e (entry)
+  CROSS JOIN LATERAL pg_catalog.textsend(e.entry) AS t (bytes)
+  CROSS JOIN LATERAL (SELECT t.bytes, pg_catalog.position(t.bytes, '\x3d'::bytea)) AS b (entry, equals)
   LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
   WHERE (s.setrole IN (SELECT oid FROM roles) OR s.setrole = 0 AND s.setdatabase IN (SELECT oid FROM databases))
-    AND (s.setrole = 0 OR pg_catalog.strpos(pg_catalog.split_part(e.entry, '=', 1), '.') = 0)
 ), dependencies AS (
   SELECT r.rolname AS role, d.datname AS database, s.classid::pg_catalog.regclass::text AS class,
          s.deptype::text AS kind, pg_catalog.count(DISTINCT s.objid) AS count
@@ -113,7 +116,10 @@ SELECT pg_catalog.jsonb_build_object(
       'connection_limit', r.rolconnlimit,
       'comment', r.comment)), '[]')
     FROM roles r),
-  'settings', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s)), '[]') FROM settings s),
+  'settings', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'database', s.database, 'role', s.role, 'name', s.name, 'value', s.value)), '[]')
+    FROM settings s WHERE s.role IS NULL OR NOT s.dotted),
   'memberships', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(m)), '[]') FROM memberships m),
   'dependencies', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(x)), '[]') FROM dependencies x)
 )::text

@@ -29,8 +29,8 @@ const NOTES: &str = "<h2>How to read this</h2>\n\
     <p>Each control is a fact that was read from the server&#39;s catalogs, settings and answers when the audit ran. <em>fail</em>: \
     not as expected. <em>not checked</em>: could not be looked at, for the reason that is given; nothing is claimed of it.</p>\n\
     <p>The NIST SP 800-53 Rev. 5 controls are those that a fact supports with evidence; no fact satisfies one by itself. The STIG \
-    rules, of the Crunchy Data PostgreSQL STIGs, are those whose own check finds something where the control fails; a rule may \
-    want more, as the provider&#39;s guide on compliance says. This page is evidence, and no assessment.</p>\n";
+    rules, of the Crunchy Data PostgreSQL STIGs, are those whose own check finds something where the control fails, or the part \
+    of it that the provider&#39;s guide on compliance names; a rule may want more, as that guide says. This page is evidence, and no assessment.</p>\n";
 
 /// Text as it may stand in an element or a quoted attribute.
 struct Escaped<'a>(&'a str);

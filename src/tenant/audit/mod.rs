@@ -199,6 +199,7 @@ fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
         Look::Server(check) => (SERVER, vec![("server", check(evidence))]),
     };
     let total = verdicts.len();
+    let none = total == 0 && unit == TENANTS;
     let mut findings: Vec<Found> = verdicts
         .into_iter()
         .filter_map(|(subject, verdict)| {
@@ -228,8 +229,13 @@ fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
         about: control.about,
         expected: control.expected,
         checked,
-        found: summary(&findings, total, unit).unwrap_or(as_expected),
-        status: findings.first().map_or(Status::Pass, |found| found.status),
+        found: if none {
+            format!("not checked: there is no {}", unit.0)
+        } else {
+            summary(&findings, total, unit).unwrap_or(as_expected)
+        },
+        // Of what is not there, nothing is claimed.
+        status: findings.first().map_or(if none { Status::NotChecked } else { Status::Pass }, |found| found.status),
         nist: control.nist.to_vec(),
         stig: control.stig.iter().map(|stig| stig.cited(evidence.server.major())).collect(),
         of_tenants: matches!(control.look, Look::Isolation(_) | Look::Tenants(_) | Look::Pairs(_)),
@@ -388,6 +394,16 @@ mod tests {
         assert_eq!(told("tenant.role"), as_expected("2 tenants"));
         assert_eq!(told("cluster.cross_access"), as_expected("4 pairs of role and database"));
         assert_eq!(told("cluster.tls"), ("2 parameters".to_owned(), "listen_addresses = *; ssl = on".to_owned()));
+    }
+
+    #[test]
+    fn where_there_is_no_tenant_nothing_is_claimed_of_tenants() {
+        let report = Report::of(&Evidence { tenants: Vec::new(), ..clean() });
+        assert!(!report.passed());
+        for outcome in &report.results {
+            let expected = if outcome.of_tenants { Status::NotChecked } else { Status::Pass };
+            assert_eq!(outcome.status, expected, "{}: {}", outcome.id, outcome.found);
+        }
     }
 
     #[test]

@@ -14,4 +14,5 @@ CREATE TABLE pgtenant_watchdog.actions (
   started timestamptz,
   ended timestamptz,
   sqlstate text
-)
+);
+CREATE INDEX ON pgtenant_watchdog.actions (role, reason) WHERE ended IS NULL

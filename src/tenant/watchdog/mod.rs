@@ -22,6 +22,9 @@ const MARKER: &str = "{\"pgtenant_watchdog\":1}";
 const ACTIONS: &str = include_str!("actions.sql");
 const SWEEP: &str = include_str!("sweep.sql");
 
+/// How the name of a table begins that was set aside.
+const ASIDE: &str = "actions_before_";
+
 /// The columns of `actions.sql`.
 const COLUMNS: [&str; 14] = [
     "id",
@@ -42,11 +45,13 @@ const COLUMNS: [&str; 14] = [
 
 /// What `sweep.sql` declares, as the catalogs spell it.
 const ARGUMENTS: &str = "record_only boolean, transaction_limit bigint, retention interval";
-const SETTINGS: [&str; 2] = ["search_path=pg_catalog, pg_temp", "lock_timeout=1s"];
+const SETTINGS: [&str; 2] = ["search_path=pg_catalog, pg_temp", "lock_timeout=200ms"];
 
-/// pg_cron keeps a row for each run, for ever: those of this job go after a week.
-const PURGE: &str = "DELETE FROM cron.job_run_details WHERE jobid IN (SELECT jobid FROM cron.job WHERE jobname = \
-                     'pgtenant_watchdog') AND end_time < now() - interval '7 days'";
+/// pg_cron keeps a row for each run, for ever: those of this job go after a week, and those of runs that could not
+/// start, which have no time, after many more.
+const PURGE: &str = "DELETE FROM cron.job_run_details d WHERE jobid IN (SELECT jobid FROM cron.job WHERE jobname = \
+                     'pgtenant_watchdog') AND (end_time < now() - interval '7 days' OR status = 'failed' AND end_time IS \
+                     NULL AND runid < (SELECT max(runid) FROM cron.job_run_details) - 10000)";
 
 /// The first version of pg_cron that takes intervals in seconds.
 pub const SECONDS_SINCE: (u32, u32) = (1, 5);
@@ -285,9 +290,13 @@ pub fn remove(keep_actions: bool, observed: &Observed) -> Script {
     let routine = format!("DROP FUNCTION IF EXISTS {NAME}.sweep(boolean, bigint, interval)");
     let mut rest = vec![Statement::new("drop the watchdog's function", routine)];
     if !keep_actions {
-        // Without CASCADE: what somebody else put there is not dropped unasked.
-        let table = format!("DROP TABLE IF EXISTS {NAME}.actions");
-        rest.push(Statement::new("drop the table of what the watchdog did", table));
+        // Without CASCADE, and by their names: what somebody else put there is not dropped unasked.
+        let ours =
+            |name: &str| name == "actions" || name.strip_prefix(ASIDE).is_some_and(|rest| rest.parse::<u32>().is_ok());
+        let tables = observed.cron.relations.iter().map(|relation| relation.name.as_str()).filter(|name| ours(name));
+        rest.extend(tables.map(|table| {
+            Statement::new("drop the table of what the watchdog did", format!("DROP TABLE {NAME}.{table}"))
+        }));
         rest.push(Statement::new("drop the watchdog's schema", format!("DROP SCHEMA {NAME}")));
     }
     script([unschedule, if observed.cron.schema.is_some() { rest } else { Vec::new() }])
@@ -333,7 +342,9 @@ fn actions(_: &Desired, observed: &Observed) -> Option<Finding> {
         }
         Some(table) if table.columns != COLUMNS => {
             // What is in it was written by another version, or by somebody: kept beside the new one.
-            let aside = format!("ALTER TABLE {NAME}.actions RENAME TO actions_before_{}", table.columns.len());
+            let taken = |name: &String| observed.cron.relations.iter().any(|relation| relation.name == *name);
+            let free = (1..).map(|number| format!("{ASIDE}{number}")).find(|name| !taken(name)).unwrap_or_default();
+            let aside = format!("ALTER TABLE {NAME}.actions RENAME TO {free}");
             let repair = vec![
                 Statement::new("put the table of what the watchdog did aside", aside),
                 Statement::new("create the table of what the watchdog did", ACTIONS),
@@ -469,6 +480,7 @@ mod tests {
             database: "postgres".to_owned(),
             active: true,
             last_run: Some(Run { status: "succeeded".to_owned(), message: None }),
+            seconds_since_success: Some(30),
         };
         let cron = Cron {
             login: "admin".to_owned(),
@@ -601,6 +613,13 @@ mod tests {
         assert_eq!(steps(true, &observed()), kept);
         let dropped = format!("{kept}, drop the table of what the watchdog did, drop the watchdog's schema");
         assert_eq!(steps(false, &observed()), dropped);
+        let mut more = observed();
+        for name in ["actions_before_1", "actions_of_mine"] {
+            let table = more.cron.relations[0].clone();
+            more.cron.relations.push(Relation { name: name.to_owned(), ..table });
+        }
+        let texts: Vec<_> = remove(false, &more).0.iter().map(Step::text).collect();
+        assert!(texts[1].contains("actions_before_1") && !texts[1].contains("of_mine"), "{texts:?}");
         let mut gone = observed();
         gone.job = None;
         gone.cron.schema = None;

@@ -12,7 +12,8 @@ pub(super) fn validate(
     let data_source = server.catalog().data_source(&request.type_name)?;
     let shape = data_source.shape();
     let config = shape.decode(request.config.as_ref())?;
-    let mut diagnostics = timeouts::validate(&shape.schema.block, &config);
+    let mut diagnostics = planning::read_only_values(&shape.schema.block, &config);
+    diagnostics.extend(timeouts::validate(&shape.schema.block, &config));
     diagnostics.extend(data_source.handler.validate(&config));
     Ok(validate_data_source_config::Response { diagnostics: convert::diagnostics(diagnostics).collect() })
 }

@@ -12,8 +12,11 @@ pub(super) fn validate(
     request: validate_ephemeral_resource_config::Request,
 ) -> Result<validate_ephemeral_resource_config::Response, Diagnostics> {
     let resource = server.catalog().ephemeral_resource(&request.type_name)?;
-    let config = resource.shape().decode(request.config.as_ref())?;
-    let diagnostics = convert::diagnostics(resource.handler.validate(&config)).collect();
+    let shape = resource.shape();
+    let config = shape.decode(request.config.as_ref())?;
+    let mut diagnostics = planning::read_only_values(&shape.schema.block, &config);
+    diagnostics.extend(resource.handler.validate(&config));
+    let diagnostics = convert::diagnostics(diagnostics).collect();
     Ok(validate_ephemeral_resource_config::Response { diagnostics })
 }
 

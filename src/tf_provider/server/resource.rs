@@ -20,6 +20,7 @@ pub(super) fn validate(
     if !request.client_capabilities.unwrap_or_default().write_only_attributes_allowed {
         diagnostics.extend(refuse_write_only(&shape.schema.block, &config));
     }
+    diagnostics.extend(planning::read_only_values(&shape.schema.block, &config));
     diagnostics.extend(timeouts::validate(&shape.schema.block, &config));
     diagnostics.extend(resource.handler.validate(&config));
     Ok(validate_resource_type_config::Response { diagnostics: convert::diagnostics(diagnostics).collect() })

@@ -1,6 +1,6 @@
 //! The few values that are refused, at validation, as the real provider or AWS itself refuses them.
 
-use pgtenant::tf_provider::{Block, Diagnostic, Diagnostics, Mode, Nesting, Path, Value};
+use pgtenant::tf_provider::{Block, Diagnostic, Diagnostics, Nesting, Path, Value};
 
 /// What AWS takes as JSON text.
 const JSON: &[&str] =
@@ -67,10 +67,6 @@ pub fn check(type_name: &str, block: &Block, config: &Value) -> Diagnostics {
 fn walk(type_name: &str, block: &Block, value: &Value, at: &Path, found: &mut Diagnostics) {
     for attribute in &block.attributes {
         let (name, path) = (attribute.name, at.clone().then(attribute.name));
-        if attribute.mode == Mode::Computed && !value.get(name).is_null() {
-            let detail = format!("{path} is AWS's to decide: it cannot be configured.");
-            found.push(Diagnostic::error("Value for unconfigurable attribute", detail).at(path.clone()));
-        }
         let Some(text) = value.get(name).as_str() else { continue };
         if JSON.contains(&name)
             && let Err(error) = serde_json::from_str::<serde_json::Value>(text)
