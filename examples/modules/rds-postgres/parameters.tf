@@ -44,7 +44,8 @@ locals {
     local.major >= 16 ? { reserved_connections = tostring(var.reserved_connections) } : {},
     var.cron ? {
       "cron.database_name" = var.cron_database
-      # A job then needs no connection, and no password in a file.
+      # A job then needs no connection, and no password in a file; but a free background worker, which tenants' parallel
+      # queries can hold. The watchdog's refresh tells when it did not run.
       "cron.use_background_workers" = "1"
     } : {},
     { for name, value in var.parameters : name => value if contains(local.static_names, name) },
