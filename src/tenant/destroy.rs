@@ -161,8 +161,8 @@ mod tests {
     #[test]
     fn archived_names_say_when_and_fit() {
         let texts = texts(&archive(&fixture::names(), &fixture::observed()));
-        assert!(texts.contains(&"ALTER DATABASE \"acme\" RENAME TO \"acme_archived_20260131T120000Z\"".to_owned()));
+        assert!(texts.contains(&"ALTER DATABASE \"acme\" RENAME TO \"acme_archived_20260131T120000.123Z\"".to_owned()));
         assert!(texts.last().unwrap().contains("\"stage\":\"archived\""));
-        assert_eq!(with_suffix(&"ü".repeat(31), "_archived_20260131T120000Z").len(), 62);
+        assert_eq!(with_suffix(&"ü".repeat(31), "_archived_20260131T120000.123Z").len(), 62);
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn observed() -> Observed {
             version: "15.18".into(),
             admin: "admin".into(),
             superuser: false,
-            now: "20260131T120000Z".into(),
+            now: "20260131T120000.123Z".into(),
         },
         database: Some(Database {
             name: "acme".into(),

@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::fixture::{CRON, PROVIDER};
+use crate::fixture::{self, CRON, PROVIDER};
 use crate::support::postgres::{ADMIN, Options, Server};
 use crate::support::terraform::Workspace;
 use crate::support::{examples, skip};
@@ -132,6 +132,9 @@ fn every_example_can_be_applied() {
     assert!(!made.is_empty());
     workspace.import_fresh(&by_reference(&made), &[], &["restore_on_destroy"]);
 
+    let audited = fixture::workspace(&server);
+    audited.write("main.tf", &fixture::tenant("audited", ""));
+    audited.apply();
     let source = reader.apply("data-sources/pgtenant_isolation_audit", &[], &[]);
     let outputs: Value = serde_json::from_str(&source.run(&["output", "-json"]).ok().unwrap().stdout).unwrap();
     assert_eq!(outputs["not_as_expected"]["value"], serde_json::json!({}));
@@ -144,6 +147,7 @@ fn every_example_can_be_applied() {
     let plan = evidence.run(&["plan"]).ok().unwrap().stdout;
     assert!(plan.contains("Check block assertion failed"), "{plan}");
     assert!(plan.contains("cluster.public_privileges: fail: 1 of 2 databases, first postgres"), "{plan}");
+    audited.destroy();
     workspace.destroy();
 
     let watchdog = "resources/pgtenant_watchdog";

@@ -40,7 +40,7 @@ pub struct Server {
     /// The role that this provider acts as, after `SET ROLE`.
     pub admin: String,
     pub superuser: bool,
-    /// The server's time in UTC, as `20260131T235959Z`.
+    /// The server's time in UTC, as `20260131T235959.123Z`.
     pub now: String,
 }
 

@@ -73,7 +73,7 @@ SELECT pg_catalog.jsonb_build_object(
       'version', pg_catalog.current_setting('server_version'),
       'admin', r.rolname,
       'superuser', r.rolsuper,
-      'now', pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"'))
+      'now', pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS.MS"Z"'))
     FROM pg_catalog.pg_roles r
     WHERE r.rolname = CURRENT_USER),
   'databases', (

@@ -171,7 +171,7 @@ impl Report {
             database: evidence.database.to_string(),
             role: plain(&evidence.server.admin, usize::MAX),
             version: plain(&evidence.server.version, usize::MAX),
-            time: evidence.server.now.clone(),
+            time: to_the_second(&evidence.server.now),
             tenants: evidence.tenants.iter().map(|tenant| plain(tenant.name(), usize::MAX)).collect(),
             results: CONTROLS.iter().map(|control| outcome(control, evidence, &seen)).collect(),
         }
@@ -301,6 +301,11 @@ fn plain(text: &str, at_most: usize) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// `20260131T235959Z` of `20260131T235959.123Z`.
+fn to_the_second(time: &str) -> String {
+    time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
 /// `2026-01-31 23:59:59 UTC` of `20260131T235959Z`; what is not written so is left as it is.
