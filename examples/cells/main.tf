@@ -35,6 +35,16 @@ module "alarms" {
   allocated_storage      = module.postgres[each.key].allocated_storage
   iops                   = module.postgres[each.key].iops
   max_connections        = module.postgres[each.key].max_connections
+  subscriptions          = var.subscriptions
+}
+
+module "log_metrics" {
+  source   = "../modules/rds-log-metrics"
+  for_each = local.cells
+
+  db_instance_identifier = module.postgres[each.key].identifier
+  log_group_name         = module.postgres[each.key].log_group_names.postgresql
+  alarm_actions          = [module.alarms[each.key].topic_arn]
 }
 
 ephemeral "aws_secretsmanager_secret_version" "master" {

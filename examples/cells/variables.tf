@@ -68,3 +68,9 @@ variable "watchdog" {
   type        = bool
   default     = true
 }
+
+variable "subscriptions" {
+  description = "Who hears of alarms of all cells, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
+  type        = map(object({ protocol = string, endpoint = string }))
+  default     = {}
+}

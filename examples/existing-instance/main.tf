@@ -35,7 +35,12 @@ module "alarms" {
   resource_id            = var.instance.resource_id
   instance_class         = var.instance.instance_class
   allocated_storage      = var.instance.allocated_storage
+  storage_type           = var.instance.storage_type
   iops                   = var.instance.iops
+  memory_gib             = var.instance.memory_gib
+  vcpus                  = var.instance.vcpus
+  performance_insights   = var.instance.performance_insights
+  replica_identifiers    = var.instance.replica_identifiers
   max_connections        = var.instance.max_connections
   log_metrics_namespace  = module.log_metrics.namespace
   subscriptions          = var.subscriptions
@@ -46,15 +51,21 @@ module "log_metrics" {
   source = "../modules/rds-log-metrics"
 
   db_instance_identifier = var.instance.identifier
-  tenants                = { for name in keys(var.tenants) : name => {} }
+  tenants                = { for name in var.watched_tenants : name => {} }
+  alarm_actions          = [module.alarms.topic_arn]
 }
 
 # The key of the instance has a policy already: compare it with the output `key_policy_json`.
 module "snapshot_guard" {
   source = "../modules/snapshot-guard"
 
-  name                  = "${var.instance.identifier}-snapshots"
-  dba_role_arns         = var.roles.dba
-  break_glass_role_arns = var.roles.break_glass
-  topic_arn             = module.alarms.topic_arn
+  name                        = "${var.instance.identifier}-snapshots"
+  dba_role_arns               = var.roles.dba
+  break_glass_role_arns       = var.roles.break_glass
+  key_administrator_role_arns = var.roles.terraform
+  key_user_role_arns          = var.roles.terraform
+  key_services                = ["pi", "rds", "secretsmanager"]
+  kms_key_arns                = [var.instance.kms_key_arn]
+  log_group_prefix            = "/aws/rds/instance/${var.instance.identifier}/"
+  topic_arn                   = module.alarms.topic_arn
 }

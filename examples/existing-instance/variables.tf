@@ -7,18 +7,26 @@ variable "region" {
 variable "instance" {
   description = <<-EOT
     The instance that is there, as `aws rds describe-db-instances` shows it: its `identifier`, `resource_id` (`db-...`),
-    `instance_class`, `allocated_storage` in GiB, `iops` of the storage (null: what comes with the size), `address` and
-    `port`, and the `max_connections` of its server.
+    `instance_class`, `allocated_storage` in GiB, `storage_type`, `iops` of the storage (null: what comes with type and
+    size), `kms_key_arn` of its key, `address` and `port`, whether it has `performance_insights`, the
+    `replica_identifiers`, and the `max_connections` of its server. For a class that the module `rds-alarms` does not know,
+    `memory_gib` and `vcpus` as well.
   EOT
   type = object({
-    identifier        = string
-    resource_id       = string
-    instance_class    = string
-    allocated_storage = number
-    iops              = optional(number)
-    address           = string
-    port              = optional(number, 5432)
-    max_connections   = number
+    identifier           = string
+    resource_id          = string
+    instance_class       = string
+    memory_gib           = optional(number)
+    vcpus                = optional(number)
+    allocated_storage    = number
+    storage_type         = optional(string, "gp3")
+    iops                 = optional(number)
+    kms_key_arn          = string
+    performance_insights = optional(bool, true)
+    replica_identifiers  = optional(set(string), [])
+    address              = string
+    port                 = optional(number, 5432)
+    max_connections      = number
   })
 
   validation {
@@ -65,6 +73,17 @@ variable "tenants" {
   }))
 }
 
+variable "watched_tenants" {
+  description = "Tenants that the log is watched for by name, beside the instance as a whole: five metric filters each, and a log group takes a hundred, which is room for sixteen."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.watched_tenants, keys(var.tenants))) == 0
+    error_message = "watched_tenants must be names of tenants."
+  }
+}
+
 variable "passwords" {
   description = "The tenants' passwords, by name, 16 characters or more. In no state."
   type        = map(string)
@@ -92,11 +111,12 @@ variable "watchdog" {
 variable "roles" {
   description = <<-EOT
     ARNs of the IAM roles that handle snapshots: `dba` makes, copies and restores them, `break_glass` also deletes and
-    exports them.
+    exports them, and `terraform` is what applies this: it administers the key and uses it through AWS's services.
   EOT
   type = object({
     dba         = list(string)
     break_glass = list(string)
+    terraform   = list(string)
   })
 }
 

@@ -74,6 +74,23 @@ fn assert_governed(server: &Server, workspace: &Workspace) {
     assert!(broken.is_empty(), "{broken:?}");
 }
 
+/// That every alarm of a composition notifies somebody.
+fn assert_alarms_are_heard(workspace: &Workspace) {
+    fn walk<'a>(module: &'a Value, found: &mut Vec<&'a Value>) {
+        found.extend(module["resources"].as_array().into_iter().flatten());
+        module["child_modules"].as_array().into_iter().flatten().for_each(|child| walk(child, found));
+    }
+    let state = workspace.state();
+    let mut resources = Vec::new();
+    walk(&state["values"]["root_module"], &mut resources);
+    let alarms: Vec<_> = resources.iter().filter(|it| it["type"] == "aws_cloudwatch_metric_alarm").collect();
+    assert!(alarms.len() > 20, "{} alarms", alarms.len());
+    for alarm in alarms {
+        let actions = alarm["values"]["alarm_actions"].as_array();
+        assert!(actions.is_some_and(|actions| !actions.is_empty()), "{} notifies nobody", alarm["address"]);
+    }
+}
+
 #[test]
 fn complete_rds_leads_from_nothing_to_governed_tenants() {
     let (server, watchdog) = server("complete_rds_leads_from_nothing_to_governed_tenants");
@@ -104,6 +121,7 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
 
     workspace.apply();
     assert_governed(&server, &workspace);
+    assert_alarms_are_heard(&workspace);
     if watchdog {
         let jobs = server.superuser("SELECT count(*)::text FROM cron.job WHERE active");
         assert_eq!(jobs, [[Some("1".to_owned())]]);
@@ -137,6 +155,7 @@ fn tenants_move_into_an_instance_that_exists() {
             "resource_id": "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
             "instance_class": "db.r7g.large",
             "allocated_storage": 200,
+            "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000",
             "address": "localhost",
             "port": server.port,
             "max_connections": 400,
@@ -144,6 +163,7 @@ fn tenants_move_into_an_instance_that_exists() {
         "roles": {
             "dba": ["arn:aws:iam::123456789012:role/dba"],
             "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
+            "terraform": ["arn:aws:iam::123456789012:role/terraform"],
         },
         "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:legacy-AbCdEf",
         "sslrootcert": server.ca(),
@@ -155,8 +175,22 @@ fn tenants_move_into_an_instance_that_exists() {
     let workspace = furnish("existing-instance", &server, &variables);
     workspace.apply();
     assert_governed(&server, &workspace);
+    assert_alarms_are_heard(&workspace);
     let headroom = workspace.state()["values"]["outputs"]["headroom"]["value"].as_i64().unwrap();
     assert!(headroom > 300, "{headroom}");
+
+    // More than a log group has filters for: those are for the tenants that are named.
+    let names: Vec<String> = (0..17).map(|number| format!("tenant_{number}")).collect();
+    let more = |value: Value| names.iter().map(|name| (name.clone(), value.clone())).collect::<Value>();
+    let mut crowded = variables.clone();
+    (crowded["tenants"], crowded["passwords"]) = (more(json!({ "connection_limit": 5 })), more(json!(PASSWORD)));
+    crowded["tenants_deletion_protection"] = false.into();
+    for name in ["acme", "globex"] {
+        (crowded["tenants"][name], crowded["passwords"][name]) = (variables["tenants"][name].clone(), json!(PASSWORD));
+    }
+    workspace.write("test.auto.tfvars.json", &crowded.to_string());
+    assert_eq!(workspace.plan().actions("module.tenants.pgtenant_tenant.this[\"tenant_16\"]"), ["create"]);
+
     variables["tenants_deletion_protection"] = false.into();
     workspace.write("test.auto.tfvars.json", &variables.to_string());
     workspace.apply();
@@ -188,6 +222,7 @@ fn each_cell_has_its_own_tenants() {
     workspace.apply();
     assert_eq!(tenants(&blue), ["acme"]);
     assert_eq!(tenants(&green), ["globex", "initech"]);
+    assert_alarms_are_heard(&workspace);
 
     // A tenant with its data does not change cells by an edit.
     let moved = json!({ "acme": { "cell": "green" }, "globex": { "cell": "green" }, "initech": { "cell": "green" } });

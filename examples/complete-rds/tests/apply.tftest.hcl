@@ -39,3 +39,13 @@ run "all_of_it" {
     error_message = "The instance's address, or the alarms' topic, is not told."
   }
 }
+
+run "a_tenant_that_is_not_there" {
+  command = plan
+
+  variables {
+    watched_tenants = ["nobody"]
+  }
+
+  expect_failures = [var.watched_tenants]
+}

@@ -17,12 +17,14 @@ variables {
   roles = {
     dba         = ["arn:aws:iam::123456789012:role/dba"]
     break_glass = ["arn:aws:iam::123456789012:role/break-glass"]
+    terraform   = ["arn:aws:iam::123456789012:role/terraform"]
   }
   instance = {
     identifier        = "legacy"
     resource_id       = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     instance_class    = "db.r7g.large"
     allocated_storage = 200
+    kms_key_arn       = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
     address           = "legacy.abc123.eu-west-1.rds.amazonaws.com"
     max_connections   = 200
   }
@@ -47,10 +49,21 @@ run "identifier_for_resource_id" {
       resource_id       = "legacy"
       instance_class    = "db.r7g.large"
       allocated_storage = 200
+      kms_key_arn       = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
       address           = "legacy.abc123.eu-west-1.rds.amazonaws.com"
       max_connections   = 200
     }
   }
 
   expect_failures = [var.instance]
+}
+
+run "a_tenant_that_is_not_there" {
+  command = plan
+
+  variables {
+    watched_tenants = ["nobody"]
+  }
+
+  expect_failures = [var.watched_tenants]
 }
