@@ -89,6 +89,7 @@ variable "alarms" {
     role_connection_limit     = { threshold = 10 }
     statement_timeout         = { threshold = 20 }
     lock_timeout              = { threshold = 20 }
+    slow_statement            = { threshold = 100 }
     temp_file_limit           = { threshold = 5 }
     permission_denied         = { threshold = 10 }
     failed_login              = { threshold = 20 }

@@ -49,4 +49,36 @@ data "aws_iam_policy_document" "key" {
       values   = ["arn:${data.aws_partition.this.partition}:logs:${data.aws_region.this.region}:${data.aws_caller_identity.this.account_id}:log-group:/aws/rds/instance/${var.identifier}/*"]
     }
   }
+
+  # CloudWatch's alarms on Performance Insights read as a service-linked role that has no permission on keys. It is made
+  # with the first such alarm, and KMS refuses a principal that is not there yet: so a condition names it.
+  statement {
+    sid       = "AlarmsOnPerformanceInsights"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    # AWS documents rds for readers of Performance Insights, whose own service name is pi.
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = [for service in ["pi", "rds"] : "${service}.${data.aws_region.this.region}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:CallerAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:PrincipalArn"
+      values   = ["arn:${data.aws_partition.this.partition}:iam::${data.aws_caller_identity.this.account_id}:role/aws-service-role/pi-db.metrics.cloudwatch.amazonaws.com/*"]
+    }
+  }
 }

@@ -15,8 +15,9 @@ locals {
 
   log_exports = ["iam-db-auth-error", "postgresql", "upgrade"]
 
-  # What PostgreSQL keeps for superusers (3) and RDS for rds_superuser (2), and what is kept here.
-  kept_connections = 5 + (local.major >= 16 ? var.reserved_connections : 0)
+  # What PostgreSQL keeps for superusers (3), and what is kept here. Before PostgreSQL 16 RDS keeps 2 for rds_superuser;
+  # from then on reserved_connections takes their place.
+  kept_connections = 3 + (local.major >= 16 ? var.reserved_connections : 2)
 }
 
 resource "aws_db_instance" "this" {

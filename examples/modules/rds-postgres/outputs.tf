@@ -59,7 +59,7 @@ output "max_connections" {
 }
 
 output "connections_for_tenants" {
-  description = "Connections left when those for superusers, for `rds_superuser` and the reserved ones are taken off: what all tenants' limits together should not exceed."
+  description = "Connections left when those for superusers and `reserved_connections` (before PostgreSQL 16 RDS's two for `rds_superuser`) are taken off: what all tenants' limits together should not exceed."
   value       = var.max_connections - local.kept_connections
 }
 

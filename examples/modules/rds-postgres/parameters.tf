@@ -1,6 +1,6 @@
-# The parameter group. What counts from a restart only has the apply method pending-reboot: AWS refuses
-# immediate there. The others have immediate, and only where they differ from the family's default: AWS does
-# not keep a value that is the default already, so Terraform would plan it again for ever.
+# The parameter group. What counts from a restart only has the apply method pending-reboot: AWS refuses immediate
+# there, and pending-reboot nowhere. So immediate is for what is known to be dynamic, and only where it differs from
+# the family's default: AWS does not keep a value that is the default already, so Terraform would plan it again for ever.
 
 locals {
   major  = tonumber(split(".", var.engine_version)[0])
@@ -12,13 +12,22 @@ locals {
     tolist(var.preload_libraries),
   )))
 
-  static_names = [
-    "autovacuum_freeze_max_age", "autovacuum_max_workers", "autovacuum_multixact_freeze_max_age", "huge_pages",
-    "max_files_per_process", "max_locks_per_transaction", "max_logical_replication_workers", "max_pred_locks_per_transaction",
-    "max_prepared_transactions", "max_replication_slots", "max_wal_senders", "max_worker_processes",
-    "rds.logical_replication", "rds.restrict_password_commands", "shared_buffers", "superuser_reserved_connections",
-    "track_activity_query_size", "track_commit_timestamp", "wal_buffers",
-  ]
+  # None of these needs a restart in any version that has it.
+  dynamic_names = concat(keys(local.family_defaults), [
+    "auto_explain.log_analyze", "auto_explain.log_buffers", "auto_explain.log_min_duration", "autovacuum_analyze_scale_factor",
+    "autovacuum_analyze_threshold", "autovacuum_naptime", "autovacuum_vacuum_cost_delay", "autovacuum_vacuum_cost_limit",
+    "autovacuum_vacuum_insert_scale_factor", "autovacuum_vacuum_insert_threshold", "autovacuum_vacuum_scale_factor",
+    "autovacuum_vacuum_threshold", "autovacuum_work_mem", "checkpoint_completion_target", "checkpoint_timeout",
+    "default_statistics_target", "effective_cache_size", "effective_io_concurrency", "hash_mem_multiplier",
+    "hot_standby_feedback", "idle_in_transaction_session_timeout", "idle_session_timeout", "jit", "lock_timeout",
+    "log_error_verbosity", "log_min_error_statement", "log_min_messages", "logical_decoding_work_mem", "maintenance_work_mem",
+    "max_parallel_maintenance_workers", "max_parallel_workers", "max_parallel_workers_per_gather", "max_slot_wal_keep_size",
+    "max_standby_archive_delay", "max_standby_streaming_delay", "max_wal_size", "min_wal_size", "pg_stat_statements.track",
+    "pg_stat_statements.track_utility", "pgaudit.log_catalog", "pgaudit.log_level", "pgaudit.log_parameter",
+    "pgaudit.log_relation", "pgaudit.log_statement_once", "random_page_cost", "seq_page_cost", "synchronous_commit",
+    "tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "track_functions", "track_io_timing",
+    "transaction_timeout", "vacuum_cost_delay", "vacuum_cost_limit", "wal_compression", "wal_sender_timeout", "work_mem",
+  ])
 
   # Of the dynamic parameters that are set below or likely to be asked for, RDS's own defaults.
   family_defaults = {
@@ -48,7 +57,7 @@ locals {
       # queries can hold. The watchdog's refresh tells when it did not run.
       "cron.use_background_workers" = "1"
     } : {},
-    { for name, value in var.parameters : name => value if contains(local.static_names, name) },
+    { for name, value in var.parameters : name => value if !contains(local.dynamic_names, name) },
   )
 
   dynamic = {
@@ -68,7 +77,7 @@ locals {
         temp_file_limit = tostring(var.temp_file_limit_mb == -1 ? -1 : var.temp_file_limit_mb * 1024)
         track_io_timing = "1"
       },
-      { for name, value in var.parameters : name => value if !contains(local.static_names, name) },
+      { for name, value in var.parameters : name => value if contains(local.dynamic_names, name) },
     ) : name => value if lookup(local.family_defaults, name, null) != value
   }
 }

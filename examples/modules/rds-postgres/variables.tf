@@ -146,7 +146,7 @@ variable "allowed_cidr_blocks" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key for storage, snapshots, Performance Insights, the master secret and the logs. Its policy must admit CloudWatch Logs. Default: a key of the instance's own."
+  description = "ARN of a KMS key for storage, snapshots, Performance Insights, the master secret and the logs. Its policy must admit CloudWatch Logs, and for alarms on Performance Insights CloudWatch's service-linked role. Default: a key of the instance's own."
   type        = string
   default     = null
 
@@ -157,7 +157,7 @@ variable "kms_key_arn" {
 }
 
 variable "kms_key_policy" {
-  description = "Policy of the key that this module makes, as JSON, such as `snapshot-guard` renders. It must admit CloudWatch Logs. Default: the account decides by IAM, and CloudWatch Logs may use the key for this instance's log groups."
+  description = "Policy of the key that this module makes, as JSON, such as `snapshot-guard` renders. It must admit CloudWatch Logs, and for alarms on Performance Insights CloudWatch's service-linked role. Default: the account decides by IAM, CloudWatch Logs may use the key for this instance's log groups, and that role through Performance Insights and RDS."
   type        = string
   default     = null
 
@@ -240,7 +240,7 @@ variable "temp_file_limit_mb" {
 }
 
 variable "parameters" {
-  description = "Further parameters of the parameter group, by name. Values in the units of AWS. The apply method is chosen here."
+  description = "Further parameters of the parameter group, by name. Values in the units of AWS. What is not known here to be dynamic waits for a restart."
   type        = map(string)
   default     = {}
 

@@ -261,10 +261,18 @@ run "applied" {
   }
 
   assert {
-    condition = alltrue([
+    condition = {
       for statement in jsondecode(aws_sns_topic_policy.this[0].policy).Statement :
-      statement.Effect == "Deny" || can(statement.Condition.ArnLike["aws:SourceArn"])
-    ])
-    error_message = "Only alarms and rules of this account publish."
+      statement.Principal.Service => can(statement.Condition.ArnLike["aws:SourceArn"]) if statement.Effect == "Allow"
+    } == { "cloudwatch.amazonaws.com" = true, "events.amazonaws.com" = false }
+    error_message = "Alarms of this account publish, and EventBridge."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_sns_topic_policy.this[0].policy).Statement :
+      can(statement.Condition) if statement.Sid == "EventsOfRules"
+    ] == [false]
+    error_message = "With a condition in its statement EventBridge could not publish."
   }
 }

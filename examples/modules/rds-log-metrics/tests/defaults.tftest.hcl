@@ -34,6 +34,11 @@ run "defaults" {
   }
 
   assert {
+    condition     = aws_cloudwatch_metric_alarm.condition["slow_statement"].threshold == 100 && aws_cloudwatch_metric_alarm.condition["slow_statement"].period == 300
+    error_message = "Many slow statements alarm by default."
+  }
+
+  assert {
     condition     = alltrue([for query in aws_cloudwatch_query_definition.by_tenant : startswith(query.name, "pgtenant/tenants/")])
     error_message = "Saved queries lie in a folder of the instance."
   }

@@ -73,7 +73,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = output.connections_for_tenants == 385 && output.iops == 3000
+    condition     = output.connections_for_tenants == 387 && output.iops == 3000
     error_message = "The connections left for tenants, or the IOPS, are computed wrongly."
   }
 
@@ -142,7 +142,42 @@ run "older_major_without_cron" {
 
   assert {
     condition     = output.connections_for_tenants == 395
-    error_message = "PostgreSQL 15 has no reserved_connections."
+    error_message = "PostgreSQL 15 has no reserved_connections, and RDS keeps two there."
+  }
+}
+
+# Those that AWS refuses to apply at once, its stand-in refuses too.
+run "what_is_not_known_to_be_dynamic_waits_for_a_restart" {
+  command = plan
+
+  variables {
+    engine_version = "18"
+    parameters = {
+      "pg_stat_statements.max"         = "20000"
+      "cron.max_running_jobs"          = "10"
+      "rds.local_volume_spill_enabled" = "1"
+      autovacuum_worker_slots          = "32"
+      io_method                        = "worker"
+      max_replication_slots            = "20"
+      of_a_version_to_come             = "1"
+      track_io_timing                  = "0"
+      work_mem                         = "16384"
+    }
+  }
+
+  assert {
+    condition = { for p in aws_db_parameter_group.this.parameter : p.name => p.apply_method if contains(keys(var.parameters), p.name) } == {
+      "pg_stat_statements.max"         = "pending-reboot"
+      "cron.max_running_jobs"          = "pending-reboot"
+      "rds.local_volume_spill_enabled" = "pending-reboot"
+      autovacuum_worker_slots          = "pending-reboot"
+      io_method                        = "pending-reboot"
+      max_replication_slots            = "pending-reboot"
+      of_a_version_to_come             = "pending-reboot"
+      track_io_timing                  = "immediate"
+      work_mem                         = "immediate"
+    }
+    error_message = "Only what is known to be dynamic is applied at once: ${jsonencode(aws_db_parameter_group.this.parameter)}"
   }
 }
 
@@ -186,6 +221,23 @@ run "apply" {
   assert {
     condition     = jsondecode(aws_kms_key.this[0].policy).Statement[1].Principal.Service == "logs.eu-west-1.amazonaws.com"
     error_message = "CloudWatch Logs may not use the key."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : jsonencode([
+        sort(statement.Action),
+        sort(statement.Condition.StringEquals["kms:ViaService"]),
+        statement.Condition.StringEquals["kms:CallerAccount"],
+        statement.Condition.ArnLike["aws:PrincipalArn"],
+      ]) if statement.Sid == "AlarmsOnPerformanceInsights"
+      ] == [jsonencode([
+        ["kms:Decrypt", "kms:GenerateDataKey"],
+        ["pi.eu-west-1.amazonaws.com", "rds.eu-west-1.amazonaws.com"],
+        "123456789012",
+        "arn:aws:iam::123456789012:role/aws-service-role/pi-db.metrics.cloudwatch.amazonaws.com/*",
+    ])]
+    error_message = "Only CloudWatch's service-linked role reads Performance Insights with the key: ${aws_kms_key.this[0].policy}"
   }
 
   assert {
