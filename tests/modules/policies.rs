@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ key_administrator_role_arns = ["arn:aws:iam::123456789012:role/terraform"]
 topic_arn                   = "arn:aws:sns:eu-west-1:123456789012:tenants-alarms"
 "#;
 
-/// A column of the table. `Everything` is what a careless administrator gives: `rds:*` and `kms:*`.
+/// A column of the table. `Everything` is what a careless administrator gives: `rds:*`, `kms:*` and `iam:*`.
 struct Principal {
     title: &'static str,
     role: &'static str,
@@ -37,13 +38,13 @@ enum Identity {
 }
 
 const PRINCIPALS: &[Principal] = &[
-    principal("developer with `rds:*`, no guard", "developer", Identity::Everything, false, false),
-    principal("developer with `rds:*`", "developer", Identity::Everything, true, true),
+    principal("developer with everything, no guard", "developer", Identity::Everything, false, false),
+    principal("developer with everything", "developer", Identity::Everything, true, true),
     principal("DBA", "dba", Identity::Of("dba_policy_json"), true, true),
-    principal("DBA with `rds:*`", "dba", Identity::Everything, true, true),
+    principal("DBA with everything", "dba", Identity::Everything, true, true),
     principal("break-glass without MFA", "break-glass", Identity::Of("break_glass_policy_json"), false, true),
     principal("break-glass", "break-glass", Identity::Of("break_glass_policy_json"), true, true),
-    principal("key administrator with `rds:*`", "terraform", Identity::Everything, true, true),
+    principal("key administrator with everything", "terraform", Identity::Everything, true, true),
 ];
 
 const fn principal(title: &'static str, role: &'static str, policy: Identity, mfa: bool, guarded: bool) -> Principal {
@@ -55,6 +56,7 @@ const fn principal(title: &'static str, role: &'static str, policy: Identity, mf
 enum Way {
     Direct,
     ThroughRds,
+    ThroughPerformanceInsights,
     /// RDS asks for a grant of its own.
     GrantToRds,
 }
@@ -63,6 +65,11 @@ const SNAPSHOT: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:tenants-1";
 const CLUSTER_SNAPSHOT: &str = "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:tenants-1";
 const INSTANCE: &str = "arn:aws:rds:eu-west-1:123456789012:db:tenants";
 const BACKUP: &str = "arn:aws:rds:eu-west-1:123456789012:auto-backup:ab-tenants";
+const DEPLOYMENT: &str = "arn:aws:rds:eu-west-1:123456789012:deployment:tenants";
+const INTEGRATION: &str = "arn:aws:rds:eu-west-1:123456789012:integration:00000000-0000-0000-0000-000000000000";
+const DBA: &str = "arn:aws:iam::123456789012:role/dba";
+const BREAK_GLASS: &str = "arn:aws:iam::123456789012:role/break-glass";
+const DEVELOPER: &str = "arn:aws:iam::123456789012:role/developer";
 const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000";
 
 /// Rows: the action, on what, how, and for each of `PRINCIPALS` whether it may: `+` or `-`.
@@ -77,6 +84,10 @@ const ROWS: &[(&str, &str, Way, &str)] = &[
     ("rds:RestoreDBInstanceToPointInTime", BACKUP, Way::Direct, "+-++++-"),
     ("rds:RestoreDBClusterFromSnapshot", CLUSTER_SNAPSHOT, Way::Direct, "+-++++-"),
     ("rds:StartDBInstanceAutomatedBackupsReplication", BACKUP, Way::Direct, "+-++++-"),
+    ("rds:CreateDBInstanceReadReplica", INSTANCE, Way::Direct, "+-++++-"),
+    ("rds:CreateBlueGreenDeployment", INSTANCE, Way::Direct, "+-++++-"),
+    ("rds:CreateBlueGreenDeployment", DEPLOYMENT, Way::Direct, "+-++++-"),
+    ("rds:CreateIntegration", INTEGRATION, Way::Direct, "+-++++-"),
     ("rds:DeleteDBSnapshot", SNAPSHOT, Way::Direct, "+----+-"),
     ("rds:DeleteDBInstanceAutomatedBackup", BACKUP, Way::Direct, "+----+-"),
     ("rds:StartExportTask", SNAPSHOT, Way::Direct, "+----+-"),
@@ -93,6 +104,12 @@ const ROWS: &[(&str, &str, Way, &str)] = &[
     ("kms:PutKeyPolicy", KEY, Way::Direct, "----+++"),
     ("kms:DisableKey", KEY, Way::Direct, "----+++"),
     ("kms:ScheduleKeyDeletion", KEY, Way::Direct, "----+++"),
+    ("iam:UpdateAssumeRolePolicy", DBA, Way::Direct, "+-----+"),
+    ("iam:UpdateAssumeRolePolicy", BREAK_GLASS, Way::Direct, "+-----+"),
+    ("iam:UpdateAssumeRolePolicy", DEVELOPER, Way::Direct, "++-+--+"),
+    ("iam:CreateRole", DBA, Way::Direct, "+-----+"),
+    ("iam:DeleteRolePermissionsBoundary", DBA, Way::Direct, "+-----+"),
+    ("iam:GetRole", DBA, Way::Direct, "++-+--+"),
 ];
 
 #[test]
@@ -115,7 +132,7 @@ fn what_each_role_may_do_with_snapshots() {
         for (action, resource, way, _) in ROWS {
             for principal in PRINCIPALS {
                 let policy = match principal.policy {
-                    Identity::Everything => allow(&["rds:*", "kms:*"]),
+                    Identity::Everything => allow(&["rds:*", "kms:*", "iam:*"]),
                     Identity::Of(output) => document(output),
                 };
                 simulations.push(simulation(principal, &policy, guard, &key_policy, (action, resource, *way)));
@@ -138,8 +155,10 @@ fn what_each_role_may_do_with_snapshots() {
         let on = match way {
             Way::Direct => kind.to_owned(),
             Way::ThroughRds => format!("{kind}, through RDS"),
+            Way::ThroughPerformanceInsights => format!("{kind}, through Performance Insights"),
             Way::GrantToRds => format!("{kind}, for RDS"),
         };
+        let on = if kind == "role" { resource.rsplit(':').next().unwrap_or_default().replace('/', " ") } else { on };
         let _ = write!(table, "\n| `{action}` | {on} |");
         for result in by_organisation[number] {
             let _ = write!(table, " {} |", if result == "Allowed" { "allow" } else { "deny" });
@@ -157,6 +176,38 @@ fn what_each_role_may_do_with_snapshots() {
     fs::write(dir.join("policies.md"), &table).unwrap();
     println!("{table}");
     assert!(failures.is_empty(), "{}\n{table}", failures.join("\n"));
+}
+
+/// The statement for alarms has everybody as its principal: what its conditions leave of that.
+#[test]
+fn alarms_use_the_key_through_performance_insights() {
+    const ALARMS: &str =
+        "aws-service-role/pi-db.metrics.cloudwatch.amazonaws.com/AWSServiceRoleForCloudWatchMetrics_DbPerfInsights";
+    const CASES: &[(&str, &str, Way, &str)] = &[
+        (ALARMS, "kms:Decrypt", Way::ThroughPerformanceInsights, "Allowed"),
+        (ALARMS, "kms:GenerateDataKey", Way::ThroughPerformanceInsights, "Allowed"),
+        (ALARMS, "kms:CreateGrant", Way::ThroughPerformanceInsights, "ImplicitlyDenied"),
+        (ALARMS, "kms:Decrypt", Way::ThroughRds, "ImplicitlyDenied"),
+        (ALARMS, "kms:Decrypt", Way::Direct, "ImplicitlyDenied"),
+        ("developer", "kms:Decrypt", Way::ThroughPerformanceInsights, "ImplicitlyDenied"),
+    ];
+    let name = concat!(module_path!(), "::alarms_use_the_key_through_performance_insights");
+    let simulator = match simulator() {
+        Ok(dir) => dir,
+        Err(reason) => return skip(name, &reason),
+    };
+    let plan = planned::module("snapshot-guard", VARIABLES);
+    let key_policy: Value = serde_json::from_str(plan.output("key_policy_json").as_str().unwrap()).unwrap();
+    let simulations: Vec<_> = CASES
+        .iter()
+        .map(|(role, action, way, _)| {
+            let principal = principal("", role, Identity::Everything, false, false);
+            let guard = Guard::Organisation(allow(&["*"]));
+            simulation(&principal, &allow(&["pi:*"]), &guard, &key_policy, (action, KEY, *way))
+        })
+        .collect();
+    let expected: Vec<_> = CASES.iter().map(|(.., expected)| *expected).collect();
+    assert_eq!(run(&simulator, &simulations), expected);
 }
 
 /// How the guard is put up.
@@ -189,8 +240,10 @@ fn simulation(
     if action.starts_with("kms:") {
         context["kms:CallerAccount"] = json!("123456789012");
     }
-    if way != Way::Direct {
-        context["kms:ViaService"] = json!("rds.eu-west-1.amazonaws.com");
+    match way {
+        Way::Direct => {}
+        Way::ThroughRds | Way::GrantToRds => context["kms:ViaService"] = json!("rds.eu-west-1.amazonaws.com"),
+        Way::ThroughPerformanceInsights => context["kms:ViaService"] = json!("pi.eu-west-1.amazonaws.com"),
     }
     if action == "kms:CreateGrant" {
         context["kms:GrantIsForAWSResource"] = json!((way == Way::GrantToRds).to_string());
@@ -242,6 +295,11 @@ fn run(simulator: &Path, simulations: &[Value]) -> Vec<String> {
 
 /// A directory with the simulator in it, of the versions in its lock file.
 fn simulator() -> Result<PathBuf, String> {
+    static INSTALLED: LazyLock<Result<PathBuf, String>> = LazyLock::new(install);
+    INSTALLED.clone()
+}
+
+fn install() -> Result<PathBuf, String> {
     for program in ["node", "npm"] {
         on_path(program).ok_or_else(|| format!("there is no {program} on PATH"))?;
     }

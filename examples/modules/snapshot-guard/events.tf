@@ -17,7 +17,7 @@ locals {
       }
     }
     calls = {
-      description = "Somebody made, copied, restored, exported or deleted a snapshot, or tried"
+      description = "Somebody made, copied, restored, exported or deleted a snapshot, or copied an instance, or tried"
       pattern = {
         source      = ["aws.rds"]
         detail-type = ["AWS API Call via CloudTrail"]

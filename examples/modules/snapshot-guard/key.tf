@@ -99,6 +99,38 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
+  # Alarms on metrics of Performance Insights read through a service-linked role. It is not named as the principal,
+  # for it does not exist before the first such alarm, and a policy that names what does not exist is refused.
+  statement {
+    sid       = "AlarmsReadPerformanceInsights"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      # AWS documents rds for readers of Performance Insights, whose own service name is pi.
+      values = [for service in ["pi", "rds"] : "${service}.${local.region}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:CallerAccount"
+      values   = [local.account]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:PrincipalArn"
+      values   = ["arn:${local.partition}:iam::${local.account}:role/aws-service-role/pi-db.metrics.cloudwatch.amazonaws.com/AWSServiceRoleForCloudWatchMetrics_DbPerfInsights*"]
+    }
+  }
+
   dynamic "statement" {
     for_each = var.log_group_prefix == null ? [] : [var.log_group_prefix]
 

@@ -14,12 +14,15 @@ locals {
   # Nobody. No condition key limits with whom one shares, so there is no safe half of it.
   sharing = ["rds:ModifyDBClusterSnapshotAttribute", "rds:ModifyDBSnapshotAttribute"]
 
-  # DBAs, day by day.
+  # DBAs, day by day. A replica, a green environment and an integration hold what a snapshot holds.
   routine = [
     "rds:CopyDBClusterSnapshot",
     "rds:CopyDBSnapshot",
+    "rds:CreateBlueGreenDeployment",
     "rds:CreateDBClusterSnapshot",
+    "rds:CreateDBInstanceReadReplica",
     "rds:CreateDBSnapshot",
+    "rds:CreateIntegration",
     "rds:ModifyDBSnapshot",
     "rds:RestoreDBClusterFromSnapshot",
     "rds:RestoreDBClusterToPointInTime",
@@ -41,8 +44,32 @@ locals {
   # A key that is gone takes every snapshot with it; another policy opens them all.
   key_emergency = ["kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
 
+  # Who may change, or make anew, a role that is told apart by its ARN, can become it.
+  role_changes = [
+    "iam:AttachRolePolicy",
+    "iam:CreateRole",
+    "iam:DeleteRole",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+    "iam:UpdateAssumeRolePolicy",
+  ]
+
+  # The boundary is lifted from a role or user, or its text is changed.
+  boundary_lifting = [
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutUserPermissionsBoundary",
+  ]
+  boundary_changes = ["iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"]
+  boundary_arn     = "arn:${local.partition}:iam::${local.account}:policy/${var.name}-boundary"
+
   dbas               = distinct(concat(var.dba_role_arns, var.break_glass_role_arns))
   key_administrators = distinct(concat(var.break_glass_role_arns, var.key_administrator_role_arns))
+  guarded_roles      = distinct(concat(local.dbas, local.key_administrators))
   key_users          = distinct(concat(local.dbas, var.key_user_role_arns))
   via_services       = [for service in sort(var.key_services) : "${service}.${local.region}.amazonaws.com"]
 }

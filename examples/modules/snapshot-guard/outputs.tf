@@ -11,6 +11,12 @@ output "scp_json" {
 output "boundary_json" {
   description = "The same as a permissions boundary, for accounts without an organisation."
   value       = data.aws_iam_policy_document.boundary.json
+
+  # IAM does not count white space.
+  precondition {
+    condition     = length(data.aws_iam_policy_document.boundary.minified_json) <= 6144
+    error_message = "The permissions boundary has ${length(data.aws_iam_policy_document.boundary.minified_json)} characters, and AWS takes 6144: name fewer roles or keys."
+  }
 }
 
 output "key_policy_json" {
@@ -19,7 +25,7 @@ output "key_policy_json" {
 }
 
 output "dba_policy_json" {
-  description = "Identity policy for DBAs: look, make, copy, restore."
+  description = "Identity policy for DBAs: look, make, copy, restore, replicate."
   value       = data.aws_iam_policy_document.dba.json
 }
 

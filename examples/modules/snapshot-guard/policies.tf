@@ -71,6 +71,25 @@ data "aws_iam_policy_document" "guard" {
     }
   }
 
+  statement {
+    sid       = "AdministratorsChangeRoles"
+    effect    = "Deny"
+    actions   = local.role_changes
+    resources = local.guarded_roles
+
+    condition {
+      test     = "ArnNotLike"
+      variable = "aws:PrincipalArn"
+      values   = local.key_administrators
+    }
+
+    condition {
+      test     = "BoolIfExists"
+      variable = "aws:PrincipalIsAWSService"
+      values   = ["false"]
+    }
+  }
+
   # Missing counts as no MFA.
   dynamic "statement" {
     for_each = var.break_glass_mfa ? [1] : []
@@ -107,6 +126,44 @@ data "aws_iam_policy_document" "boundary" {
   #checkov:skip=CKV_AWS_111:a boundary gives nothing, it limits what other policies give
   #checkov:skip=CKV_AWS_356:a boundary gives nothing, it limits what other policies give
   source_policy_documents = [data.aws_iam_policy_document.guard.json]
+
+  statement {
+    sid       = "AdministratorsLiftBoundaries"
+    effect    = "Deny"
+    actions   = local.boundary_lifting
+    resources = ["*"]
+
+    condition {
+      test     = "ArnNotLike"
+      variable = "aws:PrincipalArn"
+      values   = local.key_administrators
+    }
+
+    condition {
+      test     = "BoolIfExists"
+      variable = "aws:PrincipalIsAWSService"
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid       = "AdministratorsChangeTheBoundary"
+    effect    = "Deny"
+    actions   = local.boundary_changes
+    resources = [local.boundary_arn]
+
+    condition {
+      test     = "ArnNotLike"
+      variable = "aws:PrincipalArn"
+      values   = local.key_administrators
+    }
+
+    condition {
+      test     = "BoolIfExists"
+      variable = "aws:PrincipalIsAWSService"
+      values   = ["false"]
+    }
+  }
 
   statement {
     sid       = "WhatOtherPoliciesGive"

@@ -11,7 +11,7 @@ variable "name" {
 }
 
 variable "dba_role_arns" {
-  description = "ARNs of the IAM roles that make, copy and restore snapshots: people, pipelines, and the role of AWS Backup if it is used. A session of a role counts as the role."
+  description = "ARNs of the IAM roles that make, copy and restore snapshots, and make replicas, blue/green deployments and integrations: people, pipelines, and the role of AWS Backup if it is used. A session of a role counts as the role."
   type        = list(string)
   nullable    = false
 
@@ -45,7 +45,7 @@ variable "break_glass_mfa" {
 }
 
 variable "key_administrator_role_arns" {
-  description = "ARNs of the IAM roles that administer the key, such as the one that applies this configuration. They cannot decrypt with it. The break-glass roles administer it in any case."
+  description = "ARNs of the IAM roles that administer the key, such as the one that applies this configuration. They cannot decrypt with it. They may change the roles named here, which others may not. The break-glass roles do all that in any case."
   type        = list(string)
   default     = []
   nullable    = false

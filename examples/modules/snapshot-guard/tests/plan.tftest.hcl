@@ -9,7 +9,8 @@ run "defaults" {
 
   assert {
     condition = [for statement in jsondecode(output.scp_json).Statement : statement.Sid] == [
-      "NobodySharesSnapshots", "DbasMakeAndRestore", "BreakGlassDeletesAndExports", "AdministratorsChangeKeys", "EmergenciesNeedMfa"
+      "NobodySharesSnapshots", "DbasMakeAndRestore", "BreakGlassDeletesAndExports", "AdministratorsChangeKeys", "AdministratorsChangeRoles",
+      "EmergenciesNeedMfa"
     ]
     error_message = "The guard has one statement for each tier."
   }
@@ -34,6 +35,37 @@ run "defaults" {
       jsondecode(output.scp_json).Statement[2].Condition.ArnNotLike["aws:PrincipalArn"] == "arn:aws:iam::123456789012:role/break-glass"
     )
     error_message = "Break-glass may do what DBAs do, not the other way round."
+  }
+
+  assert {
+    condition = (
+      jsondecode(output.scp_json).Statement[4].Resource == ["arn:aws:iam::123456789012:role/break-glass", "arn:aws:iam::123456789012:role/dba"] &&
+      jsondecode(output.scp_json).Statement[4].Condition.ArnNotLike["aws:PrincipalArn"] == "arn:aws:iam::123456789012:role/break-glass"
+    )
+    error_message = "Nobody becomes a DBA by changing the role of one."
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(output.boundary_json).Statement : statement.Sid => statement.Resource
+      if statement.Effect == "Deny" && !contains([for guard in jsondecode(output.scp_json).Statement : guard.Sid], statement.Sid)
+      } == {
+      AdministratorsLiftBoundaries    = "*"
+      AdministratorsChangeTheBoundary = "arn:aws:iam::123456789012:policy/snapshot-guard-boundary"
+    }
+    error_message = "The boundary keeps itself."
+  }
+
+  # Whoever is a principal of the key by a * is limited by all three.
+  assert {
+    condition = [
+      for statement in jsondecode(output.key_policy_json).Statement : [statement.Sid, statement.Condition]
+      if jsonencode(statement.Principal) == jsonencode({ AWS = "*" }) || statement.Principal == "*"
+      ] == [["AlarmsReadPerformanceInsights", {
+        StringEquals = { "kms:CallerAccount" = "123456789012", "kms:ViaService" = ["pi.eu-west-1.amazonaws.com", "rds.eu-west-1.amazonaws.com"] }
+        ArnLike      = { "aws:PrincipalArn" = "arn:aws:iam::123456789012:role/aws-service-role/pi-db.metrics.cloudwatch.amazonaws.com/AWSServiceRoleForCloudWatchMetrics_DbPerfInsights*" }
+    }]]
+    error_message = "Alarms on Performance Insights may use the key, and nobody else by that statement."
   }
 
   assert {
@@ -94,12 +126,12 @@ run "organisation" {
   }
 
   assert {
-    condition     = length(jsondecode(output.scp_json).Statement) == 4 && jsondecode(output.scp_json).Statement[3].Resource == var.kms_key_arns[0]
+    condition     = length(jsondecode(output.scp_json).Statement) == 5 && jsondecode(output.scp_json).Statement[3].Resource == var.kms_key_arns[0]
     error_message = "Without MFA there is one statement less, and keys are named."
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.key_policy_json).Statement : statement.Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"] if can(statement.Condition.ArnLike)] == ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/tenants/*"]
+    condition     = [for statement in jsondecode(output.key_policy_json).Statement : statement.Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"] if can(statement.Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"])] == ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/tenants/*"]
     error_message = "CloudWatch Logs may use the key for the instance's groups."
   }
 }

@@ -106,5 +106,14 @@ run "longer_than_an_scp" {
   variables {
     dba_role_arns = [for number in range(100) : "arn:aws:iam::123456789012:role/dba-${number}"]
   }
-  expect_failures = [output.scp_json]
+  expect_failures = [output.scp_json, output.boundary_json]
+}
+
+# The guard itself is still short enough.
+run "longer_than_a_boundary" {
+  command = plan
+  variables {
+    key_administrator_role_arns = [for number in range(14) : "arn:aws:iam::123456789012:role/terraform-${number}"]
+  }
+  expect_failures = [output.boundary_json]
 }
