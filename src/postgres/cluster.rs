@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
-use super::catalog::inside::{self, Inside, Look};
+use super::catalog::inside::{self, Inside};
 use super::catalog::login::{self, Login};
 use super::catalog::reach::{self, Home, Reach};
 use super::catalog::setup::{self, Setup};
@@ -71,10 +71,9 @@ impl Cluster {
     pub async fn inspect_inside(
         &self,
         database: &DatabaseName,
-        look: &Look<'_>,
         cancel: &CancellationToken,
     ) -> Result<Inside, Error> {
-        self.with_session(Some(database), cancel, async |session| inside::read(session, look, cancel).await).await
+        self.with_session(Some(database), cancel, async |session| inside::read(session, cancel).await).await
     }
 
     /// What the server asks of whoever begins to log in as a role, and shows of its password.

@@ -7,6 +7,10 @@ pub enum Feature {
     TransactionTimeout,
     IcuDatabases,
     BuiltinLocales,
+    /// Privileges on single parameters.
+    ParameterAcl,
+    /// The schema `public` belongs to the owner of its database.
+    OwnedPublicSchema,
     /// A membership is on record for each grantor, and revoked from that one; who makes a role becomes
     /// its member with the ADMIN option, and needs that to alter it.
     MembershipsByGrantor,
@@ -15,17 +19,14 @@ pub enum Feature {
 /// The oldest major that is served.
 pub const OLDEST: u32 = 13;
 
-const TABLE: [(Feature, u32); 5] = [
-    (Feature::IdleSessionTimeout, 14),
-    (Feature::IcuDatabases, 15),
-    (Feature::MembershipsByGrantor, 16),
-    (Feature::TransactionTimeout, 17),
-    (Feature::BuiltinLocales, 17),
-];
-
 impl Feature {
     /// The first major that has it.
     pub fn since(self) -> u32 {
-        TABLE.iter().find(|(feature, _)| *feature == self).map_or(OLDEST, |(_, since)| *since)
+        match self {
+            Feature::IdleSessionTimeout => 14,
+            Feature::IcuDatabases | Feature::ParameterAcl | Feature::OwnedPublicSchema => 15,
+            Feature::MembershipsByGrantor => 16,
+            Feature::TransactionTimeout | Feature::BuiltinLocales => 17,
+        }
     }
 }

@@ -21,10 +21,31 @@ use super::{DatabaseName, RoleName};
 
 /// What a verifier begins with. A role without a password has one too, made up by the server and
 /// always the same.
+///
+/// As text, and so in JSON: `4096:<salt in Base64>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Challenge {
     pub iterations: u32,
     pub salt: Vec<u8>,
+}
+
+impl From<Challenge> for String {
+    fn from(challenge: Challenge) -> String {
+        format!("{}:{}", challenge.iterations, BASE64.encode(challenge.salt))
+    }
+}
+
+impl TryFrom<String> for Challenge {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let parts = || {
+            let (iterations, salt) = text.split_once(':')?;
+            Some(Challenge { iterations: iterations.parse().ok()?, salt: BASE64.decode(salt).ok()? })
+        };
+        parts().ok_or("not a number of iterations and a salt")
+    }
 }
 
 impl Challenge {

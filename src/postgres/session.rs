@@ -48,6 +48,8 @@ pub struct Session {
     socket: Option<Socket>,
     canceller: Canceller,
     pub database: DatabaseName,
+    /// The server's major version.
+    pub major: u32,
 }
 
 /// What it takes to send a cancel request: a connection of its own.
@@ -136,9 +138,9 @@ impl Connector {
         })?;
         let version = connection.parameter("server_version").unwrap_or_default().to_owned();
         let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|text| text.parse::<u32>().ok());
-        if major.is_none_or(|major| major < major::OLDEST) {
+        let Some(major) = major.filter(|major| *major >= major::OLDEST) else {
             return Err(ConnectError::TooOld { address: self.address(), version });
-        }
+        };
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let canceller = Canceller { token: client.cancel_token(), connector: Arc::clone(self) };
         let heard = Arc::clone(&warnings);
@@ -151,7 +153,7 @@ impl Connector {
                 }
             }
         });
-        Ok(Session { client, warnings, connection, socket, canceller, database: database.clone() })
+        Ok(Session { client, warnings, connection, socket, canceller, database: database.clone(), major })
     }
 
     /// Begins a login of `role` and leaves it: what the server asks, and shows of its password.

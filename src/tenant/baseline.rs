@@ -1,6 +1,5 @@
-//! The baseline: what every tenant can reach beside its own database because PUBLIC may, which is
-//! everybody with a role on the server. PUBLIC's privileges on the maintenance databases, and its CREATE
-//! in their schema `public`.
+//! The baseline: what every tenant can reach beside its own database because everybody can. PUBLIC's privileges on the
+//! maintenance databases, its CREATE in their schema `public`, and what holds for all roles of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,74 +8,59 @@ use serde::{Deserialize, Serialize};
 use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::{Inside, Schema};
 use crate::postgres::catalog::login::Login;
-use crate::postgres::catalog::snapshot::{Database, Snapshot};
-use crate::postgres::{DatabaseName, SchemaName};
+use crate::postgres::catalog::snapshot::{Database, Server, Snapshot};
+use crate::postgres::fact::{Fact, Kind, Level, Objects};
+use crate::postgres::{DatabaseName, Feature, SchemaName};
 
-use super::isolation::list;
-use super::{Change, Finding, Grantee};
+use super::charter::{HARMLESS, PUBLIC_SCHEMA_IS_THEIRS};
+use super::diff::{Charter, Deviation, diff, status};
+use super::marker::{Marker, Stage};
+use super::observed::{Seen, database_marker, role_marker};
+use super::{Change, Control, Finding, Grantee, Of, Scope, Status};
 
 /// The databases that every server has and no tenant needs.
 pub const DATABASES: [&str; 2] = ["postgres", "template1"];
+
+/// RDS's own: it accepts connections, but pg_hba.conf there refuses everybody.
+const CLOSED_OTHERWISE: &str = "rdsadmin";
 
 const PUBLIC: &str = "public";
 
 /// What PUBLIC can hold on a database or a schema.
 const PRIVILEGES: [&str; 4] = ["CONNECT", "CREATE", "TEMPORARY", "USAGE"];
 
-/// One named fact of a database's baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Control {
-    PublicPrivileges,
-    PublicSchema,
-}
-
-impl Control {
-    /// Every control with its name and what it says, in the order in which repairs are run: the door
-    /// first.
-    pub const ALL: [(Control, &'static str, &'static str); 2] = [
-        (
-            Control::PublicPrivileges,
-            "public_privileges",
-            "PUBLIC, and with it every tenant, holds no privilege on the database.",
-        ),
-        (
-            Control::PublicSchema,
-            "public_schema",
-            "PUBLIC does not hold CREATE on the database's schema `public`. A server that was made as PostgreSQL 13 or \
-             14 grants it, even once it is upgraded, and there a superuser owns that schema, so that no other admin \
-             may change it; on one that was made as 15 or newer the database's owner may.",
-        ),
-    ];
-
-    /// What it is called for one database: `postgres.public_schema`.
-    fn of(self, database: &DatabaseName) -> String {
-        let (_, name, _) = Self::ALL.iter().find(|row| row.0 == self).expect("every control is in the table");
-        format!("{database}.{name}")
-    }
-}
-
-/// The databases that are to be closed, as they are. `None` is one that does not exist.
+/// The databases that are to be closed, as they are, and what holds for all roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
+    pub server: Server,
+    /// `None` is one that does not exist.
     pub databases: BTreeMap<DatabaseName, Option<Place>>,
+    /// What touches every tenant, or is told of the server as a whole.
+    pub cluster: Vec<Seen>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub database: Database,
-    /// `None` if the admin was not let in.
-    pub inside: Option<Inside>,
+    /// What is in it, or why it was not read.
+    pub inside: Result<Inside, String>,
 }
+
+/// What of the baseline is accepted, by the keys of [`assess`].
+pub type Accept = BTreeMap<String, String>;
 
 impl Observed {
     /// Without what only a session inside sees.
     pub fn locate(snapshot: &Snapshot, databases: &BTreeSet<DatabaseName>) -> Self {
         let place = |name: &DatabaseName| {
             let database = snapshot.databases.iter().find(|database| database.name == name.as_str())?;
-            Some(Place { database: database.clone(), inside: None })
+            Some(Place { database: database.clone(), inside: Err("it was not entered".to_owned()) })
         };
-        Observed { databases: databases.iter().map(|name| (name.clone(), place(name))).collect() }
+        Observed {
+            server: snapshot.server.clone(),
+            databases: databases.iter().map(|name| (name.clone(), place(name))).collect(),
+            cluster: cluster(snapshot, databases),
+        }
     }
 
     pub fn missing(&self) -> Vec<&DatabaseName> {
@@ -86,7 +70,7 @@ impl Observed {
     /// Databases that the role which logs in could not connect to any more, once they are closed.
     pub fn locks_out(&self, login: &Login) -> Vec<&DatabaseName> {
         let relies_on_public = |name: &DatabaseName, place: &Place| {
-            let open = held(Control::PublicPrivileges, place).iter().any(|grant| grant.privilege == "CONNECT");
+            let open = held(Control::ClusterPublicPrivileges, place).iter().any(|grant| grant.privilege == "CONNECT");
             open && place.database.owner_usable && !login.admitted.contains(name.as_str())
         };
         let places = self.databases.iter().filter_map(|(name, place)| Some((name, place.as_ref()?)));
@@ -94,75 +78,223 @@ impl Observed {
     }
 }
 
-/// The controls of all the databases in the order in which they are repaired.
-pub(super) fn assess_in_order(observed: &Observed) -> Vec<(Control, &DatabaseName, Finding)> {
-    let controls = Control::ALL.into_iter().map(|(control, ..)| control);
-    controls
-        .flat_map(|control| {
-            observed.databases.iter().map(move |(name, place)| {
-                let finding = match place {
-                    Some(place) => check(control, name, place),
-                    None => Finding::Found { what: "the database is missing".to_owned(), repair: Vec::new() },
-                };
-                (control, name, finding)
-            })
-        })
-        .collect()
-}
-
-/// What each control of each database was found to be, as `postgres.public_schema`.
-pub fn assess(observed: &Observed) -> BTreeMap<String, Finding> {
-    assess_in_order(observed).into_iter().map(|(control, name, finding)| (control.of(name), finding)).collect()
-}
-
-/// What is to be run for the databases to be closed, as far as this admin may.
-pub fn diff(observed: &Observed) -> Vec<Change> {
-    let repair = |finding| match finding {
-        Finding::Found { repair, .. } => repair,
-        _ => Vec::new(),
+/// The facts that hold for all roles: parameters and privileges of PUBLIC, other databases that it can enter, and markers that
+/// are not this admin's.
+fn cluster(snapshot: &Snapshot, listed: &BTreeSet<DatabaseName>) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let mut push = |fact: Fact, ours: bool| seen.push(Seen { fact, ours });
+    let public = |objects: Objects, privilege: &str, grantable: bool| Fact::Grant {
+        objects,
+        grantee: None,
+        privilege: privilege.to_owned(),
+        grantable,
     };
-    assess_in_order(observed).into_iter().flat_map(|(.., finding)| repair(finding)).collect()
-}
-
-fn check(control: Control, name: &DatabaseName, place: &Place) -> Finding {
-    let held = held(control, place);
-    let found = |on: &str, owner_usable: bool, repair: Change| {
-        let what = format!("PUBLIC has {}{on}", list(held.iter().copied()));
-        if owner_usable { Finding::Found { what, repair: vec![repair] } } else { Finding::NotPermitted { what } }
-    };
-    let database = name.clone();
-    match control {
-        // What admits nobody is closed, whoever might create in it.
-        Control::PublicSchema if place.inside.is_none() && place.database.allow_connections => {
-            Finding::NotPermitted { what: "this admin is not let in to look".to_owned() }
+    for setting in snapshot.settings.iter().filter(|setting| setting.role.is_none() && setting.database.is_none()) {
+        let (name, value) = (setting.name.clone(), setting.text());
+        push(Fact::Parameter { level: Level::Everything, name, value }, snapshot.server.superuser);
+    }
+    for grant in snapshot.server_grants.iter().filter(|grant| grant.grantee.is_none()) {
+        let kind = if grant.class == "tablespace" { Kind::Tablespace } else { Kind::Parameter };
+        push(public(Objects::one(kind, &grant.name), &grant.privilege, grant.grantable), grant.owner_usable);
+    }
+    for database in &snapshot.databases {
+        let is_listed = listed.iter().any(|name| name.as_str() == database.name);
+        let is_tenants = database_marker(database).is_some();
+        let is_rds = database.name == CLOSED_OTHERWISE && !database.owner_usable;
+        if is_listed || is_tenants || is_rds || !database.allow_connections {
+            continue;
         }
-        _ if held.is_empty() => Finding::Enforced,
-        Control::PublicPrivileges => {
-            let privileges = vec!["ALL".to_owned()];
-            let revoke = Change::RevokeDatabase { database, privileges, grantee: Grantee::Public };
-            found("", place.database.owner_usable, revoke)
-        }
-        Control::PublicSchema => {
-            let owner_usable = schema(place).is_some_and(|schema| schema.owner_usable);
-            let revoke = Change::RevokeSchemaCreate { database, schema: public(), grantee: Grantee::Public };
-            found(" on public", owner_usable, revoke)
+        for grant in database.acl.iter().filter(|grant| grant.grantee.is_none()) {
+            // It may be meant to be open: it is told, and left.
+            push(public(Objects::one(Kind::Database, &database.name), &grant.privilege, grant.grantable), false);
         }
     }
+    let mut marked: BTreeMap<String, u32> = BTreeMap::new();
+    for database in &snapshot.databases {
+        let Some(marker) = live(database.comment.as_deref()) else { continue };
+        let count = marked.entry(marker.tenant).or_default();
+        if database.owner_usable {
+            *count += 1;
+        }
+        if !database.owner_usable || *count > 1 {
+            push(Fact::Marker { objects: Objects::one(Kind::Database, &database.name), text: String::new() }, false);
+        }
+    }
+    for role in snapshot.roles.iter().filter(|role| role_marker(role).is_none()) {
+        if live(role.comment.as_deref()).is_some() {
+            push(Fact::Marker { objects: Objects::one(Kind::Role, &role.name), text: String::new() }, false);
+        }
+    }
+    seen
+}
+
+fn live(comment: Option<&str>) -> Option<Marker> {
+    Marker::parse(comment).filter(|marker| marker.stage != Stage::Archived)
+}
+
+/// What is right for one of the databases, or for the cluster.
+struct BaselineCharter<'a> {
+    server: &'a Server,
+    /// `None`: the cluster.
+    database: Option<(&'a DatabaseName, Option<&'a Place>)>,
+    accept: &'a Accept,
+}
+
+impl BaselineCharter<'_> {
+    fn key(&self, control: Control) -> String {
+        match self.database {
+            Some((name, _)) => format!("{name}.{control}"),
+            None => control.to_string(),
+        }
+    }
+}
+
+impl Charter for BaselineCharter<'_> {
+    fn required(&self) -> Vec<(Control, Fact)> {
+        let Some((name, _)) = self.database else { return Vec::new() };
+        let present = Fact::Present(Objects::one(Kind::Database, name.as_str()));
+        vec![(Control::ClusterPublicPrivileges, present.clone()), (Control::ClusterPublicSchema, present)]
+    }
+
+    fn allows(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Parameter { name, .. } => HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(name)),
+            _ => false,
+        }
+    }
+
+    fn control(&self, fact: &Fact) -> Control {
+        match fact {
+            Fact::Parameter { .. } => Control::ClusterParameters,
+            Fact::Marker { .. } => Control::ClusterMarkers,
+            Fact::Grant { objects, .. } => match objects.kind {
+                Kind::Schema => Control::ClusterPublicSchema,
+                Kind::Database if self.database.is_some() => Control::ClusterPublicPrivileges,
+                Kind::Database => Control::ClusterOtherDatabases,
+                _ => Control::ClusterServerPrivileges,
+            },
+            _ => Control::ClusterServerPrivileges,
+        }
+    }
+
+    fn accepted(&self, control: Control, _: &[Deviation]) -> Option<String> {
+        if let Some(reason) = self.accept.get(&self.key(control)) {
+            return Some(reason.clone());
+        }
+        let theirs = !self.server.superuser && !self.server.has(Feature::OwnedPublicSchema);
+        let is_there = self.database.is_some_and(|(_, place)| place.is_some());
+        (control == Control::ClusterPublicSchema && theirs && is_there).then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
+    }
+
+    fn unseen(&self, control: Control) -> Option<String> {
+        let (_, place) = self.database?;
+        let place = place?;
+        match &place.inside {
+            // What admits nobody is closed, whoever might create in it.
+            Err(why) if control == Control::ClusterPublicSchema && place.database.allow_connections => Some(why.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// What each control was found to be, as `postgres.public_schema` and `parameters`.
+pub fn assess(observed: &Observed, accept: &Accept) -> BTreeMap<String, Finding> {
+    let mut findings = BTreeMap::new();
+    let mut tell = |charter: &BaselineCharter, of: Of, seen: &[Seen]| {
+        let mut drift = diff(charter, seen);
+        for control in Control::all(of) {
+            let facts = drift.remove(&control).unwrap_or_default();
+            let status = status(charter, control, &facts);
+            let repair = if status.is_drift() { repairs(charter, &facts) } else { Vec::new() };
+            findings.insert(charter.key(control), Finding { control, status, facts, repair });
+        }
+    };
+    let server = &observed.server;
+    for (name, place) in &observed.databases {
+        let charter = BaselineCharter { server, database: Some((name, place.as_ref())), accept };
+        tell(&charter, Of::Database, &facts(name, place.as_ref()));
+    }
+    tell(&BaselineCharter { server, database: None, accept }, Of::Cluster, &observed.cluster);
+    findings
+}
+
+fn facts(name: &DatabaseName, place: Option<&Place>) -> Vec<Seen> {
+    let Some(place) = place else { return Vec::new() };
+    let database = || Objects::one(Kind::Database, name.as_str());
+    let mut seen = vec![Seen { fact: Fact::Present(database()), ours: true }];
+    let mut push = |objects: &dyn Fn() -> Objects, grants: Vec<&Grant>, ours: bool| {
+        seen.extend(grants.into_iter().map(|grant| Seen {
+            fact: Fact::Grant {
+                objects: objects(),
+                grantee: None,
+                privilege: grant.privilege.clone(),
+                grantable: grant.grantable,
+            },
+            ours,
+        }));
+    };
+    push(&database, held(Control::ClusterPublicPrivileges, place), place.database.owner_usable);
+    let ours = schema(place).is_some_and(|schema| schema.owner_usable);
+    push(&|| Objects::one(Kind::Schema, PUBLIC), held(Control::ClusterPublicSchema, place), ours);
+    seen
+}
+
+fn repairs(charter: &BaselineCharter, drift: &[Deviation]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for deviation in drift {
+        let Deviation::Unexpected(seen) = deviation else { continue };
+        let change = match (&seen.fact, charter.database) {
+            (Fact::Grant { objects, .. }, Some((name, _))) => {
+                let (database, grantee) = (name.clone(), Grantee::Public);
+                Some(match objects.kind {
+                    Kind::Schema => Change::RevokeSchemaCreate { database, schema: public(), grantee },
+                    _ => Change::RevokeDatabase { database, privileges: vec!["ALL".to_owned()], grantee },
+                })
+            }
+            (Fact::Grant { objects, privilege, .. }, None) if objects.kind != Kind::Database => {
+                objects.name().map(|object| Change::RevokeServer {
+                    is_parameter: objects.kind == Kind::Parameter,
+                    name: object.to_owned(),
+                    privilege: privilege.clone(),
+                    grantee: Grantee::Public,
+                })
+            }
+            (Fact::Parameter { name, .. }, _) => {
+                name.parse().ok().map(|name| Change::Reset { scope: Scope::Everything, name })
+            }
+            _ => None,
+        };
+        changes.extend(change.filter(|change| !changes.contains(change)).into_iter().collect::<Vec<_>>());
+    }
+    changes
+}
+
+/// What is to be run for the databases to be closed, the doors first: what this admin may, and what it can but try.
+pub fn repair(observed: &Observed, accept: &Accept) -> super::Repair {
+    let mut repair = super::Repair::default();
+    for finding in assess(observed, accept).into_values() {
+        match finding.status {
+            Status::Found if finding.control.row().of == Of::Database => repair.needed.extend(finding.repair),
+            _ => repair.tried.extend(finding.repair),
+        }
+    }
+    repair.needed.sort_by_key(|change| matches!(change, Change::RevokeSchemaCreate { .. }));
+    repair
 }
 
 /// What PUBLIC holds of what the control is about.
 fn held(control: Control, place: &Place) -> Vec<&Grant> {
     let acl = match control {
-        Control::PublicPrivileges => place.database.acl.as_slice(),
-        Control::PublicSchema => schema(place).map(|schema| schema.acl.as_slice()).unwrap_or_default(),
+        Control::ClusterPublicPrivileges => place.database.acl.as_slice(),
+        _ => schema(place).map(|schema| schema.acl.as_slice()).unwrap_or_default(),
     };
     // To read in `public` is nobody's loss.
-    let matters = |grant: &&Grant| control == Control::PublicPrivileges || grant.privilege == "CREATE";
+    let matters = |grant: &&Grant| control == Control::ClusterPublicPrivileges || grant.privilege == "CREATE";
     acl.iter().filter(|grant| grant.grantee.is_none()).filter(matters).collect()
 }
 
 fn schema(place: &Place) -> Option<&Schema> {
-    place.inside.as_ref()?.schemas.iter().find(|schema| schema.name == PUBLIC)
+    place.inside.as_ref().ok()?.schemas.iter().find(|schema| schema.name == PUBLIC)
 }
 
 fn public() -> SchemaName {
@@ -172,7 +304,15 @@ fn public() -> SchemaName {
 /// What was taken from PUBLIC when each database was first closed, to be given back. Nothing of what was
 /// closed already: whoever opens that later is undone for good.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Taken(BTreeMap<String, BTreeMap<Control, BTreeSet<String>>>);
+pub struct Taken(BTreeMap<String, BTreeMap<Door, BTreeSet<String>>>);
+
+/// What of a database PUBLIC holds something on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    PublicPrivileges,
+    PublicSchema,
+}
 
 impl Taken {
     /// Nothing was taken where nothing is remembered.
@@ -189,34 +329,38 @@ impl Taken {
         self.0.keys().filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// Notes what the changes of [`diff`] are about to take.
-    pub fn note(&mut self, observed: &Observed) {
-        self.note_closed(observed);
-        self.enter(observed, |finding| matches!(finding, Finding::Found { .. }));
+    /// Notes what the changes of [`repair`] are about to take.
+    pub fn note(&mut self, observed: &Observed, accept: &Accept) {
+        self.enter(observed, accept, |status| matches!(status, Status::Enforced | Status::Found));
     }
 
     /// Notes what there is nothing to take of.
     pub fn note_closed(&mut self, observed: &Observed) {
-        self.enter(observed, |finding| *finding == Finding::Enforced);
+        self.enter(observed, &Accept::new(), |status| *status == Status::Enforced);
     }
 
-    fn enter(&mut self, observed: &Observed, applies: impl Fn(&Finding) -> bool) {
-        for (control, name, finding) in assess_in_order(observed) {
-            let Some(Some(place)) = observed.databases.get(name) else { continue };
-            if applies(&finding) {
-                let privileges = || held(control, place).iter().map(|grant| grant.privilege.clone()).collect();
-                let controls = self.0.entry(name.as_str().to_owned()).or_default();
-                controls.entry(control).or_insert_with(privileges);
+    fn enter(&mut self, observed: &Observed, accept: &Accept, applies: impl Fn(&Status) -> bool) {
+        let findings = assess(observed, accept);
+        for (name, place) in &observed.databases {
+            let Some(place) = place else { continue };
+            for (control, door) in [
+                (Control::ClusterPublicPrivileges, Door::PublicPrivileges),
+                (Control::ClusterPublicSchema, Door::PublicSchema),
+            ] {
+                if findings.get(&format!("{name}.{control}")).is_some_and(|finding| applies(&finding.status)) {
+                    let privileges = || held(control, place).iter().map(|grant| grant.privilege.clone()).collect();
+                    self.0.entry(name.as_str().to_owned()).or_default().entry(door).or_insert_with(privileges);
+                }
             }
         }
     }
 
     /// Gives back what was taken of one database.
     pub fn give_back(&self, database: &DatabaseName) -> Vec<Change> {
-        let give = |(control, privileges): (&Control, &BTreeSet<String>)| {
+        let give = |(door, privileges): (&Door, &BTreeSet<String>)| {
             let privileges: Vec<_> =
                 PRIVILEGES.into_iter().filter(|privilege| privileges.contains(*privilege)).collect();
-            let schema = (*control == Control::PublicSchema).then(public);
+            let schema = (*door == Door::PublicSchema).then(public);
             let change = Change::GrantToPublic { database: database.clone(), schema, privileges: privileges.clone() };
             (!privileges.is_empty()).then_some(change)
         };

@@ -1,10 +1,11 @@
 //! One thing to change, and the SQL that does it. Changes come in the order in which they are run.
 
-use crate::postgres::catalog::inside::ObjectIdentity;
+use std::collections::BTreeSet;
+
 use crate::postgres::{
     DatabaseName, Duration, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step, Verifier,
 };
-use postgres_protocol::escape::escape_literal;
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use super::{Limits, Locale, Marker};
 
@@ -18,6 +19,8 @@ pub enum Grantee {
 /// Where a parameter is set. What is further down wins when a session starts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
+    /// For every role in every database.
+    Everything,
     /// For every role in a database: the one level that the tenant cannot write.
     Database(DatabaseName),
     /// For a role in every database.
@@ -133,6 +136,9 @@ pub enum Change {
         scope: Scope,
         name: ParameterName,
     },
+    ResetAll {
+        scope: Scope,
+    },
     LimitRole {
         role: RoleName,
         connections: i32,
@@ -189,22 +195,19 @@ pub enum Change {
         member: RoleName,
         grantor: Option<RoleName>,
     },
-    /// What a stranger holds on an object of the tenant's: revoked as the tenant, which granted it.
-    RevokeObject {
+    /// What others hold on the objects of the database, and what default privileges would give them: taken back as the
+    /// tenant, which granted it. `home` are the roles that may hold something.
+    Tidy {
         database: DatabaseName,
-        class: &'static str,
-        object: ObjectIdentity,
-        grantee: Grantee,
         tenant: RoleName,
+        home: BTreeSet<String>,
     },
-    /// What objects that `owner` makes later would grant.
-    RevokeDefault {
-        database: DatabaseName,
-        owner: RoleName,
-        schema: Option<SchemaName>,
-        class: &'static str,
+    /// Of a tablespace or a parameter.
+    RevokeServer {
+        is_parameter: bool,
+        name: String,
+        privilege: String,
         grantee: Grantee,
-        tenant: RoleName,
     },
     /// Takes back what the role was granted in a database, on shared objects too. Drops what it owns
     /// there: only for databases in which it owns nothing.
@@ -220,6 +223,8 @@ pub enum Change {
     DropRole {
         role: RoleName,
     },
+    /// On what the watchdog is made of, all of which has fixed names.
+    OfWatchdog(Statement),
 }
 
 /// The script of a list of changes. Neighbours that run in the same database become one transaction,
@@ -241,6 +246,16 @@ pub fn render(changes: &[Change]) -> Script {
     Script(steps)
 }
 
+/// The script of a change that others may hold up: it waits for no more than two seconds.
+pub fn render_patiently(change: &Change) -> Script {
+    let patience = Statement::new("wait for no lock longer than 2 s", "SET LOCAL lock_timeout = 2000");
+    let mut script = render(std::slice::from_ref(change));
+    for step in &mut script.0 {
+        step.statements.insert(0, patience.clone());
+    }
+    script
+}
+
 impl Change {
     /// CREATE and DROP DATABASE may not stand in a transaction (SQLSTATE 25001); a rename of a
     /// database fails while anybody is connected, and takes nothing else down with it.
@@ -252,6 +267,20 @@ impl Change {
     /// between would stay.
     fn begins_a_step(&self) -> bool {
         matches!(self, Change::EndLateSessions { .. })
+    }
+
+    /// Whether the tenant can keep it waiting, by an open transaction that changed the same row, or make it fail.
+    pub fn can_be_held_up(&self) -> bool {
+        match self {
+            Change::Set { scope, .. } | Change::Reset { scope, .. } | Change::ResetAll { scope } => {
+                !matches!(scope, Scope::Database(_))
+            }
+            Change::RoleAttributes { .. }
+            | Change::LimitRole { .. }
+            | Change::RevokeMembership { .. }
+            | Change::Tidy { .. } => true,
+            _ => false,
+        }
     }
 
     /// The database that it runs in (`None`: the maintenance database) and the statements.
@@ -365,6 +394,10 @@ impl Change {
                 let (target, on) = (scope.target(), scope.describe());
                 (None, one(format!("reset {name} for {on}"), format!("{target} RESET {}", name.quoted())))
             }
+            Change::ResetAll { scope } => {
+                let (target, on) = (scope.target(), scope.describe());
+                (None, one(format!("reset all parameters for {on}"), format!("{target} RESET ALL")))
+            }
             Change::LimitRole { role, connections } => {
                 let r = role.quoted();
                 let text = format!("ALTER ROLE {r} CONNECTION LIMIT {connections}");
@@ -425,23 +458,27 @@ impl Change {
                 let (r, m) = (role.quoted(), member.quoted());
                 let by =
                     grantor.as_ref().map(|grantor| format!(" GRANTED BY {}", grantor.quoted())).unwrap_or_default();
-                (None, one(format!("revoke role {r} from {m}"), format!("REVOKE {r} FROM {m}{by}")))
+                (None, one(format!("revoke role {r} from {m}"), format!("REVOKE {r} FROM {m}{by} CASCADE")))
             }
-            Change::RevokeObject { database, class, object, grantee, tenant } => {
-                let (o, who) = (object.quoted(), grantee.quoted());
-                let text = format!("REVOKE ALL ON {class} {o} FROM {who} CASCADE");
-                let revoke = one(format!("revoke all on {o} from {who}"), text);
-                (Some(database.clone()), as_member_of(Some(tenant), revoke))
+            Change::Tidy { database, tenant, home } => {
+                let home = serde_json::to_string(home).expect("texts serialise");
+                let home = format!("SELECT pg_catalog.set_config('pgtenant.home', {}, true)", escape_literal(&home));
+                let tidy = vec![
+                    Statement::new("say who may hold something in the database", home),
+                    Statement::new("take back what others hold in the database", crate::postgres::catalog::inside::tidy()),
+                ];
+                (Some(database.clone()), as_member_of(Some(tenant), tidy))
             }
-            Change::RevokeDefault { database, owner, schema, class, grantee, tenant } => {
-                let (owner, who) = (owner.quoted(), grantee.quoted());
-                let within =
-                    schema.as_ref().map(|schema| format!(" IN SCHEMA {}", schema.quoted())).unwrap_or_default();
-                let text = format!(
-                    "ALTER DEFAULT PRIVILEGES FOR ROLE {owner}{within} REVOKE ALL ON {class} FROM {who} CASCADE"
-                );
-                let revoke = one(format!("revoke default privileges of {who} on {class} of role {owner}"), text);
-                (Some(database.clone()), as_member_of(Some(tenant), revoke))
+            Change::RevokeServer { is_parameter, name, privilege, grantee } => {
+                let who = grantee.quoted();
+                let object = if *is_parameter {
+                    let parts = name.split('.').map(escape_identifier).collect::<Vec<_>>().join(".");
+                    format!("PARAMETER {parts}")
+                } else {
+                    format!("TABLESPACE {}", escape_identifier(name))
+                };
+                let text = format!("REVOKE {privilege} ON {object} FROM {who} CASCADE");
+                (None, one(format!("revoke {privilege} on {object} from {who}"), text))
             }
             Change::Disown { database, role } => {
                 let r = role.quoted();
@@ -453,6 +490,7 @@ impl Change {
                 let force = if *force { " WITH (FORCE)" } else { "" };
                 (None, one(format!("drop database {d}"), format!("DROP DATABASE {d}{force}")))
             }
+            Change::OfWatchdog(statement) => (None, vec![statement.clone()]),
             Change::DropRole { role } => {
                 let r = role.quoted();
                 (None, one(format!("drop role {r}"), format!("DROP ROLE {r}")))
@@ -502,6 +540,7 @@ impl Grantee {
 impl Scope {
     fn target(&self) -> String {
         match self {
+            Scope::Everything => "ALTER ROLE ALL".to_owned(),
             Scope::Database(database) => format!("ALTER DATABASE {}", database.quoted()),
             Scope::Role(role) => format!("ALTER ROLE {}", role.quoted()),
             Scope::RoleInDatabase(role, database) => {
@@ -512,6 +551,7 @@ impl Scope {
 
     fn describe(&self) -> String {
         match self {
+            Scope::Everything => "all roles".to_owned(),
             Scope::Database(database) => format!("database {}", database.quoted()),
             Scope::Role(role) => format!("role {}", role.quoted()),
             Scope::RoleInDatabase(role, database) => {
@@ -522,6 +562,14 @@ impl Scope {
 }
 
 impl Setting {
+    /// As the server keeps it.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Setting::Text(text) => text.clone(),
+            setting => setting.sql(),
+        }
+    }
+
     fn sql(&self) -> String {
         match self {
             // Whole milliseconds: nothing for the server to round.

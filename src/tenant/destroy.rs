@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::postgres::name::MAX_BYTES;
 use crate::postgres::{DatabaseName, RoleName};
 
-use super::diff::shut_out;
+use super::repair::shut_out;
 use super::marker::{Marker, Stage};
 use super::names::Names;
 use super::{Change, Observed};

@@ -6,8 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Level, Text};
 use crate::postgres::{DatabaseName, Duration, Feature, ParameterName, RoleName};
 
+use super::control::Control;
+use super::diff::{Charter, Deviation, Finding, Status, diff};
+use super::observed::Seen;
 use super::{Change, Observed, Scope, Setting};
 
 /// A time limit that PostgreSQL keeps for each session.
@@ -42,6 +46,16 @@ impl Timeout {
         self.row().2
     }
 
+    /// The one that a parameter is, in whatever case its name is written.
+    pub fn of(parameter: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name, _)| parameter.eq_ignore_ascii_case(name)).map(|row| row.0)
+    }
+
+    /// Whether a parameter is one of the limits that every tenant has.
+    pub fn is_safe(parameter: &str) -> bool {
+        Self::of(parameter).is_some_and(|timeout| Limits::safe().timeouts.contains_key(&timeout))
+    }
+
     fn row(self) -> &'static (Timeout, &'static str, Option<Feature>) {
         Self::ALL.iter().find(|row| row.0 == self).expect("every timeout is in the table")
     }
@@ -74,30 +88,6 @@ impl Limits {
         }
     }
 
-    /// The limits on record: the role's CONNECTION LIMIT and the database's rows. `None` without both
-    /// role and database.
-    pub fn observed(observed: &Observed) -> Option<Self> {
-        let database = observed.database.as_ref()?;
-        let role = observed.role.as_ref()?;
-        let rows = observed
-            .settings
-            .iter()
-            .filter(|setting| setting.role.is_none() && setting.database.as_deref() == Some(database.name.as_str()));
-        let mut limits =
-            Limits { connection_limit: role.connection_limit, timeouts: BTreeMap::new(), parameters: BTreeMap::new() };
-        for row in rows {
-            let timeout = Timeout::ALL.iter().find(|(_, name, _)| row.name.eq_ignore_ascii_case(name));
-            if let Some((timeout, ..)) = timeout {
-                if let Some(duration) = Duration::from_catalog(&row.value) {
-                    limits.timeouts.insert(*timeout, duration);
-                }
-            } else if let Ok(name) = row.name.parse() {
-                limits.parameters.insert(name, row.value.clone());
-            }
-        }
-        Some(limits)
-    }
-
     /// Every guarded name with the value it is to have.
     pub fn settings(&self) -> BTreeMap<ParameterName, Setting> {
         let timeouts =
@@ -111,108 +101,206 @@ pub(super) fn parameter(name: &str) -> ParameterName {
     name.parse().expect("a parameter of ours")
 }
 
-/// Whether a catalog's text means this value. Durations are compared in milliseconds.
-fn means(setting: &Setting, text: &str) -> bool {
-    match setting {
-        Setting::Duration(duration) => Duration::from_catalog(text) == Some(*duration),
-        Setting::Text(value) => value == text,
-        Setting::Schemas(schemas) => crate::postgres::name::parse_list(text)
-            .is_some_and(|names| names.iter().map(String::as_str).eq(schemas.iter().map(|schema| schema.as_str()))),
+/// The limits on record: the role's CONNECTION LIMIT and the database's rows, as they are spelled there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnRecord {
+    pub connection_limit: i32,
+    pub timeouts: BTreeMap<Timeout, Text>,
+    pub parameters: BTreeMap<ParameterName, Text>,
+}
+
+impl OnRecord {
+    /// `None` without both role and database.
+    pub fn of(observed: &Observed) -> Option<Self> {
+        let database = observed.database.as_ref()?;
+        let mut found = OnRecord {
+            connection_limit: observed.role.as_ref()?.connection_limit,
+            timeouts: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+        };
+        let rows = observed
+            .settings
+            .iter()
+            .filter(|setting| setting.role.is_none() && setting.database.as_ref() == Some(&database.name));
+        for row in rows {
+            match (Timeout::of(&row.name), row.name.parse::<ParameterName>()) {
+                (Some(timeout), _) => drop(found.timeouts.insert(timeout, row.text())),
+                // The tenant's own affair is where its names are looked up; its resource tells.
+                (None, Ok(name)) if name != parameter("search_path") => drop(found.parameters.insert(name, row.text())),
+                _ => {}
+            }
+        }
+        Some(found)
     }
+
+    /// A time limit in milliseconds; `None` if there is none, or none that can be read.
+    pub fn timeout(&self, timeout: Timeout) -> Option<Duration> {
+        Duration::from_catalog(self.timeouts.get(&timeout)?.as_whole()?)
+    }
+
+    /// The limits that are meant by them, as far as they can be read.
+    pub fn limits(&self) -> Limits {
+        let timeouts = self.timeouts.keys().filter_map(|timeout| Some((*timeout, self.timeout(*timeout)?)));
+        let whole = |(name, text): (&ParameterName, &Text)| Some((name.clone(), text.as_whole()?.to_owned()));
+        Limits {
+            connection_limit: self.connection_limit,
+            timeouts: timeouts.collect(),
+            parameters: self.parameters.iter().filter_map(whole).collect(),
+        }
+    }
+}
+
+/// What is right for the limits of one tenant: each guarded parameter at both levels, and nothing that stands against it.
+struct LimitsCharter<'a> {
+    guarded: BTreeMap<ParameterName, Setting>,
+    connection_limit: i32,
+    role: &'a str,
+    database: &'a str,
+}
+
+impl LimitsCharter<'_> {
+    fn is_guarded(&self, name: &str) -> bool {
+        self.guarded.keys().any(|guarded| guarded.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+impl Charter for LimitsCharter<'_> {
+    fn required(&self) -> Vec<(Control, Fact)> {
+        let levels = [Level::Database(self.database.to_owned()), Level::Role(self.role.to_owned())];
+        let mut required: Vec<Fact> = Vec::new();
+        for (name, value) in &self.guarded {
+            required.extend(levels.iter().map(|level| Fact::Parameter {
+                level: level.clone(),
+                name: name.to_string(),
+                value: Text::whole(value.text()),
+            }));
+        }
+        required.into_iter().map(|fact| (Control::Overrides, fact)).collect()
+    }
+
+    fn allows(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Parameter { level: Level::Database(_), name, .. } => name.eq_ignore_ascii_case("search_path"),
+            // The tenant's own `search_path` in its database is how it finds its schema: no limit, whatever the database has.
+            Fact::Parameter { level: Level::Role(_) | Level::RoleInDatabase(..), name, .. } => {
+                !self.is_guarded(name) || name.eq_ignore_ascii_case("search_path")
+            }
+            Fact::Attribute { attribute: Attribute::ConnectionLimit(limit), .. } => *limit == self.connection_limit,
+            Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(limit), .. } => {
+                *limit == self.connection_limit.saturating_add(ADMIN_CONNECTIONS)
+            }
+            // The rest is the tenant's charter's.
+            _ => true,
+        }
+    }
+
+    fn control(&self, _: &Fact) -> Control {
+        Control::Overrides
+    }
+
+    fn accepted(&self, _: Control, _: &[Deviation]) -> Option<String> {
+        None
+    }
+
+    fn unseen(&self, _: Control) -> Option<String> {
+        None
+    }
+}
+
+fn drift(desired: &Limits, observed: &Observed) -> Vec<Deviation> {
+    let (Some(database), Some(role)) = (&observed.database, &observed.role) else { return Vec::new() };
+    let charter = LimitsCharter {
+        guarded: desired.settings(),
+        connection_limit: desired.connection_limit,
+        role: &role.name,
+        database: &database.name,
+    };
+    diff(&charter, &observed.facts()).remove(&Control::Overrides).unwrap_or_default()
 }
 
 /// What must change for a tenant to have exactly these limits. `previous` are the limits it had
 /// before: what is no longer among them is reset at the role too.
-pub fn diff(desired: &Limits, previous: Option<&Limits>, observed: &Observed) -> Vec<Change> {
+pub fn repair(desired: &Limits, previous: Option<&Limits>, observed: &Observed) -> Vec<Change> {
     let (Some(database), Some(role)) = (observed.database_name(), observed.role_name()) else { return Vec::new() };
-    let mut changes = Vec::new();
     let guarded = desired.settings();
-    let on_record = Limits::observed(observed).map(|limits| limits.settings()).unwrap_or_default();
-    for (name, value) in &guarded {
-        let as_meant = |text: Option<&str>| text.is_some_and(|text| means(value, text));
-        if !as_meant(observed.setting(Some(database.as_str()), None, name.as_str())) {
-            changes.push(set(Scope::Database(database.clone()), name, value));
-        }
-        if !as_meant(observed.setting(None, Some(role.as_str()), name.as_str())) {
-            changes.push(set(Scope::Role(role.clone()), name, value));
-        }
-    }
-    for name in on_record.keys().filter(|name| !guarded.contains_key(name)) {
-        changes.push(Change::Reset { scope: Scope::Database(database.clone()), name: name.clone() });
+    let mut changes: Vec<Change> = Vec::new();
+    let drift = drift(desired, observed);
+    for deviation in &drift {
+        changes.extend(change(desired, &guarded, deviation, &database, &role));
     }
     for name in previous.map(Limits::settings).unwrap_or_default().keys().filter(|name| !guarded.contains_key(name)) {
         if observed.setting(None, Some(role.as_str()), name.as_str()).is_some() {
             changes.push(Change::Reset { scope: Scope::Role(role.clone()), name: name.clone() });
         }
     }
-    for (name, elsewhere) in in_one_database(&guarded, observed, &role) {
-        changes.push(Change::Reset { scope: Scope::RoleInDatabase(role.clone(), elsewhere), name });
-    }
-    if observed.role.as_ref().is_some_and(|facts| facts.connection_limit != desired.connection_limit) {
-        changes.push(Change::LimitRole { role, connections: desired.connection_limit });
-    }
-    let connections = database_connections(desired);
-    if observed.database.as_ref().is_some_and(|facts| facts.connection_limit != connections) {
-        changes.push(Change::LimitDatabase { database, connections });
-    }
+    // What the tenant may hold up comes last.
+    changes.sort_by_key(Change::can_be_held_up);
+    changes.dedup();
     changes
 }
 
-fn set(scope: Scope, name: &ParameterName, value: &Setting) -> Change {
-    Change::Set { scope, name: name.clone(), value: value.clone() }
-}
-
-fn database_connections(limits: &Limits) -> i32 {
-    limits.connection_limit.saturating_add(ADMIN_CONNECTIONS)
-}
-
-/// Rows of guarded names that hold for the role in one database only: nobody but the tenant, or
-/// whoever means to loosen a limit, writes those.
-fn in_one_database<'a>(
-    guarded: &'a BTreeMap<ParameterName, Setting>,
-    observed: &'a Observed,
-    role: &'a RoleName,
-) -> impl Iterator<Item = (ParameterName, DatabaseName)> + 'a {
-    observed.settings.iter().filter_map(move |setting| {
-        let database: DatabaseName = setting.database.as_ref()?.parse().ok()?;
-        // The tenant's own, in its database, is how it finds its schema: no limit, whatever the database has.
-        let name: ParameterName = setting.name.parse().ok().filter(|name| *name != parameter("search_path"))?;
-        (setting.role.as_deref() == Some(role.as_str()) && guarded.contains_key(&name)).then_some((name, database))
-    })
-}
-
-/// How much of an override's value is shown.
-const SHOWN: usize = 80;
-
-/// What stands against `expected` where the tenant, or somebody else, may have written: the guarded
-/// name and level, and what was found there.
-pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, String> {
-    let (Some(database), Some(role)) = (&observed.database, observed.role_name()) else { return BTreeMap::new() };
-    let guarded = expected.settings();
-    let mut found = BTreeMap::new();
-    for (name, value) in &guarded {
-        match observed.setting(None, Some(role.as_str()), name.as_str()) {
-            Some(text) if means(value, text) => {}
-            Some(text) => drop(found.insert(format!("{name} of the role"), cut(text))),
-            None => drop(found.insert(format!("{name} of the role"), "unset".to_owned())),
+fn change(
+    desired: &Limits,
+    guarded: &BTreeMap<ParameterName, Setting>,
+    deviation: &Deviation,
+    database: &DatabaseName,
+    role: &RoleName,
+) -> Option<Change> {
+    let (fact, is_missing) = match deviation {
+        Deviation::Missing(fact) => (fact, true),
+        Deviation::Unexpected(seen) => (&seen.fact, false),
+    };
+    match fact {
+        Fact::Parameter { level, name, .. } => {
+            let name: ParameterName = name.parse().ok()?;
+            let scope = match level {
+                Level::Database(_) => Scope::Database(database.clone()),
+                Level::Role(_) => Scope::Role(role.clone()),
+                Level::RoleInDatabase(_, place) => Scope::RoleInDatabase(role.clone(), place.parse().ok()?),
+                Level::Everything => return None,
+            };
+            match guarded.get(&name).filter(|_| !matches!(level, Level::RoleInDatabase(..))) {
+                // Said once: by the fact that is missing.
+                Some(value) if is_missing => Some(Change::Set { scope, name, value: value.clone() }),
+                Some(_) => None,
+                None => Some(Change::Reset { scope, name }),
+            }
         }
+        Fact::Attribute { .. } => Some(Change::LimitRole { role: role.clone(), connections: desired.connection_limit }),
+        Fact::Database { .. } => {
+            let connections = desired.connection_limit.saturating_add(ADMIN_CONNECTIONS);
+            Some(Change::LimitDatabase { database: database.clone(), connections })
+        }
+        _ => None,
     }
-    for (name, elsewhere) in in_one_database(&guarded, observed, &role) {
-        let text = observed.setting(Some(elsewhere.as_str()), Some(role.as_str()), name.as_str()).unwrap_or_default();
-        found.insert(format!("{name} of the role in database {elsewhere}"), cut(text));
-    }
-    if database.connection_limit != database_connections(expected) {
-        found.insert("connection limit of the database".to_owned(), database.connection_limit.to_string());
-    }
-    found
 }
 
-fn cut(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
+/// What stands against `expected` where the tenant, or somebody else, may have written: by level and parameter, as
+/// `role.statement_timeout`.
+pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Finding> {
+    let mut found: BTreeMap<String, Vec<Deviation>> = BTreeMap::new();
+    for deviation in drift(expected, observed) {
+        let fact = match &deviation {
+            Deviation::Missing(fact) => fact,
+            Deviation::Unexpected(seen) => &seen.fact,
+        };
+        let key = match fact {
+            Fact::Parameter { level: Level::Role(_), name, .. } => format!("role.{}", name.to_ascii_lowercase()),
+            Fact::Parameter { level: Level::RoleInDatabase(..), name, .. } => {
+                format!("role_in_database.{}", name.to_ascii_lowercase())
+            }
+            Fact::Database { .. } => "database.connection_limit".to_owned(),
+            // Attributes of their own.
+            _ => continue,
+        };
+        found.entry(key).or_default().push(deviation);
     }
-    shown
+    let finding = |facts: Vec<Deviation>| {
+        let ours = facts.iter().all(|deviation| !matches!(deviation, Deviation::Unexpected(Seen { ours: false, .. })));
+        let status = if ours { Status::Found } else { Status::NotPermitted };
+        Finding { control: Control::Overrides, status, facts, repair: Vec::new() }
+    };
+    found.into_iter().map(|(key, facts)| (key, finding(facts))).collect()
 }
 
 #[cfg(test)]

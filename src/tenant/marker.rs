@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::postgres::Challenge;
+
 use super::{Names, TenantName};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +32,16 @@ pub struct Marker {
     /// `password_wo_version` of the password that was set last: the password itself cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_version: Option<i64>,
+    /// What the server shows of that password to whoever begins to log in: no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Challenge>,
+    /// Whether a `pgtenant_guardrails` says what the limits are; else they are the safe ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guardrails: bool,
 }
 
 /// How every marker begins.
-pub const ANY_PREFIX: &str = "{\"pgtenant\":";
+const ANY_PREFIX: &str = "{\"pgtenant\":";
 
 impl Marker {
     pub fn new(names: &Names, stage: Stage, password_version: Option<i64>) -> Self {
@@ -44,6 +52,8 @@ impl Marker {
             role: names.role.as_str().to_owned(),
             schema: names.schema.as_str().to_owned(),
             password_version,
+            password: None,
+            guardrails: false,
         }
     }
 

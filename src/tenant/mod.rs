@@ -1,33 +1,39 @@
 //! What a tenant is, and what its guardrails are: all pure.
 //!
-//! `Desired` and `Observed` go in, a list of `Change`s comes out, and `render` turns it into a
-//! `Script`. Nothing here talks to a server or has heard of Terraform.
+//! A `Charter` says which facts are required and allowed; `diff` holds it against the facts that are `Observed` and answers with
+//! `Finding`s; `repair` turns those into `Change`s, and `render` into a `Script`. Nothing here talks to a server or has heard
+//! of Terraform.
 //!
-//! Invariant: creating, updating and finishing a half-made tenant are one path. `diff` says only what
-//! can be said from what is observed; the caller runs it, observes again, and is done when `diff` is
-//! empty.
+//! Invariant: what no rule knows is drift. Creating, updating and finishing a half-made tenant are one path: the caller runs
+//! what `repair` says, observes again, and is done when nothing is left to run.
 
 pub mod audit;
 pub mod baseline;
 pub mod capacity;
 pub mod change;
+pub mod charter;
+pub mod control;
 pub mod destroy;
 pub mod diff;
-pub mod isolation;
 pub mod limits;
+pub mod locale;
 pub mod marker;
 pub mod names;
 pub mod observed;
+pub mod repair;
 pub mod signals;
 pub mod watchdog;
 
 #[cfg(test)]
 mod fixture;
 
-pub use change::{Change, Grantee, Scope, Setting, render};
-pub use diff::{Desired, Locale, diff};
-pub use isolation::{Control, Finding};
+pub use change::{Change, Grantee, Scope, Setting, render, render_patiently};
+pub use charter::Desired;
+pub use control::{Control, Of};
+pub use diff::{Finding, Status};
 pub use limits::{Limits, Timeout};
+pub use locale::Locale;
 pub use marker::{Marker, Stage};
 pub use names::{Names, TenantName};
 pub use observed::{Conflict, Observed};
+pub use repair::{Repair, findings, repair};

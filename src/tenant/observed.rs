@@ -1,13 +1,25 @@
-//! What a cluster holds of one tenant.
+//! What a cluster holds of one tenant: where its objects are, and every fact that touches them. What of it is right is said
+//! in `charter`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::{Inside, Schema};
-use crate::postgres::catalog::snapshot::{Database, Dependency, Membership, Role, Server, Setting, Snapshot};
-use crate::postgres::{DatabaseName, RoleName};
+use crate::postgres::catalog::snapshot::{
+    Database, Dependency, Membership, Placed, Role, Server, ServerGrant, Setting, Snapshot,
+};
+use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
+use crate::postgres::{Authentication, Challenge, DatabaseName, RoleName};
 
 use super::marker::{Marker, Stage};
 use super::names::{Names, TenantName};
+
+/// A fact, and whether this admin may undo it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    pub fact: Fact,
+    pub ours: bool,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
@@ -16,21 +28,38 @@ pub struct Observed {
     pub server: Server,
     pub database: Option<Database>,
     pub role: Option<Role>,
+    /// The roles that the tenant's reaches by memberships, of any length.
+    pub reached: BTreeSet<String>,
+    /// Those of them that are on record; PostgreSQL's predefined ones are not.
+    pub groups: Vec<Role>,
     /// Parameters set for the database, for the role, or for the role in any database.
     pub settings: Vec<Setting>,
-    /// Of the role in others, and of others in the role.
+    /// Of those, the ones that take a superuser, or a grant, to set and reset. In lower case.
+    pub privileged: BTreeSet<String>,
+    /// How many parameters are set for the role, if not all of them were read.
+    pub oversized: Option<u64>,
+    /// Of the role and the roles that it reaches in others, and of others in the role.
     pub memberships: Vec<Membership>,
     /// What depends on the role, in every database.
     pub dependencies: Vec<Dependency>,
-    /// What depends on roles other than the tenant's and the owner's, in the tenant's database.
+    /// What depends on roles other than the tenant's, the admin and the owner, in the tenant's database.
     pub guests: Vec<Dependency>,
     /// Other databases on which the role holds a privilege.
     pub elsewhere: Vec<Database>,
-    /// `None` if the database was not entered.
-    pub inside: Option<Inside>,
-    /// Whether the password is another than the one that was set last. `None` if that was not looked at.
-    pub password_changed: Option<bool>,
+    /// Of the role, and of the roles that it reaches.
+    pub server_grants: Vec<ServerGrant>,
+    /// What else belongs to the database: replication slots and subscriptions.
+    pub attached: Vec<(Kind, Placed)>,
+    /// Other objects that carry the tenant's marker.
+    pub forged: Vec<Objects>,
+    /// What is in the database, or why it was not read.
+    pub inside: Result<Inside, String>,
+    /// What the server asks of whoever begins to log in as the role, or why that is not known.
+    pub login: Result<Authentication, String>,
 }
+
+/// Why the database was not looked into, where nobody tried.
+pub const NOT_ENTERED: &str = "its database was not entered";
 
 /// An object that stands where a tenant is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,22 +72,63 @@ pub enum Conflict {
     Foreign { object: &'static str, name: String },
 }
 
+/// The marker of a database, if only this admin could have written it.
+pub fn database_marker(database: &Database) -> Option<Marker> {
+    Marker::parse(database.comment.as_deref()).filter(|_| database.owner_usable)
+}
+
+/// The marker of a role, if only those who administer it could have written it.
+pub fn role_marker(role: &Role) -> Option<Marker> {
+    Marker::parse(role.comment.as_deref()).filter(|_| role.manageable)
+}
+
 impl Observed {
     /// Finds a tenant's objects: those that carry its marker, whatever their name is now, else those
-    /// that have its names and carry no other tenant's marker.
+    /// that have its names and carry no other tenant's marker. A marker counts only on an object that
+    /// the admin owns or administers, and first on the one of the name that is looked for.
     pub fn locate(snapshot: &Snapshot, names: &Names) -> Self {
-        let marked = |comment: Option<&str>| Marker::of(comment, &names.tenant).is_some();
-        let free = |comment: Option<&str>| Marker::parse(comment).is_none();
+        let is_ours = |marker: &Option<Marker>| {
+            marker
+                .as_ref()
+                .is_some_and(|marker| marker.tenant == names.tenant.as_str() && marker.stage != Stage::Archived)
+        };
         let databases = || snapshot.databases.iter().filter(|d| d.name.parse::<DatabaseName>().is_ok());
-        let database = databases()
-            .find(|d| marked(d.comment.as_deref()))
-            .or_else(|| databases().find(|d| d.name == names.database.as_str() && free(d.comment.as_deref())));
+        let marked = || databases().filter(|database| is_ours(&database_marker(database)));
+        let named = |database: &&Database| database.name == names.database.as_str();
+        let database = marked()
+            .find(named)
+            .or_else(|| marked().next())
+            .or_else(|| databases().find(|d| named(d) && database_marker(d).is_none()));
         let roles = || snapshot.roles.iter().filter(|r| r.name.parse::<RoleName>().is_ok());
-        let role = roles()
-            .find(|r| marked(r.comment.as_deref()))
-            .or_else(|| roles().find(|r| r.name == names.role.as_str() && free(r.comment.as_deref())));
+        let marked = || roles().filter(|role| is_ours(&role_marker(role)));
+        let named = |role: &&Role| role.name == names.role.as_str();
+        let role = marked()
+            .find(named)
+            .or_else(|| marked().next())
+            .or_else(|| roles().find(|r| named(r) && role_marker(r).is_none()));
+        Self::gather(snapshot, names, database, role)
+    }
+
+    fn gather(snapshot: &Snapshot, names: &Names, database: Option<&Database>, role: Option<&Role>) -> Self {
         let role_name = role.map(|r| r.name.as_str());
         let database_name = database.map(|d| d.name.as_str());
+        let reached = role_name.map(|role| reached(snapshot, role)).unwrap_or_default();
+        let at_home = [Some(snapshot.server.admin.as_str()), role_name, database.map(|d| d.owner.as_str())];
+        let carries = |comment: Option<&str>| Marker::of(comment, &names.tenant).is_some();
+        let forged_databases = snapshot
+            .databases
+            .iter()
+            .filter(|other| Some(other.name.as_str()) != database_name && carries(other.comment.as_deref()))
+            .map(|other| Objects::one(Kind::Database, &other.name));
+        let forged_roles = snapshot
+            .roles
+            .iter()
+            .filter(|other| Some(other.name.as_str()) != role_name && carries(other.comment.as_deref()))
+            .map(|other| Objects::one(Kind::Role, &other.name));
+        let attached = |kind: Kind, placed: &[Placed]| -> Vec<(Kind, Placed)> {
+            let ours = placed.iter().filter(|placed| Some(placed.database.as_str()) == database_name);
+            ours.map(|placed| (kind.clone(), placed.clone())).collect()
+        };
         Observed {
             names: names.clone(),
             server: snapshot.server.clone(),
@@ -71,20 +141,24 @@ impl Observed {
                 })
                 .cloned()
                 .collect(),
+            privileged: snapshot.privileged.clone(),
+            oversized: role_name.and_then(|role| snapshot.oversized.get(role)).copied(),
             memberships: snapshot
                 .memberships
                 .iter()
-                .filter(|m| Some(m.role.as_str()) == role_name || Some(m.member.as_str()) == role_name)
+                .filter(|m| {
+                    Some(m.role.as_str()) == role_name
+                        || Some(m.member.as_str()) == role_name
+                        || reached.contains(&m.member)
+                })
                 .cloned()
                 .collect(),
             guests: snapshot
                 .dependencies
                 .iter()
                 .filter(|dependency| {
-                    let at_home = [Some(snapshot.server.admin.as_str()), role_name, database.map(|d| d.owner.as_str())];
                     dependency.database.is_some()
                         && dependency.database.as_deref() == database_name
-                        && matches!(dependency.kind.as_str(), "o" | "a" | "r")
                         && !at_home.contains(&Some(dependency.role.as_str()))
                 })
                 .cloned()
@@ -105,16 +179,33 @@ impl Observed {
                 .filter(|dependency| Some(dependency.role.as_str()) == role_name)
                 .cloned()
                 .collect(),
+            server_grants: snapshot
+                .server_grants
+                .iter()
+                .filter(|grant| {
+                    let grantee = grant.grantee.as_deref();
+                    grantee.is_some_and(|grantee| Some(grantee) == role_name || reached.contains(grantee))
+                })
+                .cloned()
+                .collect(),
+            attached: [
+                attached(Kind::ReplicationSlot, &snapshot.slots),
+                attached(Kind::Subscription, &snapshot.subscriptions),
+            ]
+            .concat(),
+            forged: forged_databases.chain(forged_roles).collect(),
+            groups: snapshot.roles.iter().filter(|group| reached.contains(&group.name)).cloned().collect(),
+            reached,
             database: database.cloned(),
             role: role.cloned(),
-            inside: None,
-            password_changed: None,
+            inside: Err(NOT_ENTERED.to_owned()),
+            login: Err(NOT_ENTERED.to_owned()),
         }
     }
 
     /// Finds a tenant by its marker alone. `None` unless both its role and its database are there.
     pub fn find(snapshot: &Snapshot, tenant: &TenantName) -> Option<Self> {
-        let names = comments(snapshot).find_map(|comment| Marker::of(Some(comment), tenant))?.names()?;
+        let names = markers(snapshot).find(|marker| marker.tenant == tenant.as_str())?.names()?;
         let observed = Self::locate(snapshot, &names);
         (observed.database.is_some() && observed.role.is_some()).then_some(observed)
     }
@@ -128,15 +219,15 @@ impl Observed {
     }
 
     pub fn database_marker(&self) -> Option<Marker> {
-        Marker::parse(self.database.as_ref()?.comment.as_deref())
+        database_marker(self.database.as_ref()?)
     }
 
     pub fn role_marker(&self) -> Option<Marker> {
-        Marker::parse(self.role.as_ref()?.comment.as_deref())
+        role_marker(self.role.as_ref()?)
     }
 
     /// The roles that may hold privileges inside the tenant's database.
-    pub fn at_home(&self) -> Vec<String> {
+    pub fn at_home(&self) -> BTreeSet<String> {
         let owner = self.database.as_ref().map(|database| database.owner.clone());
         let role = self.role.as_ref().map(|role| role.name.clone());
         [Some(self.server.admin.clone()), owner, role].into_iter().flatten().collect()
@@ -148,29 +239,55 @@ impl Observed {
         ready(self.database_marker()) && ready(self.role_marker())
     }
 
+    /// Whether a `pgtenant_guardrails` says what the limits are.
+    pub fn is_guarded(&self) -> bool {
+        self.database_marker().is_some_and(|marker| marker.guardrails)
+    }
+
+    /// Whether the database could be entered.
+    pub fn is_enterable(&self) -> bool {
+        self.role.is_some() && self.database.as_ref().is_some_and(|database| database.connectable)
+    }
+
     /// The tenant's schema, if the database was entered: the one that carries the tenant's marker,
     /// else the one of the name that it was looked for by, or is to have.
     pub fn schema(&self, wanted: &Names) -> Option<&Schema> {
-        let schemas = &self.inside.as_ref()?.schemas;
+        let schemas = &self.inside.as_ref().ok()?.schemas;
         let both = [&self.names, wanted];
         let marked = |schema: &&Schema| {
-            Marker::parse(schema.comment.as_deref())
-                .is_some_and(|marker| both.iter().any(|names| marker.tenant == names.tenant.as_str()))
+            schema.owner_usable
+                && Marker::parse(schema.comment.as_deref())
+                    .is_some_and(|marker| both.iter().any(|names| marker.tenant == names.tenant.as_str()))
         };
         let named = |names: &Names| schemas.iter().find(|schema| schema.name == names.schema.as_str());
         schemas.iter().find(marked).or_else(|| named(&self.names)).or_else(|| named(wanted))
     }
 
-    /// The value of a parameter at one level, as typed. `database` and `role` are `None` for "any".
-    pub fn setting(&self, database: Option<&str>, role: Option<&str>, name: &str) -> Option<&str> {
-        self.settings
-            .iter()
-            .find(|setting| {
-                setting.database.as_deref() == database
-                    && setting.role.as_deref() == role
-                    && setting.name.eq_ignore_ascii_case(name)
-            })
-            .map(|setting| setting.value.as_str())
+    /// The setting of a parameter at one level. `database` and `role` are `None` for "any".
+    pub fn setting(&self, database: Option<&str>, role: Option<&str>, name: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| {
+            setting.database.as_deref() == database
+                && setting.role.as_deref() == role
+                && setting.name.eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// Whether the password is another than the one that was set last; `None` if that cannot be told.
+    pub fn password_changed(&self) -> Option<bool> {
+        let set = self.role_marker()?.password?;
+        match self.login.as_ref().ok()? {
+            Authentication::Scram(shown) => Some(*shown != set),
+            Authentication::Md5 => Some(true),
+            _ => None,
+        }
+    }
+
+    /// What the server shows of the password to whoever begins to log in.
+    pub fn challenge(&self) -> Option<Challenge> {
+        match &self.login {
+            Ok(Authentication::Scram(challenge)) => Some(challenge.clone()),
+            _ => None,
+        }
     }
 
     /// Whether a tenant of these names may be made here: nothing stands there yet, or a half-made
@@ -189,27 +306,352 @@ impl Observed {
         if let Some(role) = role
             && self.role_marker().is_none_or(|_| self.role.as_ref() != Some(role))
         {
-            return Some(occupied("role", &role.name, role.comment.as_deref()));
+            return Some(occupied("role", &role.name, role_marker(role)));
         }
         let database = snapshot.databases.iter().find(|database| database.name == names.database.as_str());
         if let Some(database) = database {
             let ours = self.database.as_ref() == Some(database)
                 && (self.database_marker().is_some() || begun && !database.allow_connections);
             if !ours {
-                return Some(occupied("database", &database.name, database.comment.as_deref()));
+                return Some(occupied("database", &database.name, database_marker(database)));
             }
         }
         None
     }
+
+    /// Everything that touches the tenant, as far as it was read. Nothing where the role or the database is missing: there is
+    /// nothing to hold together then.
+    pub fn facts(&self) -> Vec<Seen> {
+        let (Some(database), Some(role)) = (&self.database, &self.role) else { return Vec::new() };
+        let mut seen = Facts { observed: self, database, role, seen: Vec::new() };
+        seen.of_role();
+        seen.of_memberships();
+        seen.of_database();
+        seen.of_parameters();
+        seen.of_elsewhere();
+        seen.of_guests();
+        match &self.inside {
+            Ok(inside) => seen.of_inside(inside),
+            Err(_) => seen.from_outside(),
+        }
+        let mut seen = seen.seen;
+        seen.sort();
+        seen.dedup();
+        seen
+    }
+}
+
+/// The facts of a tenant, gathered one source after the other.
+struct Facts<'a> {
+    observed: &'a Observed,
+    database: &'a Database,
+    role: &'a Role,
+    seen: Vec<Seen>,
+}
+
+impl Facts<'_> {
+    fn push(&mut self, fact: Fact, ours: bool) {
+        self.seen.push(Seen { fact, ours });
+    }
+
+    fn owns_database(&self) -> bool {
+        self.database.owner_usable || self.database.owner == self.role.name
+    }
+
+    fn alters_role(&self) -> bool {
+        self.observed.server.superuser || self.role.manageable && !self.role.superuser
+    }
+
+    fn of_role(&mut self) {
+        let name = &self.role.name;
+        self.push(Fact::Present(Objects::one(Kind::Role, name)), true);
+        let attribute = |role: &Role, attribute| Fact::Attribute { role: role.name.clone(), attribute };
+        for (held, which) in attributes(self.role) {
+            // The last three take a superuser to change, even where nothing would change.
+            let takes_superuser = matches!(which, Attribute::Superuser | Attribute::Replication | Attribute::BypassRls);
+            let ours = self.observed.server.superuser || self.alters_role() && !takes_superuser;
+            if held {
+                self.push(attribute(self.role, which), ours);
+            }
+        }
+        self.push(attribute(self.role, Attribute::ConnectionLimit(self.role.connection_limit)), self.alters_role());
+        if let Some(time) = &self.role.valid_until {
+            self.push(attribute(self.role, Attribute::ValidUntil(time.clone())), self.alters_role());
+        }
+        for group in &self.observed.groups {
+            let gained = attributes(group).into_iter().filter(|(held, which)| *held && *which != Attribute::Inherit);
+            for (_, which) in gained {
+                self.push(attribute(group, which), false);
+            }
+        }
+        if self.observed.password_changed() == Some(true) {
+            self.push(Fact::ForeignPassword { role: name.clone() }, self.alters_role());
+        }
+        if let Some(marker) = &self.role.comment {
+            let objects = Objects::one(Kind::Role, name);
+            self.push(Fact::Marker { objects, text: marker.clone() }, self.alters_role());
+        }
+        for objects in self.observed.forged.clone() {
+            self.push(Fact::Marker { objects, text: String::new() }, false);
+        }
+    }
+
+    fn of_memberships(&mut self) {
+        for membership in self.observed.memberships.iter().filter(|membership| !membership.automatic) {
+            let options = Options {
+                admin: membership.admin,
+                inherit: membership.inherit.unwrap_or(false),
+                set: membership.set.unwrap_or(false),
+            };
+            let (role, member) = (membership.role.clone(), membership.member.clone());
+            let direct = [&role, &member].contains(&&self.role.name);
+            self.push(Fact::Membership { role, member, options }, direct && membership.revocable);
+        }
+    }
+
+    fn of_database(&mut self) {
+        let Database { name, owner, acl, comment, .. } = self.database;
+        let ours = self.owns_database();
+        self.push(Fact::Present(Objects::one(Kind::Database, name)), ours);
+        self.push(Fact::Owner { objects: Objects::one(Kind::Database, name), owner: owner.clone() }, ours);
+        let attributes = [
+            (!self.database.allow_connections, DatabaseAttribute::Closed),
+            (self.database.is_template, DatabaseAttribute::Template),
+            (true, DatabaseAttribute::ConnectionLimit(self.database.connection_limit)),
+        ];
+        for (held, attribute) in attributes {
+            if held {
+                self.push(Fact::Database { database: name.clone(), attribute }, ours);
+            }
+        }
+        for grant in acl {
+            // An owner has every privilege.
+            if grant.grantee.as_ref() != Some(owner) {
+                self.push(granted(Objects::one(Kind::Database, name), grant), ours);
+            }
+        }
+        if let Some(comment) = comment {
+            let objects = Objects::one(Kind::Database, name);
+            self.push(Fact::Marker { objects, text: comment.clone() }, ours);
+        }
+        for (kind, placed) in &self.observed.attached {
+            self.push(Fact::Present(Objects::one(kind.clone(), &placed.name)), false);
+        }
+    }
+
+    fn of_parameters(&mut self) {
+        for setting in &self.observed.settings {
+            let level = match (&setting.role, &setting.database) {
+                (Some(role), Some(database)) => Level::RoleInDatabase(role.clone(), database.clone()),
+                (Some(role), None) => Level::Role(role.clone()),
+                (None, Some(database)) => Level::Database(database.clone()),
+                (None, None) => Level::Everything,
+            };
+            let allowed = if setting.role.is_some() { self.alters_role() } else { self.owns_database() };
+            let privileged = self.observed.privileged.contains(&setting.name.to_ascii_lowercase());
+            let ours = allowed && (self.observed.server.superuser || !privileged);
+            self.push(Fact::Parameter { level, name: setting.name.clone(), value: setting.text() }, ours);
+        }
+        if let Some(count) = self.observed.oversized {
+            self.push(Fact::ManyParameters { role: self.role.name.clone(), count }, self.alters_role());
+        }
+    }
+
+    fn of_elsewhere(&mut self) {
+        for other in &self.observed.elsewhere {
+            let own = other.acl.iter().filter(|grant| grant.grantee.as_ref() == Some(&self.role.name));
+            for grant in own {
+                self.push(granted(Objects::one(Kind::Database, &other.name), grant), other.owner_usable);
+            }
+        }
+        for grant in &self.observed.server_grants {
+            let kind = if grant.class == "tablespace" { Kind::Tablespace } else { Kind::Parameter };
+            let fact = Fact::Grant {
+                objects: Objects::one(kind, &grant.name),
+                grantee: grant.grantee.clone(),
+                privilege: grant.privilege.clone(),
+                grantable: grant.grantable,
+            };
+            self.push(fact, grant.owner_usable);
+        }
+        for dependency in &self.observed.dependencies {
+            let kind = Kind::of_catalog(&dependency.class);
+            let owns = dependency.kind == "o";
+            let mut objects = Objects::many(kind.clone(), dependency.count);
+            match &dependency.database {
+                Some(place) if *place != self.database.name => objects = objects.within(place),
+                // Its own database is told by its owner, and what it holds on shared objects by their privileges.
+                None if owns && kind == Kind::Database && self.database.owner == self.role.name => {
+                    objects.count -= 1;
+                    if objects.count == 0 {
+                        continue;
+                    }
+                }
+                None if !owns => continue,
+                Some(_) if !owns => continue,
+                _ => {}
+            }
+            let fact = if owns {
+                Fact::Owner { objects, owner: self.role.name.clone() }
+            } else {
+                held(objects, Some(&self.role.name))
+            };
+            self.push(fact, false);
+        }
+    }
+
+    /// What strangers own in the database; what they were granted is seen from inside, if that was read.
+    fn of_guests(&mut self) {
+        for guest in &self.observed.guests {
+            let mut objects = Objects::many(Kind::of_catalog(&guest.class), guest.count);
+            objects.original = guest.original;
+            match guest.kind.as_str() {
+                "o" => self.push(Fact::Owner { objects, owner: guest.role.clone() }, false),
+                "r" => self.push(Fact::Policy { role: guest.role.clone(), count: guest.count }, false),
+                "a" if self.observed.inside.is_err() => {
+                    let ours = !guest.original;
+                    self.push(held(objects, Some(&guest.role)), ours);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn of_inside(&mut self, inside: &Inside) {
+        for schema in &inside.schemas {
+            let objects = || Objects::one(Kind::Schema, &schema.name);
+            let ours = schema.owner_usable || schema.owner == self.role.name;
+            self.push(Fact::Present(objects()), ours);
+            self.push(Fact::Owner { objects: objects(), owner: schema.owner.clone() }, ours);
+            for grant in &schema.acl {
+                self.push(granted(objects(), grant), ours);
+            }
+            if let Some(comment) = &schema.comment
+                && Marker::parse(Some(comment)).is_some()
+            {
+                self.push(Fact::Marker { objects: objects(), text: comment.clone() }, ours);
+            }
+        }
+        for extension in &inside.extensions {
+            let fact = Fact::Extension { name: extension.name.clone(), schema: extension.schema.clone() };
+            self.push(fact, extension.owner_usable);
+        }
+        for grant in &inside.grants {
+            let objects = Objects {
+                kind: Kind::of_letter(&grant.kind),
+                database: None,
+                schema: grant.schema.clone(),
+                names: grant.names.clone(),
+                count: grant.count,
+                original: grant.original,
+            };
+            let fact = Fact::Grant {
+                objects,
+                grantee: grant.grantee.clone(),
+                privilege: grant.privilege.clone(),
+                grantable: grant.grantable,
+            };
+            self.push(fact, grant.owner_usable || grant.owner == self.role.name);
+        }
+        if inside.groups_of_grants > inside.grants.len() as u64 {
+            self.push(Fact::ManyGrants { count: inside.groups_of_grants }, true);
+        }
+        for owner in &inside.owners {
+            let kind = if owner.definer { Kind::DefinerRoutine } else { Kind::of_catalog(&owner.class) };
+            let objects = Objects { names: owner.names.clone(), ..Objects::many(kind, owner.count) };
+            self.push(Fact::Owner { objects, owner: owner.owner.clone() }, false);
+        }
+        for default in &inside.defaults {
+            let fact = Fact::DefaultGrant {
+                owner: default.owner.clone(),
+                schema: default.schema.clone(),
+                kind: Kind::of_letter(&default.kind),
+                grantee: default.grantee.clone(),
+                privileges: default.privileges.clone(),
+            };
+            self.push(fact, default.owner_usable || default.owner == self.role.name);
+        }
+        for thing in &inside.things {
+            self.push(Fact::Present(Objects::one(Kind::of_catalog(&thing.class), &thing.name)), false);
+        }
+    }
+
+    /// What the shared catalogs tell of the inside: what the role was granted on PostgreSQL's own objects, and whether its
+    /// schemas are there.
+    fn from_outside(&mut self) {
+        let home = |dependency: &&Dependency| {
+            dependency.kind == "a" && dependency.database.as_ref() == Some(&self.database.name)
+        };
+        let own: Vec<Dependency> = self.observed.dependencies.iter().filter(home).cloned().collect();
+        let mut schemas = 0;
+        for dependency in own {
+            let kind = Kind::of_catalog(&dependency.class);
+            if dependency.original {
+                let objects = Objects { original: true, ..Objects::many(kind, dependency.count) };
+                self.push(held(objects, Some(&self.role.name)), false);
+            } else if kind == Kind::Schema {
+                schemas += dependency.count;
+            }
+        }
+        // Of those on which the role has privileges, the first is taken for its own, the second for the extensions'.
+        let expected = [self.observed.names.schema.as_str(), super::names::EXTENSIONS_SCHEMA];
+        for (number, schema) in (1..).zip(expected) {
+            if schemas >= number {
+                self.push(Fact::Present(Objects::one(Kind::Schema, schema)), true);
+            }
+        }
+    }
+}
+
+/// What a role may be, and whether it is.
+fn attributes(role: &Role) -> [(bool, Attribute); 6] {
+    [
+        (role.create_database, Attribute::CreateDb),
+        (role.create_role, Attribute::CreateRole),
+        (role.inherit, Attribute::Inherit),
+        (role.superuser, Attribute::Superuser),
+        (role.replication, Attribute::Replication),
+        (role.bypass_rls, Attribute::BypassRls),
+    ]
+}
+
+fn granted(objects: Objects, grant: &Grant) -> Fact {
+    Fact::Grant {
+        objects,
+        grantee: grant.grantee.clone(),
+        privilege: grant.privilege.clone(),
+        grantable: grant.grantable,
+    }
+}
+
+/// Privileges that are known by their number only.
+fn held(objects: Objects, grantee: Option<&str>) -> Fact {
+    Fact::Grant {
+        objects,
+        grantee: grantee.map(str::to_owned),
+        privilege: "privileges".to_owned(),
+        grantable: false,
+    }
+}
+
+/// The roles that one reaches by memberships, without itself.
+fn reached(snapshot: &Snapshot, role: &str) -> BTreeSet<String> {
+    let mut reached = BTreeSet::from([role]);
+    let mut next = vec![role];
+    while let Some(member) = next.pop() {
+        for membership in snapshot.memberships.iter().filter(|m| m.member == member && !m.automatic) {
+            if reached.insert(&membership.role) {
+                next.push(&membership.role);
+            }
+        }
+    }
+    reached.remove(role);
+    reached.into_iter().map(str::to_owned).collect()
 }
 
 /// Every tenant that a snapshot holds, by its markers, half-made ones included.
 pub fn tenants(snapshot: &Snapshot) -> BTreeMap<String, Names> {
-    comments(snapshot)
-        .filter_map(|comment| Marker::parse(Some(comment)))
-        .filter(|marker| marker.stage != Stage::Archived)
-        .filter_map(|marker| Some((marker.names()?.tenant.to_string(), marker.names()?)))
-        .collect()
+    markers(snapshot).filter_map(|marker| Some((marker.names()?.tenant.to_string(), marker.names()?))).collect()
 }
 
 /// Where one tenant is. Either may be missing of a half-made one.
@@ -221,9 +663,9 @@ pub struct Place<'a> {
 
 /// Every tenant that a snapshot holds, and where: what [`Observed::locate`] finds, for all at once.
 pub fn places(snapshot: &Snapshot) -> BTreeMap<String, Place<'_>> {
-    let roles = Found::new(snapshot.roles.iter().map(|role| (role.name.as_str(), role.comment.as_deref(), role)));
+    let roles = Found::new(snapshot.roles.iter().map(|role| (role.name.as_str(), role_marker(role), role)));
     let databases = Found::new(
-        snapshot.databases.iter().map(|database| (database.name.as_str(), database.comment.as_deref(), database)),
+        snapshot.databases.iter().map(|database| (database.name.as_str(), database_marker(database), database)),
     );
     let place = |(tenant, names): (String, Names)| {
         let role = roles.of(&tenant, names.role.as_str());
@@ -240,10 +682,10 @@ struct Found<'a, T> {
 }
 
 impl<'a, T> Found<'a, T> {
-    fn new(objects: impl Iterator<Item = (&'a str, Option<&'a str>, &'a T)>) -> Self {
+    fn new(objects: impl Iterator<Item = (&'a str, Option<Marker>, &'a T)>) -> Self {
         let mut found = Found { marked: BTreeMap::new(), free: BTreeMap::new() };
-        for (name, comment, object) in objects {
-            match Marker::parse(comment) {
+        for (name, marker, object) in objects {
+            match marker {
                 Some(marker) if marker.stage == Stage::Archived => {}
                 Some(marker) => drop(found.marked.entry(marker.tenant).or_insert(object)),
                 None => drop(found.free.insert(name, object)),
@@ -257,15 +699,15 @@ impl<'a, T> Found<'a, T> {
     }
 }
 
-/// Of databases before roles: theirs are written last when names change.
-fn comments(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
-    let databases = snapshot.databases.iter().filter_map(|database| database.comment.as_deref());
-    databases.chain(snapshot.roles.iter().filter_map(|role| role.comment.as_deref()))
+/// Those that count, of tenants that are not archived. Of databases before roles: theirs are written last when names change.
+fn markers(snapshot: &Snapshot) -> impl Iterator<Item = Marker> {
+    let databases = snapshot.databases.iter().filter_map(database_marker);
+    databases.chain(snapshot.roles.iter().filter_map(role_marker)).filter(|marker| marker.stage != Stage::Archived)
 }
 
-fn occupied(object: &'static str, name: &str, comment: Option<&str>) -> Conflict {
+fn occupied(object: &'static str, name: &str, marker: Option<Marker>) -> Conflict {
     let name = name.to_owned();
-    match Marker::parse(comment) {
+    match marker {
         Some(marker) => Conflict::OtherTenant { object, name, tenant: marker.tenant },
         None => Conflict::Foreign { object, name },
     }

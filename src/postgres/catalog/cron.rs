@@ -5,7 +5,6 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
 use super::acl::Grant;
-use super::inside::Schema;
 use crate::postgres::SchemaName;
 use crate::postgres::error::Error;
 use crate::postgres::session::Session;
@@ -34,6 +33,17 @@ pub struct Cron {
     pub schema: Option<Schema>,
     pub relations: Vec<Relation>,
     pub routines: Vec<Routine>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Schema {
+    pub name: String,
+    pub owner: String,
+    /// Whether the admin has the privileges of the owner.
+    pub owner_usable: bool,
+    pub comment: Option<String>,
+    /// Without the owner's own privileges.
+    pub acl: Vec<Grant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

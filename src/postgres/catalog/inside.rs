@@ -1,98 +1,148 @@
-//! What only a session inside a database sees: its schemas and extensions.
-
-use std::collections::BTreeSet;
+//! What only a session inside a database sees: its schemas, extensions and default privileges, who holds what on its objects
+//! and owns which, and the things that act in it.
 
 use serde::Deserialize;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
 use super::acl::Grant;
-use crate::postgres::SchemaName;
+use super::hex;
 use crate::postgres::error::Error;
 use crate::postgres::session::Session;
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
 pub struct Inside {
+    /// Without PostgreSQL's own; the first hundred.
     pub schemas: Vec<Schema>,
     /// Without `plpgsql`, which every database has.
-    pub extensions: BTreeSet<String>,
-    /// Of roles that are no owner of the object, and not among those that may.
-    pub grants: BTreeSet<ObjectGrant>,
-    pub default_privileges: BTreeSet<DefaultPrivilege>,
-}
-
-/// That a role holds privileges on an object.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub struct ObjectGrant {
-    /// As `pg_identify_object` says it: `table`, `sequence`, `function`.
-    pub class: String,
-    pub object: ObjectIdentity,
-    pub grantee: String,
-    /// `None`: the bootstrap superuser, whose objects are not on record.
-    pub owner: Option<String>,
-}
-
-/// What objects that `role` makes later grant to `grantee`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub struct DefaultPrivilege {
-    pub role: String,
-    /// `None`: in every schema.
-    pub schema: Option<String>,
-    /// `pg_default_acl.defaclobjtype`: `r` tables, `S` sequences, `f` routines, `T` types, `n` schemas.
-    pub class: String,
-    /// `None` is PUBLIC.
-    pub grantee: Option<String>,
-}
-
-/// An object's name as the server wrote and quoted it, fit to stand in SQL. Made from a catalog's answer
-/// only.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(transparent)]
-pub struct ObjectIdentity(String);
-
-impl ObjectIdentity {
-    /// The name, quoted where it must be, with its schema and, for a routine, its arguments.
-    pub fn quoted(&self) -> &str {
-        &self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of_test(text: &str) -> Self {
-        ObjectIdentity(text.to_owned())
-    }
+    pub extensions: Vec<Extension>,
+    /// Beyond what objects are given when they are made; the first two hundred kinds.
+    pub grants: Vec<ObjectGrant>,
+    /// How many kinds of grants there are.
+    pub groups_of_grants: u64,
+    pub owners: Vec<ObjectOwner>,
+    pub defaults: Vec<DefaultPrivilege>,
+    pub things: Vec<Thing>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Schema {
+    #[serde(deserialize_with = "hex::text")]
     pub name: String,
+    #[serde(deserialize_with = "hex::text")]
     pub owner: String,
     /// Whether the admin has the privileges of the owner.
     pub owner_usable: bool,
+    #[serde(deserialize_with = "hex::optional")]
     pub comment: Option<String>,
     /// Without the owner's own privileges.
+    #[serde(deserialize_with = "grants")]
     pub acl: Vec<Grant>,
 }
 
-/// What to look at inside a database.
-#[derive(Clone, Debug, Default)]
-pub struct Look<'a> {
-    /// These schemas, `public`, and those whose comment begins with `comment_prefix`.
-    pub schemas: &'a [&'a SchemaName],
-    pub comment_prefix: Option<&'a str>,
-    /// What roles other than these hold; `None`: what roles hold is not looked at.
-    pub expected_roles: Option<&'a [String]>,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Extension {
+    #[serde(deserialize_with = "hex::text")]
+    pub name: String,
+    #[serde(deserialize_with = "hex::text")]
+    pub schema: String,
+    pub version: String,
+    pub owner_usable: bool,
 }
 
-pub(in crate::postgres) async fn read(
-    session: &Session,
-    look: &Look<'_>,
-    cancel: &CancellationToken,
-) -> Result<Inside, Error> {
-    const SUMMARY: &str = "read the database's schemas and extensions";
-    let Look { schemas, comment_prefix, expected_roles } = look;
-    let names: Vec<&str> = schemas.iter().map(|name| name.as_str()).collect();
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&names, Type::TEXT_ARRAY), (comment_prefix, Type::TEXT), (expected_roles, Type::TEXT_ARRAY)];
-    let rows = session.query(SUMMARY, include_str!("inside.sql"), &parameters, cancel).await?;
+/// That a role holds a privilege on objects of one kind, in one schema and of one owner.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct ObjectGrant {
+    /// The letter that `acldefault` has for it.
+    pub kind: String,
+    /// Objects of PostgreSQL or of an extension.
+    pub original: bool,
+    #[serde(deserialize_with = "hex::optional")]
+    pub schema: Option<String>,
+    #[serde(deserialize_with = "hex::text")]
+    pub owner: String,
+    pub owner_usable: bool,
+    /// `None` is PUBLIC.
+    #[serde(deserialize_with = "hex::optional")]
+    pub grantee: Option<String>,
+    pub privilege: String,
+    pub grantable: bool,
+    pub count: u64,
+    #[serde(deserialize_with = "hex::list")]
+    pub names: Vec<String>,
+}
+
+/// Who owns objects of one kind: the bootstrap superuser, or whoever made routines that act as their owner.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct ObjectOwner {
+    /// The catalog, as `pg_class`.
+    pub class: String,
+    #[serde(deserialize_with = "hex::text")]
+    pub owner: String,
+    /// SECURITY DEFINER.
+    pub definer: bool,
+    pub count: u64,
+    #[serde(deserialize_with = "hex::list")]
+    pub names: Vec<String>,
+}
+
+/// What objects that `owner` makes later grant to `grantee`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct DefaultPrivilege {
+    #[serde(deserialize_with = "hex::text")]
+    pub owner: String,
+    pub owner_usable: bool,
+    /// `None`: in every schema.
+    #[serde(deserialize_with = "hex::optional")]
+    pub schema: Option<String>,
+    /// `pg_default_acl.defaclobjtype`.
+    pub kind: String,
+    /// `None` is PUBLIC.
+    #[serde(deserialize_with = "hex::optional")]
+    pub grantee: Option<String>,
+    /// With `*` behind those that may be granted on.
+    pub privileges: Vec<String>,
+}
+
+/// An event trigger, a publication, a foreign-data wrapper, a foreign server, or a language.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Thing {
+    /// The catalog, as `pg_publication`.
+    pub class: String,
+    #[serde(deserialize_with = "hex::text")]
+    pub name: String,
+    #[serde(deserialize_with = "hex::text")]
+    pub owner: String,
+}
+
+/// Those of a schema, whose grantees are bytes as all names here are.
+fn grants<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Grant>, D::Error> {
+    #[derive(Deserialize)]
+    struct Row {
+        #[serde(deserialize_with = "hex::optional")]
+        grantee: Option<String>,
+        privilege: String,
+        grantable: bool,
+    }
+    let grant = |Row { grantee, privilege, grantable }| Grant { grantee, privilege, grantable };
+    Ok(Vec::<Row>::deserialize(deserializer)?.into_iter().map(grant).collect())
+}
+
+/// How many names of each kind are read.
+const NAMES: i32 = 3;
+
+pub(in crate::postgres) async fn read(session: &Session, cancel: &CancellationToken) -> Result<Inside, Error> {
+    const SUMMARY: &str = "read what is in the database";
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&NAMES, Type::INT4)];
+    let rows = session.query(SUMMARY, &with_held(include_str!("inside.sql")), &parameters, cancel).await?;
     super::decode(SUMMARY, &rows)
+}
+
+/// The statement that takes back what strangers hold: see `tidy.sql`.
+pub fn tidy() -> String {
+    with_held(include_str!("tidy.sql"))
+}
+
+fn with_held(statement: &str) -> String {
+    statement.replace("{held}", include_str!("held.sql"))
 }

@@ -1,52 +1,156 @@
--- What only a session inside a database sees: schemas with their ACLs, and extensions, as one JSON value.
--- $1: the schemas that are asked for; those that carry a comment of ours, and `public`, come as well.
--- $2: how that comment begins, or NULL. $3: roles that may hold privileges here; NULL: no matter who does.
--- https://www.postgresql.org/docs/current/catalog-pg-namespace.html
+-- What only a session inside a database sees, as one JSON value: its schemas, extensions and default privileges, who holds
+-- what on its objects and owns which, and the things that act in it. The braces are for held.sql.
+-- $1: how many names of each kind are given; the rest is counted.
+--
+-- Names are bytes in hexadecimal digits: another role may have written them, in an encoding that this session cannot show.
+-- What an owner holds on its own is left out.
+{held}, encoding AS (
+  SELECT pg_catalog.getdatabaseencoding() AS name
+), grants AS (
+  SELECT h.kind, h.namespace, h.owner, h.original, a.grantee, a.privilege_type AS privilege, a.is_grantable AS grantable,
+         pg_catalog.count(DISTINCT (h.classid, h.oid)) AS count,
+         (pg_catalog.array_agg(DISTINCT h.name))[1:$1] AS names
+  FROM held h
+  CROSS JOIN LATERAL (
+    SELECT x.grantee, x.privilege_type, x.is_grantable
+    FROM pg_catalog.aclexplode(h.acl) x
+    WHERE x.grantee <> h.owner
+    EXCEPT
+    SELECT d.grantee, d.privilege_type, d.is_grantable FROM pg_catalog.aclexplode(h.expected) d) a
+  -- Those on ordinary schemas come with the schemas.
+  WHERE h.acl <> h.expected AND (h.kind <> 'n' OR h.original)
+  GROUP BY 1, 2, 3, 4, 5, 6, 7
+), owned AS (
+  -- The bootstrap superuser's, which pg_shdepend does not have, and those whose routines act as their owner.
+  SELECT 'pg_class' AS class, c.oid, c.relowner AS owner, false AS definer, c.relname::text AS name
+  FROM pg_catalog.pg_class c
+  LEFT JOIN members m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid
+  JOIN namespaces n ON n.oid = c.relnamespace AND NOT n.hidden
+  WHERE c.oid >= 16384 AND c.relowner = 10 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND c.relpersistence <> 't'
+    AND m.objid IS NULL
+  UNION ALL
+  SELECT 'pg_proc', p.oid, p.proowner, p.prosecdef, p.proname::text
+  FROM pg_catalog.pg_proc p
+  LEFT JOIN members m ON m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND m.objid = p.oid
+  WHERE p.oid >= 16384 AND (p.proowner = 10 OR p.prosecdef) AND m.objid IS NULL
+  UNION ALL
+  SELECT 'pg_type', t.oid, t.typowner, false, t.typname::text
+  FROM pg_catalog.pg_type t
+  LEFT JOIN members m ON m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid
+  WHERE t.oid >= 16384 AND t.typowner = 10 AND t.typtype IN ('d', 'e', 'r') AND m.objid IS NULL
+  UNION ALL
+  SELECT 'pg_largeobject', l.oid, l.lomowner, false, l.oid::text
+  FROM pg_catalog.pg_largeobject_metadata l WHERE l.lomowner = 10
+), owners AS (
+  SELECT o.class, o.owner, o.definer, pg_catalog.count(*) AS count,
+         (pg_catalog.array_agg(o.name ORDER BY o.name))[1:$1] AS names
+  FROM owned o
+  GROUP BY 1, 2, 3
+), defaults AS (
+  SELECT d.defaclrole AS owner, d.defaclnamespace AS namespace, d.defaclobjtype AS kind, a.grantee,
+         pg_catalog.array_agg(DISTINCT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END) AS privileges
+  FROM pg_catalog.pg_default_acl d
+  CROSS JOIN LATERAL (
+    SELECT x.grantee, x.privilege_type, x.is_grantable
+    FROM pg_catalog.aclexplode(d.defaclacl) x
+    WHERE x.grantee <> d.defaclrole
+    EXCEPT
+    -- Those of one schema are added to the defaults, those of all schemas stand in their place.
+    SELECT b.grantee, b.privilege_type, b.is_grantable
+    FROM pg_catalog.aclexplode(pg_catalog.acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)) b
+    WHERE d.defaclnamespace = 0) a
+  GROUP BY 1, 2, 3, 4
+), things AS (
+  SELECT 'pg_event_trigger' AS class, t.oid, t.evtowner AS owner, t.evtname::text AS name FROM pg_catalog.pg_event_trigger t
+  UNION ALL
+  SELECT 'pg_publication', p.oid, p.pubowner, p.pubname::text FROM pg_catalog.pg_publication p
+  UNION ALL
+  SELECT 'pg_foreign_data_wrapper', w.oid, w.fdwowner, w.fdwname::text FROM pg_catalog.pg_foreign_data_wrapper w
+  UNION ALL
+  SELECT 'pg_foreign_server', s.oid, s.srvowner, s.srvname::text FROM pg_catalog.pg_foreign_server s
+  UNION ALL
+  -- Of those that initdb makes, one that became trusted.
+  SELECT 'pg_language', l.oid, l.lanowner, l.lanname::text
+  FROM pg_catalog.pg_language l WHERE l.oid >= 16384 OR l.lanpltrusted AND l.lanname IN ('c', 'internal')
+)
 SELECT pg_catalog.jsonb_build_object(
   'schemas', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-      'name', n.nspname,
-      'owner', pg_catalog.pg_get_userbyid(n.nspowner),
+      'name', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
+      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(n.nspowner)::text, e.name), 'hex'),
       'owner_usable', pg_catalog.pg_has_role(n.nspowner, 'USAGE'),
-      'comment', pg_catalog.left(c.description, 4096),
+      'comment', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.left(c.description, 4096), e.name), 'hex'),
       'acl', (
         SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-          'grantee', CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,
+          'grantee', CASE WHEN a.grantee <> 0
+                          THEN pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(a.grantee)::text, e.name), 'hex') END,
           'privilege', a.privilege_type,
           'grantable', a.is_grantable)), '[]')
         FROM pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a
         WHERE a.grantee <> n.nspowner))), '[]')
-    FROM pg_catalog.pg_namespace n
+    FROM (
+      SELECT s.* FROM namespaces s
+      WHERE NOT s.hidden AND s.nspname NOT IN ('pg_catalog', 'information_schema')
+      ORDER BY s.oid
+      LIMIT 100) n
     LEFT JOIN pg_catalog.pg_description c
-      ON c.objoid = n.oid AND c.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND c.objsubid = 0
-    WHERE n.nspname = 'public' OR n.nspname = ANY ($1) OR pg_catalog.starts_with(c.description, $2)),
-  -- What roles hold on objects here, but for their owner: $3 are the roles that are no strangers.
-  'grants', (
-    SELECT COALESCE(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
-      'class', i.type, 'object', i.identity, 'grantee', r.rolname, 'owner', w.rolname)), '[]')
-    FROM pg_catalog.pg_shdepend s
-    JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid
-    CROSS JOIN LATERAL pg_catalog.pg_identify_object(s.classid, s.objid, 0) i
-    LEFT JOIN pg_catalog.pg_shdepend o
-      ON o.dbid = s.dbid AND o.classid = s.classid AND o.objid = s.objid AND o.objsubid = 0 AND o.deptype = 'o'
-    LEFT JOIN pg_catalog.pg_roles w ON w.oid = o.refobjid
-    WHERE s.dbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-      AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype = 'a'
-      AND r.rolname <> ALL ($3) AND i.type <> 'default acl'),
-  -- What objects made here later would grant to others. That PUBLIC may execute functions and use types is
-  -- PostgreSQL's own default.
-  'default_privileges', (
-    SELECT COALESCE(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
-      'role', r.rolname, 'schema', n.nspname, 'class', d.defaclobjtype::text, 'grantee', g.rolname)), '[]')
-    FROM pg_catalog.pg_default_acl d
-    CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
-    JOIN pg_catalog.pg_roles r ON r.oid = d.defaclrole
-    LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
-    LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
-    WHERE (a.grantee = 0 AND (d.defaclobjtype NOT IN ('f', 'T') OR d.defaclnamespace <> 0) OR g.rolname <> ALL ($3))
-      AND a.grantee <> d.defaclrole),
+      ON c.objoid = n.oid AND c.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND c.objsubid = 0),
   'extensions', (
-    SELECT COALESCE(pg_catalog.jsonb_agg(e.extname), '[]')
-    FROM pg_catalog.pg_extension e
-    WHERE e.extname <> 'plpgsql')
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'name', pg_catalog.encode(pg_catalog.convert_to(x.extname::text, e.name), 'hex'),
+      'schema', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
+      'version', x.extversion,
+      'owner_usable', pg_catalog.pg_has_role(x.extowner, 'USAGE'))), '[]')
+    FROM pg_catalog.pg_extension x
+    JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace
+    WHERE x.extname <> 'plpgsql'),
+  'grants', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'kind', g.kind,
+      'original', g.original,
+      'schema', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
+      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(g.owner)::text, e.name), 'hex'),
+      'owner_usable', pg_catalog.pg_has_role(g.owner, 'USAGE'),
+      'grantee', CASE WHEN g.grantee <> 0
+                      THEN pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(g.grantee)::text, e.name), 'hex') END,
+      'privilege', g.privilege,
+      'grantable', g.grantable,
+      'count', g.count,
+      'names', (SELECT pg_catalog.jsonb_agg(pg_catalog.encode(pg_catalog.convert_to(i.name, e.name), 'hex') ORDER BY i.name)
+                FROM pg_catalog.unnest(g.names) AS i (name)))), '[]')
+    FROM (SELECT * FROM grants ORDER BY original DESC, grantee, kind, namespace, privilege LIMIT 200) g
+    LEFT JOIN pg_catalog.pg_namespace n ON n.oid = g.namespace),
+  'groups_of_grants', (SELECT pg_catalog.count(*) FROM grants),
+  'owners', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'class', o.class,
+      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(o.owner)::text, e.name), 'hex'),
+      'definer', o.definer,
+      'count', o.count,
+      'names', (SELECT pg_catalog.jsonb_agg(pg_catalog.encode(pg_catalog.convert_to(i.name, e.name), 'hex') ORDER BY i.name)
+                FROM pg_catalog.unnest(o.names) AS i (name)))), '[]')
+    FROM (SELECT * FROM owners ORDER BY owner, class, definer LIMIT 100) o),
+  'defaults', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(d.owner)::text, e.name), 'hex'),
+      'owner_usable', pg_catalog.pg_has_role(d.owner, 'USAGE'),
+      'schema', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
+      'kind', d.kind,
+      'grantee', CASE WHEN d.grantee <> 0
+                      THEN pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(d.grantee)::text, e.name), 'hex') END,
+      'privileges', d.privileges)), '[]')
+    FROM (SELECT * FROM defaults ORDER BY owner, namespace, kind, grantee LIMIT 100) d
+    LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.namespace),
+  'things', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'class', t.class,
+      'name', pg_catalog.encode(pg_catalog.convert_to(t.name, e.name), 'hex'),
+      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(t.owner)::text, e.name), 'hex'))), '[]')
+    FROM (
+      SELECT h.* FROM things h
+      LEFT JOIN members m ON m.classid = pg_catalog.to_regclass('pg_catalog.' || h.class) AND m.objid = h.oid
+      WHERE m.objid IS NULL
+      ORDER BY h.class, h.name
+      LIMIT 100) t)
 )::text
+FROM encoding e

@@ -3,6 +3,7 @@
 pub mod acl;
 pub mod capacity;
 pub mod cron;
+mod hex;
 pub mod inside;
 pub mod login;
 pub mod reach;

@@ -1,12 +1,16 @@
 //! The shared catalogs at one moment: databases, roles, settings and dependencies of a whole cluster,
 //! or of a few names, read by one statement from the maintenance database.
 
-use serde::{Deserialize, Deserializer};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
 use super::acl::Grant;
+use super::hex;
 use crate::postgres::Feature;
+use crate::postgres::fact::Text;
 use crate::postgres::error::Error;
 use crate::postgres::session::Session;
 
@@ -27,8 +31,16 @@ pub struct Snapshot {
     pub databases: Vec<Database>,
     pub roles: Vec<Role>,
     pub settings: Vec<Setting>,
+    /// Of the parameters that are set: those that take a superuser, or a grant, to set and reset. In lower case.
+    pub privileged: BTreeSet<String>,
+    /// Roles for which more parameters are set than were read, and how many.
+    pub oversized: BTreeMap<String, u64>,
     pub memberships: Vec<Membership>,
     pub dependencies: Vec<Dependency>,
+    pub server_grants: Vec<ServerGrant>,
+    /// Logical replication slots.
+    pub slots: Vec<Placed>,
+    pub subscriptions: Vec<Placed>,
 }
 
 /// The server, and who this provider is on it.
@@ -40,6 +52,8 @@ pub struct Server {
     /// The role that this provider acts as, after `SET ROLE`.
     pub admin: String,
     pub superuser: bool,
+    /// The superuser that initdb made.
+    pub bootstrap: String,
     /// The server's time in UTC, as `20260131T235959.123Z`.
     pub now: String,
 }
@@ -95,6 +109,8 @@ pub struct Role {
     pub bypass_rls: bool,
     /// -1 is no limit.
     pub connection_limit: i32,
+    /// As the server writes the time; `None`: for ever.
+    pub valid_until: Option<String>,
     pub comment: Option<String>,
 }
 
@@ -105,20 +121,20 @@ pub struct Setting {
     pub database: Option<String>,
     /// `None`: for every role.
     pub role: Option<String>,
-    #[serde(deserialize_with = "text_of_hex")]
+    #[serde(deserialize_with = "hex::text")]
     pub name: String,
-    /// As typed, cut at 512 bytes; what is not UTF-8 is replaced.
-    #[serde(deserialize_with = "text_of_hex")]
+    /// As typed: the database's up to 64 kB, a role's up to 512 bytes. What is not UTF-8 is replaced.
+    #[serde(deserialize_with = "hex::text")]
     pub value: String,
+    /// SHA-256 of the whole value, in hexadecimal digits, where it is longer.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
-/// Whoever may write a text may have written it in another encoding.
-fn text_of_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let hex = String::deserialize(deserializer)?;
-    let digit = |at: usize| hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digit).collect();
-    let bytes = bytes.ok_or_else(|| serde::de::Error::custom("not in hexadecimal digits"))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+impl Setting {
+    pub fn text(&self) -> Text {
+        Text { text: self.value.clone(), digest: self.digest.clone() }
+    }
 }
 
 /// That one role is a member of another.
@@ -127,6 +143,10 @@ pub struct Membership {
     pub role: String,
     pub member: String,
     pub grantor: Option<String>,
+    pub admin: bool,
+    /// `None` before PostgreSQL 16, as `set` is.
+    pub inherit: Option<bool>,
+    pub set: Option<bool>,
     /// The creator's, from 16 on: it may administer the role, and neither inherits from it nor becomes it.
     pub automatic: bool,
     /// Whether the admin may take it back.
@@ -143,7 +163,29 @@ pub struct Dependency {
     pub class: String,
     /// `o` the role owns it, `a` the role is in its ACL, `r` a policy names it, ...
     pub kind: String,
+    /// Objects that initdb made.
+    pub original: bool,
     pub count: u64,
+}
+
+/// That a role may do something with a tablespace or a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct ServerGrant {
+    /// `tablespace` or `parameter`.
+    pub class: String,
+    pub name: String,
+    pub owner_usable: bool,
+    /// `None` is PUBLIC.
+    pub grantee: Option<String>,
+    pub privilege: String,
+    pub grantable: bool,
+}
+
+/// Something shared that belongs to one database.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Placed {
+    pub name: String,
+    pub database: String,
 }
 
 pub(in crate::postgres) async fn read(
@@ -158,6 +200,14 @@ pub(in crate::postgres) async fn read(
     };
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&names, Type::TEXT_ARRAY), (&comment_prefixes, Type::TEXT_ARRAY)];
-    let rows = session.query(SUMMARY, include_str!("snapshot.sql"), &parameters, cancel).await?;
+    let rows = session.query(SUMMARY, &statement(session.major), &parameters, cancel).await?;
     super::decode(SUMMARY, &rows)
+}
+
+/// The statement for a major: a catalog that the server does not have cannot stand in it.
+fn statement(major: u32) -> String {
+    const NONE: &str = "SELECT NULL, NULL, NULL::pg_catalog.oid, NULL::pg_catalog.aclitem[] WHERE false";
+    let has_parameter_acl = major >= Feature::ParameterAcl.since();
+    let parameter_acl = if has_parameter_acl { include_str!("parameter_acl.sql") } else { NONE };
+    include_str!("snapshot.sql").replace("{parameter_acl}", parameter_acl)
 }

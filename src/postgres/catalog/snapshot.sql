@@ -1,15 +1,26 @@
 -- Everything that the shared catalogs say about databases, roles and their settings, as one JSON value.
 -- $1: names of databases and roles, or NULL for all; $2: how comments begin that are wanted as well. Databases in
 -- which one of those roles was granted anything come too.
--- Columns that not every major has are read through to_jsonb, which leaves out what is not there.
+-- Columns that not every major has are read through to_jsonb, which leaves out what is not there; a catalog that not every
+-- major has stands in braces.
 -- https://www.postgresql.org/docs/current/catalogs-overview.html
-WITH roles AS (
-  SELECT r.*, pg_catalog.left(c.description, 4096) AS comment
+WITH RECURSIVE selected AS (
+  SELECT r.oid
   FROM pg_catalog.pg_roles r
   LEFT JOIN pg_catalog.pg_shdescription c
     ON c.objoid = r.oid AND c.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass
   WHERE NOT pg_catalog.starts_with(r.rolname::text, 'pg_')
     AND ($1 IS NULL OR r.rolname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.starts_with(c.description, p)))
+  UNION
+  -- With the groups that they reach.
+  SELECT a.roleid FROM selected s JOIN pg_catalog.pg_auth_members a ON a.member = s.oid
+), roles AS (
+  SELECT r.*, pg_catalog.left(c.description, 4096) AS comment
+  FROM selected s
+  JOIN pg_catalog.pg_roles r ON r.oid = s.oid
+  LEFT JOIN pg_catalog.pg_shdescription c
+    ON c.objoid = r.oid AND c.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+  WHERE NOT pg_catalog.starts_with(r.rolname::text, 'pg_')
 ), databases AS (
   SELECT d.*, pg_catalog.to_jsonb(d) AS j, pg_catalog.left(c.description, 4096) AS comment
   FROM pg_catalog.pg_database d
@@ -18,34 +29,48 @@ WITH roles AS (
   WHERE $1 IS NULL
     OR d.datname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.starts_with(c.description, p))
     OR EXISTS (SELECT FROM pg_catalog.aclexplode(d.datacl) a JOIN roles r ON r.oid = a.grantee)
-), settings AS (
-  -- A role writes its own rows, with any value: names of extensions' parameters are left out, and
-  -- values cut, so that no tenant can make this answer large. It writes them in the encoding of its database, which
-  -- text functions here may refuse: so they are taken apart, and handed out, as bytes.
-  SELECT d.datname AS database, r.rolname AS role,
-         pg_catalog.encode(pg_catalog.substr(b.entry, 1, b.equals - 1), 'hex') AS name,
-         pg_catalog.encode(pg_catalog.substr(b.entry, b.equals + 1, 512), 'hex') AS value,
-         pg_catalog.position(pg_catalog.substr(b.entry, 1, b.equals - 1), '\x2e'::bytea) > 0 AS dotted
+), entries AS (
+  -- Whoever may write for a role may write any value, and a row for each database: what could make this answer large is
+  -- counted, cut, and told by its length and digest. Rows that cannot take effect come last.
+  SELECT s.setdatabase, s.setrole, b.entry, b.equals,
+         CASE WHEN s.setrole <> 0 THEN 512 ELSE 65536 END AS bound,
+         pg_catalog.count(*) OVER (PARTITION BY s.setrole) AS total,
+         pg_catalog.row_number() OVER (
+           PARTITION BY s.setrole
+           ORDER BY NOT (s.setdatabase = 0 OR s.setrole = 0 OR pg_catalog.has_database_privilege(s.setrole, s.setdatabase, 'CONNECT')),
+                    s.setdatabase, e.number) AS number
   FROM pg_catalog.pg_db_role_setting s
-  CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS e (entry)
+  CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS e (entry, number)
+  -- In the encoding of the writer's database, which text functions here may refuse: they are taken apart as bytes.
   CROSS JOIN LATERAL pg_catalog.textsend(e.entry) AS t (bytes)
   CROSS JOIN LATERAL (SELECT t.bytes, pg_catalog.position(t.bytes, '\x3d'::bytea)) AS b (entry, equals)
-  LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
-  LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
-  WHERE (s.setrole IN (SELECT oid FROM roles) OR s.setrole = 0 AND s.setdatabase IN (SELECT oid FROM databases))
+  WHERE s.setrole IN (SELECT oid FROM roles)
+    OR s.setrole = 0 AND (s.setdatabase = 0 OR s.setdatabase IN (SELECT oid FROM databases))
+), settings AS (
+  SELECT d.datname AS database, r.rolname AS role,
+         pg_catalog.encode(pg_catalog.substr(e.entry, 1, e.equals - 1), 'hex') AS name,
+         pg_catalog.encode(pg_catalog.substr(e.entry, e.equals + 1, e.bound), 'hex') AS value,
+         CASE WHEN pg_catalog.octet_length(e.entry) - e.equals > e.bound
+              THEN pg_catalog.encode(pg_catalog.sha256(pg_catalog.substr(e.entry, e.equals + 1)), 'hex') END AS digest
+  FROM entries e
+  LEFT JOIN pg_catalog.pg_database d ON d.oid = e.setdatabase
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = e.setrole
+  WHERE e.setrole = 0 OR e.number <= 200
 ), dependencies AS (
-  SELECT r.rolname AS role, d.datname AS database, s.classid::pg_catalog.regclass::text AS class,
-         s.deptype::text AS kind, pg_catalog.count(DISTINCT s.objid) AS count
+  SELECT r.rolname AS role, d.datname AS database,
+         pg_catalog.replace(s.classid::pg_catalog.regclass::text, 'pg_catalog.', '') AS class,
+         s.deptype::text AS kind, s.dbid <> 0 AND s.objid < 16384 AS original, pg_catalog.count(DISTINCT s.objid) AS count
   FROM pg_catalog.pg_shdepend s
   JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid
   LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
   WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
     AND (r.oid IN (SELECT oid FROM roles) OR d.oid IN (SELECT oid FROM databases))
-  GROUP BY 1, 2, 3, 4
+  GROUP BY 1, 2, 3, 4, 5
 ), memberships AS (
   -- From 16 on whoever makes a role is its member, with the ADMIN option and nothing else; the bootstrap
   -- superuser (10) grants it, and nobody can take it back.
   SELECT g.rolname AS role, m.rolname AS member, b.rolname AS grantor,
+         a.admin_option AS admin, (j.row ->> 'inherit_option')::boolean AS inherit, (j.row ->> 'set_option')::boolean AS "set",
          CASE WHEN v.number >= 160000 THEN a.grantor = 10 AND a.admin_option
               AND NOT (j.row ->> 'inherit_option')::boolean AND NOT (j.row ->> 'set_option')::boolean
               ELSE false END AS automatic,
@@ -58,7 +83,13 @@ WITH roles AS (
   JOIN pg_catalog.pg_roles g ON g.oid = a.roleid
   JOIN pg_catalog.pg_roles m ON m.oid = a.member
   LEFT JOIN pg_catalog.pg_roles b ON b.oid = a.grantor
-  WHERE a.roleid IN (SELECT oid FROM roles) OR a.member IN (SELECT oid FROM roles)
+  WHERE a.roleid IN (SELECT oid FROM roles) OR a.member IN (SELECT oid FROM selected)
+), server_acl AS (
+  SELECT 'tablespace' AS class, t.spcname::text AS name, t.spcowner AS owner,
+         COALESCE(t.spcacl, pg_catalog.acldefault('t', t.spcowner)) AS acl
+  FROM pg_catalog.pg_tablespace t
+  UNION ALL
+  {parameter_acl}
 ), sessions AS (
   SELECT a.datid, pg_catalog.count(*) AS count
   FROM pg_catalog.pg_stat_activity a
@@ -73,6 +104,7 @@ SELECT pg_catalog.jsonb_build_object(
       'version', pg_catalog.current_setting('server_version'),
       'admin', r.rolname,
       'superuser', r.rolsuper,
+      'bootstrap', pg_catalog.pg_get_userbyid(10),
       'now', pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS.MS"Z"'))
     FROM pg_catalog.pg_roles r
     WHERE r.rolname = CURRENT_USER),
@@ -114,12 +146,39 @@ SELECT pg_catalog.jsonb_build_object(
       'replication', r.rolreplication,
       'bypass_rls', r.rolbypassrls,
       'connection_limit', r.rolconnlimit,
+      'valid_until', NULLIF(r.rolvaliduntil::text, 'infinity'),
       'comment', r.comment)), '[]')
     FROM roles r),
-  'settings', (
+  'settings', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s)), '[]') FROM settings s),
+  -- Those that only a superuser, or whoever was granted them, may set and reset.
+  'privileged', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(p.name), '[]')
+    FROM pg_catalog.pg_settings p
+    WHERE p.context <> 'user'
+      AND pg_catalog.encode(pg_catalog.textsend(pg_catalog.lower(p.name)), 'hex') IN (SELECT s.name FROM settings s)),
+  'oversized', (
+    SELECT COALESCE(pg_catalog.jsonb_object_agg(r.rolname, e.total), '{}')
+    FROM (SELECT DISTINCT setrole, total FROM entries WHERE setrole <> 0 AND total > 200) e
+    JOIN roles r ON r.oid = e.setrole),
+  'server_grants', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-      'database', s.database, 'role', s.role, 'name', s.name, 'value', s.value)), '[]')
-    FROM settings s WHERE s.role IS NULL OR NOT s.dotted),
+      'class', s.class,
+      'name', s.name,
+      'owner_usable', pg_catalog.pg_has_role(s.owner, 'USAGE'),
+      'grantee', CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,
+      'privilege', a.privilege_type,
+      'grantable', a.is_grantable)), '[]')
+    FROM server_acl s
+    CROSS JOIN LATERAL pg_catalog.aclexplode(s.acl) a
+    WHERE a.grantee <> s.owner),
+  'slots', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', s.slot_name, 'database', s.database)), '[]')
+    FROM pg_catalog.pg_replication_slots s
+    WHERE s.database IN (SELECT datname FROM databases)),
+  'subscriptions', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', s.subname, 'database', d.datname)), '[]')
+    FROM pg_catalog.pg_subscription s
+    JOIN databases d ON d.oid = s.subdbid),
   'memberships', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(m)), '[]') FROM memberships m),
   'dependencies', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(x)), '[]') FROM dependencies x)
 )::text

@@ -1,20 +1,20 @@
-//! How the audit's own controls are told, one function each. Those of a tenant's isolation are told by
-//! `isolation`, those of the databases that every server has by `baseline`.
+//! How the audit's own controls are told, one function each. The others are findings: of a tenant's charter, or of the baseline.
 
 use std::collections::BTreeMap;
 
 use crate::postgres::catalog::setup::Setup;
 use crate::postgres::{Authentication, Duration};
-use crate::tenant::limits::{self, Limits};
-use crate::tenant::{Finding, Stage, isolation};
+use crate::tenant::limits::{self, Limits, OnRecord};
+use crate::tenant::{Control, Finding, Observed, Stage, Status};
 
-use super::{Evidence, Tenant};
+use super::Evidence;
 
 /// What one control comes to for one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     AsExpected,
     Found(String),
+    Accepted(String),
     NotChecked(String),
 }
 
@@ -24,48 +24,67 @@ impl Verdict {
     }
 }
 
-/// A tenant with what its isolation was found to be.
-pub(super) struct Seen<'a> {
-    pub tenant: &'a Tenant,
-    pub evidence: &'a Evidence,
-    pub isolation: BTreeMap<isolation::Control, Finding>,
+impl From<&Finding> for Verdict {
+    fn from(finding: &Finding) -> Self {
+        match &finding.status {
+            Status::Enforced => Verdict::AsExpected,
+            Status::Found => Verdict::Found(finding.what()),
+            Status::NotPermitted => Verdict::Found(format!("{} (not this admin's to change)", finding.what())),
+            Status::Accepted(reason) => Verdict::Accepted(format!("{} ({reason})", finding.what())),
+            Status::NotInspected(why) => Verdict::NotChecked(why.clone()),
+        }
+    }
 }
 
-pub(super) type EachTenant = fn(&Seen) -> Verdict;
-pub(super) type Server = fn(&Parameters) -> Verdict;
-pub(super) type Whole = fn(&Evidence) -> Verdict;
+/// A tenant with what was found of it.
+pub(super) struct Seen<'a> {
+    pub observed: &'a Observed,
+    pub evidence: &'a Evidence,
+    pub findings: BTreeMap<Control, Finding>,
+}
 
 impl Seen<'_> {
-    /// A control of the tenant's isolation.
-    pub fn isolation(&self, control: isolation::Control) -> Verdict {
-        // Which extensions there are, and so what the path is to be, is seen from inside only.
-        let from_inside = control == isolation::Control::SearchPath;
-        match self.isolation.get(&control) {
-            Some(Finding::Enforced | Finding::Found { .. }) if from_inside && self.tenant.observed.inside.is_none() => {
-                Verdict::NotChecked(self.why_not_inside())
-            }
-            Some(Finding::Enforced) => Verdict::AsExpected,
-            None | Some(Finding::NotInspected) => Verdict::NotChecked(self.why_not_inside()),
-            Some(finding) => Verdict::Found(finding.describe().unwrap_or_default()),
+    /// A control of the tenant's charter.
+    fn charter(&self, control: Control) -> Verdict {
+        match (&self.observed.inside, self.findings.get(&control)) {
+            // Which extensions there are, and so what the path is to be, is seen from inside only.
+            (Err(why), Some(_)) if control == Control::SearchPath => Verdict::NotChecked(why.clone()),
+            (_, Some(finding)) => finding.into(),
+            (_, None) => Verdict::NotChecked("not looked at".to_owned()),
         }
     }
 
-    fn why_not_inside(&self) -> String {
-        if let Some(why) = &self.tenant.not_entered {
-            return why.clone();
+    pub fn verdict(&self, control: Control) -> Verdict {
+        match control {
+            Control::Complete => complete(self),
+            Control::Names => names(self),
+            Control::Authentication => authentication(self),
+            Control::ConnectionLimit => connection_limit(self),
+            Control::TimeLimits => time_limits(self),
+            Control::Overrides => overrides(self),
+            Control::ClusterCrossAccess => cross_access(self),
+            control => self.charter(control),
         }
-        let why = match (&self.tenant.observed.database, &self.tenant.observed.role) {
-            (None, _) => "its database is missing",
-            (_, None) => "its role is missing",
-            (Some(database), _) if !database.allow_connections => "its database accepts no connections",
-            _ => "this admin may not connect to its database",
-        };
-        why.to_owned()
     }
 }
 
-pub(super) fn complete(seen: &Seen) -> Verdict {
-    let observed = &seen.tenant.observed;
+/// A control of the server as a whole that no resource tells.
+pub(super) fn of_server(control: Control, evidence: &Evidence) -> Verdict {
+    let server = Parameters(&evidence.setup);
+    match control {
+        Control::ClusterConnectionBudget => connection_budget(evidence),
+        Control::ClusterTls => tls(&server),
+        Control::ClusterTlsVersion => tls_version(&server),
+        Control::ClusterPasswordEncryption => password_encryption(&server),
+        Control::ClusterLogConnections => log_connections(&server),
+        Control::ClusterLogDisconnections => log_disconnections(&server),
+        Control::ClusterLogLinePrefix => log_line_prefix(&server),
+        _ => Verdict::NotChecked("not looked at".to_owned()),
+    }
+}
+
+fn complete(seen: &Seen) -> Verdict {
+    let observed = seen.observed;
     let found = match (&observed.database, &observed.role) {
         (None, _) => "half-made: its database is missing",
         (_, None) => "half-made: its role is missing",
@@ -83,8 +102,8 @@ pub(super) fn complete(seen: &Seen) -> Verdict {
     Verdict::Found(found.to_owned())
 }
 
-pub(super) fn names(seen: &Seen) -> Verdict {
-    let observed = &seen.tenant.observed;
+fn names(seen: &Seen) -> Verdict {
+    let observed = seen.observed;
     let names = &observed.names;
     let pairs = [
         ("database", names.database.as_str(), observed.database.as_ref().map(|database| database.name.as_str())),
@@ -98,8 +117,8 @@ pub(super) fn names(seen: &Seen) -> Verdict {
     Verdict::of(pairs.into_iter().filter_map(differs).collect())
 }
 
-pub(super) fn authentication(seen: &Seen) -> Verdict {
-    let asks = match &seen.tenant.login {
+fn authentication(seen: &Seen) -> Verdict {
+    let asks = match &seen.observed.login {
         Err(why) => return Verdict::NotChecked(why.clone()),
         Ok(asks) => asks,
     };
@@ -124,25 +143,25 @@ pub(super) fn authentication(seen: &Seen) -> Verdict {
 /// Whether the tenant is meant to log in with IAM's tokens, over TLS.
 fn takes_tokens(seen: &Seen) -> bool {
     const ROLE: &str = "rds_iam";
-    let observed = &seen.tenant.observed;
+    let observed = seen.observed;
     let role = observed.role.as_ref().map(|role| role.name.as_str());
     seen.evidence.setup.encrypted
         && seen.evidence.member_of.iter().any(|role| role.as_str() == ROLE)
         && observed.memberships.iter().any(|found| found.role == ROLE && Some(found.member.as_str()) == role)
 }
 
-fn on_record(seen: &Seen, check: impl FnOnce(&Limits) -> Vec<String>) -> Verdict {
-    match Limits::observed(&seen.tenant.observed) {
+fn on_record(seen: &Seen, check: impl FnOnce(&OnRecord) -> Vec<String>) -> Verdict {
+    match OnRecord::of(seen.observed) {
         Some(limits) => Verdict::of(check(&limits)),
-        None => Verdict::NotChecked(seen.why_not_inside()),
+        None => Verdict::NotChecked("its role or its database is missing".to_owned()),
     }
 }
 
-pub(super) fn connection_limit(seen: &Seen) -> Verdict {
+fn connection_limit(seen: &Seen) -> Verdict {
     on_record(seen, |limits| if limits.connection_limit < 0 { vec!["no limit".to_owned()] } else { Vec::new() })
 }
 
-pub(super) fn connection_budget(evidence: &Evidence) -> Verdict {
+fn connection_budget(evidence: &Evidence) -> Verdict {
     let connections = evidence.connections;
     if connections.headroom() >= 0 {
         return Verdict::AsExpected;
@@ -153,26 +172,27 @@ pub(super) fn connection_budget(evidence: &Evidence) -> Verdict {
     ))
 }
 
-pub(super) fn time_limits(seen: &Seen) -> Verdict {
+fn time_limits(seen: &Seen) -> Verdict {
     on_record(seen, |limits| {
-        let wrong = |timeout: &limits::Timeout| match limits.timeouts.get(timeout) {
-            None => Some(format!("{} is not set", timeout.name())),
-            Some(&Duration::OFF) => Some(format!("{} is 0", timeout.name())),
-            Some(_) => None,
+        let wrong = |timeout: &limits::Timeout| match (limits.timeouts.get(timeout), limits.timeout(*timeout)) {
+            (None, _) => Some(format!("{} is not set", timeout.name())),
+            (Some(text), None) => Some(format!("{} = {text} cannot be read", timeout.name())),
+            (_, Some(Duration::OFF)) => Some(format!("{} is 0", timeout.name())),
+            _ => None,
         };
         Limits::safe().timeouts.keys().filter_map(wrong).collect()
     })
 }
 
-pub(super) fn overrides(seen: &Seen) -> Verdict {
+fn overrides(seen: &Seen) -> Verdict {
     on_record(seen, |limits| {
-        let found = limits::overrides(limits, &seen.tenant.observed);
-        found.into_iter().map(|(what, value)| format!("{what}: {value}")).collect()
+        let found = limits::overrides(&limits.limits(), seen.observed);
+        found.into_iter().map(|(key, finding)| format!("{key}: {}", finding.what())).collect()
     })
 }
 
-pub(super) fn cross_access(seen: &Seen) -> Verdict {
-    let Some(role) = &seen.tenant.observed.role else { return Verdict::NotChecked("its role is missing".to_owned()) };
+fn cross_access(seen: &Seen) -> Verdict {
+    let Some(role) = &seen.observed.role else { return Verdict::NotChecked("its role is missing".to_owned()) };
     let mut found = Vec::new();
     let mut count = 0;
     for allowed in seen.evidence.reach.allowed.iter().filter(|allowed| allowed.role == role.name) {
@@ -189,11 +209,11 @@ pub(super) fn cross_access(seen: &Seen) -> Verdict {
 }
 
 /// Parameters of the server, as far as it shows them.
-pub(super) struct Parameters<'a>(pub &'a Setup);
+struct Parameters<'a>(pub &'a Setup);
 
 impl Parameters<'_> {
     /// `None` if the server does not have it, or does not show it to this admin.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    fn get(&self, name: &str) -> Option<&str> {
         self.0.parameters.get(name).map(String::as_str)
     }
 
@@ -210,11 +230,11 @@ impl Parameters<'_> {
     }
 }
 
-pub(super) fn tls(server: &Parameters) -> Verdict {
+fn tls(server: &Parameters) -> Verdict {
     if server.listens_on_tcp() { server.check("ssl", |value| value == "on") } else { Verdict::AsExpected }
 }
 
-pub(super) fn tls_version(server: &Parameters) -> Verdict {
+fn tls_version(server: &Parameters) -> Verdict {
     if !server.listens_on_tcp() {
         return Verdict::AsExpected;
     }
@@ -224,11 +244,11 @@ pub(super) fn tls_version(server: &Parameters) -> Verdict {
     server.check("ssl_min_protocol_version", |value| ["TLSv1.2", "TLSv1.3"].contains(&value))
 }
 
-pub(super) fn password_encryption(server: &Parameters) -> Verdict {
+fn password_encryption(server: &Parameters) -> Verdict {
     server.check("password_encryption", |value| value == "scram-sha-256")
 }
 
-pub(super) fn log_connections(server: &Parameters) -> Verdict {
+fn log_connections(server: &Parameters) -> Verdict {
     server.check("log_connections", |value| {
         let parts: Vec<_> = value.split(',').map(|part| part.trim().to_ascii_lowercase()).collect();
         let has = |part: &&str| parts.iter().any(|found| found == part);
@@ -237,11 +257,11 @@ pub(super) fn log_connections(server: &Parameters) -> Verdict {
     })
 }
 
-pub(super) fn log_disconnections(server: &Parameters) -> Verdict {
+fn log_disconnections(server: &Parameters) -> Verdict {
     server.check("log_disconnections", |value| value == "on")
 }
 
-pub(super) fn log_line_prefix(server: &Parameters) -> Verdict {
+fn log_line_prefix(server: &Parameters) -> Verdict {
     let destinations = server.get("log_destination").unwrap_or("stderr").to_ascii_lowercase();
     let mut destinations = destinations.split(',').map(str::trim).peekable();
     let (mut named, mut timed) = (true, true);
@@ -271,7 +291,7 @@ fn escapes(prefix: &str) -> impl Iterator<Item = char> {
 mod tests {
     use super::*;
 
-    fn check(check: Server, parameters: &[(&str, &str)], expected: Verdict) {
+    fn check(check: fn(&Parameters) -> Verdict, parameters: &[(&str, &str)], expected: Verdict) {
         let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let setup = Setup { parameters, encrypted: false };
         assert_eq!(check(&Parameters(&setup)), expected, "{setup:?}");

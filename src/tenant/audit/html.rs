@@ -115,7 +115,7 @@ fn controls(report: &Report) -> String {
 
 fn findings(report: &Report) -> String {
     let found = |outcome: &Outcome| {
-        let id = outcome.id;
+        let id = &outcome.id;
         let row = move |found: &super::Found| {
             format!(
                 "<td><code>{id}</code></td><th scope=\"row\">{}</th><td class=\"status {}\">{}</td><td>{}</td>",

@@ -30,6 +30,7 @@ struct Server<'a> {
 #[derive(Serialize)]
 struct Counts {
     pass: usize,
+    accepted: usize,
     fail: usize,
     not_checked: usize,
 }
@@ -67,6 +68,7 @@ pub fn json(report: &Report) -> String {
         time: &report.time,
         counts: Counts {
             pass: report.count(Status::Pass),
+            accepted: report.count(Status::Accepted),
             fail: report.count(Status::Fail),
             not_checked: report.count(Status::NotChecked),
         },
@@ -80,7 +82,7 @@ pub fn json(report: &Report) -> String {
 
 fn row(outcome: &Outcome) -> Row<'_> {
     Row {
-        id: outcome.id,
+        id: &outcome.id,
         title: outcome.title,
         expected: outcome.expected,
         checked: &outcome.checked,

@@ -2,7 +2,6 @@
 //! control (`Report`), and the report as text, JSON and HTML. Pure; who reads the server is the provider.
 
 mod checks;
-pub mod controls;
 mod html;
 mod json;
 mod text;
@@ -13,12 +12,14 @@ use std::fmt;
 use crate::postgres::catalog::reach::Reach;
 use crate::postgres::catalog::setup::Setup;
 use crate::postgres::catalog::snapshot::Server;
-use crate::postgres::{Authentication, DatabaseName, RoleName};
+use crate::postgres::text::plain;
+use crate::postgres::{DatabaseName, RoleName};
 
+use super::baseline::{self, Accept};
 use super::capacity::Sums;
-use super::{Desired, Locale, Observed, baseline, isolation};
-use checks::{Parameters, Seen, Verdict};
-use controls::{CONTROLS, Control, Look};
+use super::control::{CONTROLS, Row};
+use super::{Control, Desired, Locale, Observed, Of, findings};
+use checks::{Seen, Verdict};
 
 pub use html::html;
 pub use json::json;
@@ -32,72 +33,62 @@ pub struct Evidence {
     /// The maintenance database.
     pub database: DatabaseName,
     /// In the order of their names.
-    pub tenants: Vec<Tenant>,
+    pub tenants: Vec<Observed>,
     /// The roles that tenants may be members of.
     pub member_of: BTreeSet<RoleName>,
-    /// Those of the databases that every server has which this one has.
+    /// What is accepted of each tenant, and why.
+    pub accept: BTreeMap<String, BTreeMap<Control, String>>,
+    /// What is accepted of the cluster.
+    pub accept_cluster: Accept,
+    /// Those of the databases that every server has which this one has, and what holds for all roles.
     pub baseline: baseline::Observed,
-    /// Why some of them were not entered.
-    pub not_entered: BTreeMap<DatabaseName, String>,
     pub reach: Reach,
     pub setup: Setup,
     /// Of all tenants, whichever are looked at.
     pub connections: Sums,
 }
 
-/// What was read of a tenant.
-pub struct Tenant {
-    pub observed: Observed,
-    /// Why its database was not entered, if that was tried in vain.
-    pub not_entered: Option<String>,
-    /// What the server asks of a login as its role, or why that is not known.
-    pub login: Result<Authentication, String>,
-}
-
-impl Tenant {
-    fn name(&self) -> &str {
-        self.observed.names.tenant.as_str()
-    }
-
-    /// The tenant as it would be wanted: what is a choice is as it was found.
-    fn desired(&self, may_be_member_of: &BTreeSet<RoleName>) -> Desired {
-        let observed = &self.observed;
-        let role = observed.role.as_ref().map(|role| role.name.as_str());
-        let is_member = |of: &&RoleName| {
-            let found = |membership: &crate::postgres::catalog::snapshot::Membership| {
-                membership.role == of.as_str() && Some(membership.member.as_str()) == role
-            };
-            observed.memberships.iter().any(found)
+/// A tenant as it would be wanted: what is a choice is as it was found.
+fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
+    let role = observed.role.as_ref().map(|role| role.name.as_str());
+    let is_member = |of: &&RoleName| {
+        let found = |membership: &crate::postgres::catalog::snapshot::Membership| {
+            membership.role == of.as_str() && Some(membership.member.as_str()) == role
         };
-        let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions);
-        Desired {
-            names: observed.names.clone(),
-            login: observed.role.as_ref().is_some_and(|role| role.login),
-            temporary: false,
-            extensions: extensions.filter_map(|name| name.parse().ok()).collect(),
-            member_of: may_be_member_of.iter().filter(is_member).cloned().collect(),
-            locale: Locale::default(),
-            password: None,
-            password_if_changed: None,
-            password_version: observed.role_marker().and_then(|marker| marker.password_version),
-        }
+        observed.memberships.iter().any(found)
+    };
+    let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions);
+    Desired {
+        names: observed.names.clone(),
+        login: observed.role.as_ref().is_some_and(|role| role.login),
+        temporary: false,
+        extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
+        member_of: evidence.member_of.iter().filter(is_member).cloned().collect(),
+        locale: Locale::default(),
+        password: None,
+        password_if_changed: None,
+        password_version: observed.role_marker().and_then(|marker| marker.password_version),
+        accept: evidence.accept.get(observed.names.tenant.as_str()).cloned().unwrap_or_default(),
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Pass,
+    /// Not as expected, and meant to be so: the reason is told.
+    Accepted,
     Fail,
     NotChecked,
 }
 
 impl Status {
-    pub const ALL: [Status; 3] = [Status::Pass, Status::Fail, Status::NotChecked];
+    pub const ALL: [Status; 4] = [Status::Pass, Status::Accepted, Status::Fail, Status::NotChecked];
 
     /// As data: `not_checked`.
     pub fn name(self) -> &'static str {
         match self {
             Status::Pass => "pass",
+            Status::Accepted => "accepted",
             Status::Fail => "fail",
             Status::NotChecked => "not_checked",
         }
@@ -130,7 +121,8 @@ pub struct Report {
 /// What one control comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    pub id: &'static str,
+    /// `tenant.public_privileges`
+    pub id: String,
     pub title: &'static str,
     pub about: &'static str,
     pub expected: &'static str,
@@ -161,10 +153,7 @@ impl Report {
         let seen: Vec<Seen> = evidence
             .tenants
             .iter()
-            .map(|tenant| {
-                let isolation = isolation::assess(&tenant.desired(&evidence.member_of), &tenant.observed);
-                Seen { tenant, evidence, isolation }
-            })
+            .map(|observed| Seen { observed, evidence, findings: findings(&desired(observed, evidence), observed) })
             .collect();
         Report {
             address: plain(&evidence.address, usize::MAX),
@@ -172,14 +161,18 @@ impl Report {
             role: plain(&evidence.server.admin, usize::MAX),
             version: plain(&evidence.server.version, usize::MAX),
             time: to_the_second(&evidence.server.now),
-            tenants: evidence.tenants.iter().map(|tenant| plain(tenant.name(), usize::MAX)).collect(),
-            results: CONTROLS.iter().map(|control| outcome(control, evidence, &seen)).collect(),
+            tenants: evidence.tenants.iter().map(|tenant| plain(tenant.names.tenant.as_str(), usize::MAX)).collect(),
+            results: CONTROLS
+                .iter()
+                .filter(|row| row.of != Of::Watchdog)
+                .map(|row| outcome(row, evidence, &seen))
+                .collect(),
         }
     }
 
-    /// Whether all could be looked at, and all was as expected.
+    /// Whether all could be looked at, and all was as expected or accepted.
     pub fn passed(&self) -> bool {
-        self.count(Status::Pass) == self.results.len()
+        self.count(Status::Pass) + self.count(Status::Accepted) == self.results.len()
     }
 
     /// How many controls have that status.
@@ -188,15 +181,15 @@ impl Report {
     }
 }
 
-fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
-    let of_tenants =
-        |check: &dyn Fn(&Seen) -> Verdict| seen.iter().map(|seen| (seen.tenant.name(), check(seen))).collect();
-    let (unit, verdicts): ((&str, &str), Vec<(&str, Verdict)>) = match &control.look {
-        Look::Isolation(isolation) => (TENANTS, of_tenants(&|seen| seen.isolation(*isolation))),
-        Look::Tenants(check) | Look::Pairs(check) => (TENANTS, of_tenants(&|seen| check(seen))),
-        Look::Databases(control) => (("database", "databases"), of_databases(*control, evidence)),
-        Look::Parameters(_, check) => (SERVER, vec![("server", check(&Parameters(&evidence.setup)))]),
-        Look::Server(check) => (SERVER, vec![("server", check(evidence))]),
+fn outcome(row: &Row, evidence: &Evidence, seen: &[Seen]) -> Outcome {
+    let (unit, verdicts): ((&str, &str), Vec<(String, Verdict)>) = match row.of {
+        Of::Tenant | Of::AuditedTenant => {
+            let verdict = |seen: &Seen| (seen.observed.names.tenant.to_string(), seen.verdict(row.control));
+            (TENANTS, seen.iter().map(verdict).collect())
+        }
+        Of::Database => (("database", "databases"), of_databases(row.control, evidence)),
+        Of::Cluster => (SERVER, of_cluster(row.control, evidence)),
+        Of::Server(_) | Of::Watchdog => (SERVER, vec![("server".to_owned(), checks::of_server(row.control, evidence))]),
     };
     let total = verdicts.len();
     let none = total == 0 && unit == TENANTS;
@@ -206,28 +199,31 @@ fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
             let (status, found) = match verdict {
                 Verdict::AsExpected => return None,
                 Verdict::Found(found) => (Status::Fail, found),
+                Verdict::Accepted(found) => (Status::Accepted, found),
                 Verdict::NotChecked(why) => (Status::NotChecked, why),
             };
-            Some(Found { subject: plain(subject, usize::MAX), status, found: plain(&found, SHOWN) })
+            Some(Found { subject: plain(&subject, usize::MAX), status, found: plain(&found, SHOWN) })
         })
         .collect();
-    findings.sort_by_key(|found| found.status != Status::Fail);
+    let rank = |status: Status| [Status::Fail, Status::NotChecked, Status::Accepted].iter().position(|s| *s == status);
+    findings.sort_by_key(|found| rank(found.status));
     let unchecked = findings.iter().filter(|found| found.status == Status::NotChecked).count();
-    let checked = match &control.look {
-        Look::Pairs(_) => counted(evidence.reach.pairs, ("pair of role and database", "pairs of role and database")),
-        Look::Parameters(names, _) => counted(names.len() as u64, ("parameter", "parameters")),
+    let parameters: &[&str] = if let Of::Server(names) = row.of { names } else { &[] };
+    let checked = match row.control {
+        Control::ClusterCrossAccess => {
+            counted(evidence.reach.pairs, ("pair of role and database", "pairs of role and database"))
+        }
+        _ if !parameters.is_empty() => counted(parameters.len() as u64, ("parameter", "parameters")),
         _ if unchecked > 0 => format!("{} of {}", total - unchecked, counted(total as u64, unit)),
         _ => counted(total as u64, unit),
     };
-    let as_expected = match &control.look {
-        Look::Parameters(names, _) => values(names, &evidence.setup),
-        _ => "as expected".to_owned(),
-    };
+    let as_expected =
+        if parameters.is_empty() { "as expected".to_owned() } else { values(parameters, &evidence.setup) };
     Outcome {
-        id: control.id,
-        title: control.title,
-        about: control.about,
-        expected: control.expected,
+        id: row.id(),
+        title: row.title,
+        about: row.about,
+        expected: row.expected,
         checked,
         found: if none {
             format!("not checked: there is no {}", unit.0)
@@ -236,9 +232,9 @@ fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
         },
         // Of what is not there, nothing is claimed.
         status: findings.first().map_or(if none { Status::NotChecked } else { Status::Pass }, |found| found.status),
-        nist: control.nist.to_vec(),
-        stig: control.stig.iter().map(|stig| stig.cited(evidence.server.major())).collect(),
-        of_tenants: matches!(control.look, Look::Isolation(_) | Look::Tenants(_) | Look::Pairs(_)),
+        nist: row.nist.to_vec(),
+        stig: row.stig.iter().map(|stig| stig.cited(evidence.server.major())).collect(),
+        of_tenants: matches!(row.of, Of::Tenant | Of::AuditedTenant),
         findings,
     }
 }
@@ -246,18 +242,18 @@ fn outcome(control: &Control, evidence: &Evidence, seen: &[Seen]) -> Outcome {
 const TENANTS: (&str, &str) = ("tenant", "tenants");
 const SERVER: (&str, &str) = ("server", "servers");
 
-fn of_databases(control: baseline::Control, evidence: &Evidence) -> Vec<(&str, Verdict)> {
-    let verdict = |name: &DatabaseName, finding: isolation::Finding| {
-        let not_entered = evidence.not_entered.get(name).filter(|_| control == baseline::Control::PublicSchema);
-        match (not_entered, finding.describe()) {
-            (Some(why), _) => Verdict::NotChecked(why.clone()),
-            (None, None) => Verdict::NotChecked("not looked at".to_owned()),
-            (None, Some(found)) if found == isolation::ENFORCED => Verdict::AsExpected,
-            (None, Some(found)) => Verdict::Found(found),
-        }
+fn of_databases(control: Control, evidence: &Evidence) -> Vec<(String, Verdict)> {
+    let findings = baseline::assess(&evidence.baseline, &evidence.accept_cluster);
+    let told = |name: &DatabaseName| {
+        let finding = findings.get(&format!("{name}.{control}"))?;
+        Some((name.to_string(), finding.into()))
     };
-    let told = baseline::assess_in_order(&evidence.baseline).into_iter().filter(|(of, ..)| *of == control);
-    told.map(|(_, name, finding)| (name.as_str(), verdict(name, finding))).collect()
+    evidence.baseline.databases.keys().filter_map(told).collect()
+}
+
+fn of_cluster(control: Control, evidence: &Evidence) -> Vec<(String, Verdict)> {
+    let findings = baseline::assess(&evidence.baseline, &evidence.accept_cluster);
+    findings.get(control.name()).map(|finding| ("server".to_owned(), finding.into())).into_iter().collect()
 }
 
 /// How many there are, and the first. The findings are those that fail, then those that were not checked.
@@ -273,7 +269,8 @@ fn summary(findings: &[Found], total: usize, unit: (&str, &str)) -> Option<Strin
             format!("{of}, first {}: {}", first.subject, first.found)
         })
     };
-    let parts = [told(Status::Fail, ""), told(Status::NotChecked, "not checked: ")];
+    let parts =
+        [told(Status::Fail, ""), told(Status::NotChecked, "not checked: "), told(Status::Accepted, "accepted: ")];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
@@ -289,19 +286,6 @@ fn values(names: &[&str], setup: &Setup) -> String {
 
 /// How much of one finding is shown: a tenant could make some as long as it likes.
 const SHOWN: usize = 300;
-
-/// A text that stays where it is put: without the characters that move a terminal's cursor or turn the
-/// direction of writing, which a tenant may put into what it sets, and cut.
-fn plain(text: &str, at_most: usize) -> String {
-    let moves = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut shown: String = text.chars().take(at_most).map(|c| if moves(c) { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(at_most).is_some() {
-        shown.push('…');
-    }
-    shown
-}
 
 /// `20260131T235959Z` of `20260131T235959.123Z`.
 fn to_the_second(time: &str) -> String {

@@ -23,13 +23,17 @@ pub fn text(report: &Report) -> String {
             Status::Fail => "FAIL".to_owned(),
             status => status.to_string(),
         };
-        let (id, checked) = (outcome.id, &outcome.checked);
+        let (id, checked) = (&outcome.id, &outcome.checked);
         writeln!(text, "{status:<11}  {id:<width$}  {checked}").expect("a text takes all");
         if outcome.status != Status::Pass {
             writeln!(text, "             expected: {}", outcome.expected).expect("a text takes all");
         }
         for found in &outcome.findings {
-            let status = if found.status == Status::NotChecked { "not checked: " } else { "" };
+            let status = match found.status {
+                Status::NotChecked => "not checked: ",
+                Status::Accepted => "accepted: ",
+                _ => "",
+            };
             writeln!(text, "             {}: {status}{}", found.subject, found.found).expect("a text takes all");
         }
     }

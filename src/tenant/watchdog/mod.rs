@@ -7,11 +7,13 @@ use std::str::FromStr;
 
 use postgres_protocol::escape::escape_literal;
 
-use crate::postgres::catalog::acl::Grant;
-use crate::postgres::catalog::cron::{Cron, Job};
+use crate::postgres::catalog::cron::{Cron, Job, Routine};
+use crate::postgres::fact::{Fact, Kind, Objects};
 use crate::postgres::{Duration, RoleName, SchemaName, Script, Statement, Step};
 
-use super::isolation::{ENFORCED, list};
+use super::diff::{Charter, Deviation, diff, status};
+use super::observed::Seen;
+use super::{Change, Control, Finding, Of};
 
 /// The schema's name, and the job's.
 pub const NAME: &str = "pgtenant_watchdog";
@@ -240,48 +242,166 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// What one control was found to be, and the SQL that repairs it.
-struct Finding {
-    what: String,
-    repair: Vec<Statement>,
+/// What is right for the watchdog: its parts are there as this version makes them, and nobody but the admin may use them.
+struct WatchdogCharter<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
 }
 
-/// Everything is as it should be, or this is what is not.
-type Check = fn(&Desired, &Observed) -> Option<Finding>;
-
-/// Every control: its name, what it says, and how it is told. In the order in which repairs are run; the job's is a
-/// step of its own.
-const TABLE: [(&str, &str, Check); 5] = [
-    ("extension", "pg_cron is installed in the maintenance database.", extension),
-    ("schema", "The schema `pgtenant_watchdog` is there, and nobody but the admin may use it.", schema),
-    ("actions", "The table of what was done is there, and nobody but the admin may read or write it.", actions),
-    ("sweep", "The function is the one of this version of the provider, and nobody but the admin may call it.", sweep),
-    ("job", "The job is scheduled as the configuration says, and active.", job),
+/// The parts, each with the control that it belongs to.
+const PARTS: [(Control, Kind, &str); 5] = [
+    (Control::WatchdogExtension, Kind::Extension, "pg_cron"),
+    (Control::WatchdogSchema, Kind::Schema, NAME),
+    (Control::WatchdogActions, Kind::Relation, "actions"),
+    (Control::WatchdogSweep, Kind::Routine, "sweep"),
+    (Control::WatchdogJob, Kind::Job, NAME),
 ];
 
-/// Every control with what it says, in the order of the repairs.
-pub fn controls() -> impl Iterator<Item = (&'static str, &'static str)> {
-    TABLE.iter().map(|(name, about, _)| (*name, *about))
+impl WatchdogCharter<'_> {
+    /// The role as which the job runs needs to be let in, where that is another than the owner.
+    fn is_admitted(&self, kind: &Kind, grantee: Option<&str>, privilege: &str, grantable: bool) -> bool {
+        let wanted = match kind {
+            Kind::Schema => "USAGE",
+            Kind::Routine => "EXECUTE",
+            _ => return false,
+        };
+        grantee == Some(&self.observed.cron.login) && privilege == wanted && !grantable
+    }
+}
+
+impl Charter for WatchdogCharter<'_> {
+    fn required(&self) -> Vec<(Control, Fact)> {
+        let mut required: Vec<(Control, Fact)> =
+            PARTS.iter().map(|(control, kind, name)| (*control, Fact::Present(Objects::one(kind.clone(), *name)))).collect();
+        let cron = &self.observed.cron;
+        let is_owner = cron.schema.as_ref().is_some_and(|schema| schema.owner == cron.login);
+        let there = |control: Control| self.observed.part(self.desired, control).is_some();
+        if !is_owner {
+            for (control, kind, name, privilege) in [
+                (Control::WatchdogSchema, Kind::Schema, NAME, "USAGE"),
+                (Control::WatchdogSweep, Kind::Routine, "sweep", "EXECUTE"),
+            ] {
+                if there(control) {
+                    required.push((control, grant(Objects::one(kind, name), Some(cron.login.clone()), privilege, false)));
+                }
+            }
+        }
+        required
+    }
+
+    fn allows(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Grant { objects, grantee, privilege, grantable } => {
+                self.is_admitted(&objects.kind, grantee.as_deref(), privilege, *grantable)
+            }
+            _ => false,
+        }
+    }
+
+    fn control(&self, fact: &Fact) -> Control {
+        let kind = match fact {
+            Fact::Grant { objects, .. } | Fact::Differs { objects, .. } => &objects.kind,
+            _ => &Kind::Job,
+        };
+        PARTS.iter().find(|(_, part, _)| part == kind).map_or(Control::WatchdogJob, |(control, ..)| *control)
+    }
+
+    fn accepted(&self, _: Control, _: &[Deviation]) -> Option<String> {
+        None
+    }
+
+    fn unseen(&self, _: Control) -> Option<String> {
+        None
+    }
+}
+
+fn grant(objects: Objects, grantee: Option<String>, privilege: &str, grantable: bool) -> Fact {
+    Fact::Grant { objects, grantee, privilege: privilege.to_owned(), grantable }
+}
+
+impl Observed {
+    /// How a part is there: as it should be (`Ok`), or in which way not. `None`: it is not there.
+    fn part(&self, desired: &Desired, control: Control) -> Option<Result<(), &'static str>> {
+        let cron = &self.cron;
+        let as_is = |is_right: bool, how: &'static str| if is_right { Ok(()) } else { Err(how) };
+        match control {
+            Control::WatchdogExtension => cron.installed.as_ref().map(|_| Ok(())),
+            Control::WatchdogSchema => cron.schema.as_ref().map(|_| Ok(())),
+            Control::WatchdogActions => {
+                let table = cron.relations.iter().find(|relation| relation.name == "actions")?;
+                Some(as_is(table.columns == COLUMNS, "has other columns"))
+            }
+            Control::WatchdogSweep => {
+                let found = self.sweep()?;
+                let body = SWEEP.split("$sweep$").nth(1).unwrap_or_default();
+                let is_right = found.source == body && found.definer && found.settings == SETTINGS;
+                Some(as_is(is_right, "is another than this version's"))
+            }
+            _ => {
+                let job = self.job.as_ref()?;
+                let is_right = job.schedule == desired.interval.schedule() && job.command == desired.command();
+                Some(as_is(job.active, "is not active").and(as_is(is_right, "is another than the configuration's")))
+            }
+        }
+    }
+
+    fn sweep(&self) -> Option<&Routine> {
+        self.cron.routines.iter().find(|routine| routine.name == "sweep" && routine.arguments == ARGUMENTS)
+    }
+
+    /// What is there of the parts, and who may use them.
+    fn facts(&self, desired: &Desired) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        let mut push = |fact: Fact| seen.push(Seen { fact, ours: true });
+        for (control, kind, name) in PARTS {
+            let objects = || Objects::one(kind.clone(), name);
+            let Some(part) = self.part(desired, control) else { continue };
+            push(Fact::Present(objects()));
+            if let Err(how) = part {
+                push(Fact::Differs { objects: objects(), how: how.to_owned() });
+            }
+            let acl = match control {
+                Control::WatchdogSchema => self.cron.schema.as_ref().map(|schema| &schema.acl),
+                Control::WatchdogActions => {
+                    self.cron.relations.iter().find(|relation| relation.name == "actions").map(|table| &table.acl)
+                }
+                Control::WatchdogSweep => self.sweep().map(|routine| &routine.acl),
+                _ => None,
+            };
+            for held in acl.into_iter().flatten() {
+                push(grant(objects(), held.grantee.clone(), &held.privilege, held.grantable));
+            }
+        }
+        seen
+    }
 }
 
 /// What each control was found to be.
-pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<String, String> {
-    let told = |check: Check| check(desired, observed).map_or(ENFORCED.to_owned(), |finding| finding.what);
-    TABLE.iter().map(|(name, _, check)| ((*name).to_owned(), told(*check))).collect()
+pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Finding> {
+    let charter = WatchdogCharter { desired, observed };
+    let mut drift = diff(&charter, &observed.facts(desired));
+    Control::all(Of::Watchdog)
+        .map(|control| {
+            let facts = drift.remove(&control).unwrap_or_default();
+            let status = status(&charter, control, &facts);
+            let repair = repair_part(desired, observed, control, &facts);
+            (control, Finding { control, status, facts, repair: repair.into_iter().map(Change::OfWatchdog).collect() })
+        })
+        .collect()
 }
 
-/// What each control is planned to be.
-pub fn enforced() -> BTreeMap<String, String> {
-    TABLE.iter().map(|(name, ..)| ((*name).to_owned(), ENFORCED.to_owned())).collect()
-}
-
-/// What is to be run for the watchdog to be as it should.
-pub fn diff(desired: &Desired, observed: &Observed) -> Script {
-    let repairs = |checks: &[(&str, &str, Check)]| -> Vec<Statement> {
-        checks.iter().filter_map(|(.., check)| check(desired, observed)).flat_map(|finding| finding.repair).collect()
-    };
-    let (job, rest) = TABLE.split_last().expect("there are controls");
-    script([repairs(rest), repairs(std::slice::from_ref(job))])
+/// What is to be run for the watchdog to be as it should; the job's is a step of its own.
+pub fn repair(desired: &Desired, observed: &Observed) -> Script {
+    let mut steps = [Vec::new(), Vec::new()];
+    for finding in assess(desired, observed).into_values() {
+        let step = usize::from(finding.control == Control::WatchdogJob);
+        let statements = finding.repair.into_iter().filter_map(|change| match change {
+            Change::OfWatchdog(statement) => Some(statement),
+            _ => None,
+        });
+        steps[step].extend(statements);
+    }
+    script(steps)
 }
 
 /// What is to be run for nothing to be left but, if that is wanted, the table of what was done.
@@ -308,89 +428,98 @@ fn script(steps: [Vec<Statement>; 2]) -> Script {
     Script(steps.map(|statements| Step { database: None, statements }).collect())
 }
 
-fn extension(_: &Desired, observed: &Observed) -> Option<Finding> {
-    if observed.cron.installed.is_some() {
-        return None;
-    }
-    let create = Statement::new("create extension pg_cron", "CREATE EXTENSION pg_cron");
-    Some(Finding { what: "the extension is missing".to_owned(), repair: vec![create] })
-}
-
-fn schema(_: &Desired, observed: &Observed) -> Option<Finding> {
-    let Some(schema) = &observed.cron.schema else {
-        let create = vec![
-            Statement::new("create the watchdog's schema", format!("CREATE SCHEMA {NAME}")),
-            Statement::new(
-                "mark the watchdog's schema",
-                format!("COMMENT ON SCHEMA {NAME} IS {}", escape_literal(MARKER)),
-            ),
-        ];
-        let grants = admit(observed, "USAGE", &format!("SCHEMA {NAME}"));
-        return Some(Finding {
-            what: "the schema is missing".to_owned(),
-            repair: create.into_iter().chain(grants).collect(),
-        });
+/// The statements that repair one part.
+fn repair_part(desired: &Desired, observed: &Observed, control: Control, drift: &[Deviation]) -> Vec<Statement> {
+    let Some((_, kind, _)) = PARTS.into_iter().find(|(part, ..)| *part == control) else { return Vec::new() };
+    let object = match kind {
+        Kind::Relation => format!("{NAME}.actions"),
+        Kind::Routine => format!("FUNCTION {NAME}.sweep(boolean, bigint, interval)"),
+        _ => format!("SCHEMA {NAME}"),
     };
-    admission(observed, &schema.acl, "USAGE", &format!("SCHEMA {NAME}"))
+    let mut statements = Vec::new();
+    for deviation in drift {
+        match deviation {
+            Deviation::Missing(Fact::Present(_)) => statements.extend(make(desired, observed, control, &object)),
+            Deviation::Missing(Fact::Grant { privilege, .. }) => statements.extend(admit(observed, privilege, &object)),
+            Deviation::Unexpected(Seen { fact: Fact::Differs { .. }, .. }) => {
+                statements.extend(make_anew(desired, observed, control));
+            }
+            Deviation::Unexpected(Seen { fact: Fact::Grant { grantee, .. }, .. }) => {
+                statements.extend(revoke(grantee.as_deref(), &object));
+                if grantee.as_ref() == Some(&observed.cron.login) {
+                    let privilege = if kind == Kind::Schema { "USAGE" } else { "EXECUTE" };
+                    statements.extend(admit(observed, privilege, &object).filter(|_| kind != Kind::Relation));
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut once = Vec::new();
+    for statement in statements {
+        if !once.contains(&statement) {
+            once.push(statement);
+        }
+    }
+    once
 }
 
-fn actions(_: &Desired, observed: &Observed) -> Option<Finding> {
-    match observed.cron.relations.iter().find(|relation| relation.name == "actions") {
-        None => {
-            let create = Statement::new("create the table of what the watchdog did", ACTIONS);
-            Some(Finding { what: "the table is missing".to_owned(), repair: vec![create] })
+fn make(desired: &Desired, observed: &Observed, control: Control, object: &str) -> Vec<Statement> {
+    match control {
+        Control::WatchdogExtension => vec![Statement::new("create extension pg_cron", "CREATE EXTENSION pg_cron")],
+        Control::WatchdogSchema => {
+            let create = [
+                Statement::new("create the watchdog's schema", format!("CREATE SCHEMA {NAME}")),
+                Statement::new(
+                    "mark the watchdog's schema",
+                    format!("COMMENT ON SCHEMA {NAME} IS {}", escape_literal(MARKER)),
+                ),
+            ];
+            create.into_iter().chain(admit(observed, "USAGE", object)).collect()
         }
-        Some(table) if table.columns != COLUMNS => {
+        Control::WatchdogActions => vec![Statement::new("create the table of what the watchdog did", ACTIONS)],
+        Control::WatchdogSweep => {
+            let close = format!("REVOKE ALL ON {object} FROM PUBLIC");
+            let define = [define_sweep(), Statement::new("keep others from the watchdog's function", close)];
+            define.into_iter().chain(admit(observed, "EXECUTE", object)).collect()
+        }
+        _ => as_login(schedule(desired)),
+    }
+}
+
+fn make_anew(desired: &Desired, observed: &Observed, control: Control) -> Vec<Statement> {
+    match control {
+        Control::WatchdogActions => {
             // What is in it was written by another version, or by somebody: kept beside the new one.
             let taken = |name: &String| observed.cron.relations.iter().any(|relation| relation.name == *name);
             let free = (1..).map(|number| format!("{ASIDE}{number}")).find(|name| !taken(name)).unwrap_or_default();
             let aside = format!("ALTER TABLE {NAME}.actions RENAME TO {free}");
-            let repair = vec![
+            vec![
                 Statement::new("put the table of what the watchdog did aside", aside),
                 Statement::new("create the table of what the watchdog did", ACTIONS),
-            ];
-            Some(Finding { what: "the table has other columns".to_owned(), repair })
+            ]
         }
-        Some(table) => revoked(&table.acl, |_| false, &format!("{NAME}.actions")),
+        Control::WatchdogSweep => vec![define_sweep()],
+        // pg_cron's own way to make a job active again is not open to everybody.
+        _ => [as_login(unschedule()), vec![schedule(desired)]].concat(),
     }
 }
 
-fn sweep(_: &Desired, observed: &Observed) -> Option<Finding> {
-    let object = format!("FUNCTION {NAME}.sweep(boolean, bigint, interval)");
-    let define = || Statement::new("define the watchdog's function", SWEEP);
-    let close =
-        || Statement::new("keep others from the watchdog's function", format!("REVOKE ALL ON {object} FROM PUBLIC"));
-    let found = observed.cron.routines.iter().find(|routine| routine.name == "sweep" && routine.arguments == ARGUMENTS);
-    let Some(found) = found else {
-        let repair = [define(), close()].into_iter().chain(admit(observed, "EXECUTE", &object)).collect();
-        return Some(Finding { what: "the function is missing".to_owned(), repair });
-    };
-    let body = SWEEP.split("$sweep$").nth(1).unwrap_or_default();
-    if found.source != body || !found.definer || found.settings != SETTINGS {
-        return Some(Finding { what: "the function is another".to_owned(), repair: vec![define()] });
-    }
-    admission(observed, &found.acl, "EXECUTE", &object)
+fn define_sweep() -> Statement {
+    Statement::new("define the watchdog's function", SWEEP)
 }
 
-fn job(desired: &Desired, observed: &Observed) -> Option<Finding> {
-    let schedule = || {
-        let (schedule, command) = (escape_literal(&desired.interval.schedule()), escape_literal(&desired.command()));
-        Statement::new("schedule the watchdog", format!("SELECT cron.schedule('{NAME}', {schedule}, {command})"))
+fn schedule(desired: &Desired) -> Statement {
+    let (schedule, command) = (escape_literal(&desired.interval.schedule()), escape_literal(&desired.command()));
+    Statement::new("schedule the watchdog", format!("SELECT cron.schedule('{NAME}', {schedule}, {command})"))
+}
+
+fn revoke(grantee: Option<&str>, object: &str) -> Option<Statement> {
+    let who = match grantee {
+        None => "PUBLIC".to_owned(),
+        Some(name) => name.parse::<RoleName>().ok()?.quoted(),
     };
-    let Some(job) = &observed.job else {
-        return Some(Finding { what: "the job is missing".to_owned(), repair: as_login(schedule()) });
-    };
-    let what = if !job.active {
-        "the job is not active"
-    } else if job.schedule != desired.interval.schedule() || job.command != desired.command() {
-        "the job is another"
-    } else {
-        return None;
-    };
-    // pg_cron's own way to make a job active again is not open to everybody.
-    let mut repair = as_login(unschedule());
-    repair.push(schedule());
-    Some(Finding { what: what.to_owned(), repair })
+    let text = format!("REVOKE ALL ON {object} FROM {who} CASCADE");
+    Some(Statement::new(format!("revoke all on {object} from {who}"), text))
 }
 
 fn unschedule() -> Statement {
@@ -408,49 +537,6 @@ fn admit(observed: &Observed, privilege: &str, object: &str) -> Option<Statement
     let login: RoleName = observed.cron.login.parse().ok()?;
     let text = format!("GRANT {privilege} ON {object} TO {}", login.quoted());
     Some(Statement::new(format!("let {} run the watchdog", login.quoted()), text))
-}
-
-/// That the role as which the job runs is let in, and nobody else.
-fn admission(observed: &Observed, acl: &[Grant], privilege: &str, object: &str) -> Option<Finding> {
-    let login = observed.cron.login.as_str();
-    let is_owner = observed.cron.schema.as_ref().is_some_and(|schema| schema.owner == login);
-    let ours =
-        |grant: &Grant| grant.grantee.as_deref() == Some(login) && grant.privilege == privilege && !grant.grantable;
-    if let Some(finding) = revoked(acl, ours, object) {
-        return Some(finding);
-    }
-    if is_owner || acl.iter().any(ours) {
-        return None;
-    }
-    let what = format!("{login}, as which the job runs, lacks {privilege}");
-    Some(Finding { what, repair: admit(observed, privilege, object).into_iter().collect() })
-}
-
-/// That nobody holds anything but what is `expected`.
-fn revoked(acl: &[Grant], expected: impl Fn(&Grant) -> bool, object: &str) -> Option<Finding> {
-    let mut held: BTreeMap<Option<&str>, Vec<&Grant>> = BTreeMap::new();
-    for grant in acl.iter().filter(|grant| !expected(grant)) {
-        held.entry(grant.grantee.as_deref()).or_default().push(grant);
-    }
-    if held.is_empty() {
-        return None;
-    }
-    let what = held
-        .iter()
-        .map(|(grantee, grants)| format!("{} has {}", grantee.unwrap_or("PUBLIC"), list(grants.iter().copied())))
-        .collect::<Vec<_>>()
-        .join("; ");
-    let revoke = |grantee: &Option<&str>| {
-        let who = match grantee {
-            None => "PUBLIC".to_owned(),
-            Some(name) => name.parse::<RoleName>().ok()?.quoted(),
-        };
-        Some(Statement::new(
-            format!("revoke all on {object} from {who}"),
-            format!("REVOKE ALL ON {object} FROM {who} CASCADE"),
-        ))
-    };
-    Some(Finding { what, repair: held.keys().filter_map(revoke).collect() })
 }
 
 /// The schema as a name.

@@ -1,0 +1,392 @@
+//! What is right for one tenant: the facts that its configuration requires, and those that may be beside them, which are the
+//! tenant's own affairs. Everything else is drift.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
+use crate::postgres::{Authentication, Challenge, ExtensionName, Feature, RoleName, SchemaName, Verifier};
+
+use super::control::Control;
+use super::diff::{Charter, Deviation};
+use super::limits::{ADMIN_CONNECTIONS, Limits};
+use super::marker::{Marker, Stage};
+use super::names::{EXTENSIONS_SCHEMA, Names};
+use super::observed::{Observed, Seen};
+use super::{Locale, Setting};
+
+/// A tenant as it is wanted: all known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    pub names: Names,
+    /// Where the tenant is not to log in, its sessions are ended.
+    pub login: bool,
+    /// TEMPORARY on the database.
+    pub temporary: bool,
+    pub extensions: BTreeSet<ExtensionName>,
+    /// The roles that the tenant is to be a member of.
+    pub member_of: BTreeSet<RoleName>,
+    pub locale: Locale,
+    /// Set when the role is made, and whenever it is `Some`: what is stored cannot be compared.
+    pub password: Option<Verifier>,
+    /// Set when the password was changed by somebody else.
+    pub password_if_changed: Option<Verifier>,
+    pub password_version: Option<i64>,
+    /// Controls whose findings are meant to be, and why.
+    pub accept: BTreeMap<Control, String>,
+}
+
+/// Parameters that a client may choose for itself, for how it talks and shows things: they take nothing from anybody, and let
+/// nobody in.
+pub const HARMLESS: [&str; 20] = [
+    "application_name",
+    "bytea_output",
+    "client_encoding",
+    "client_min_messages",
+    "datestyle",
+    "default_text_search_config",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "extra_float_digits",
+    "intervalstyle",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "quote_all_identifiers",
+    "timezone",
+    "timezone_abbreviations",
+    "transform_null_equals",
+    "xmlbinary",
+    "xmloption",
+];
+
+/// Objects of these catalogs are a tenant's to make in its schemas.
+const OWN_AFFAIRS: [&str; 10] = [
+    "pg_cast",
+    "pg_collation",
+    "pg_conversion",
+    "pg_opclass",
+    "pg_operator",
+    "pg_opfamily",
+    "pg_statistic_ext",
+    "pg_transform",
+    "pg_ts_config",
+    "pg_ts_dict",
+];
+
+/// Why the schema `public` of a server before 15 is as it is.
+pub(super) const PUBLIC_SCHEMA_IS_THEIRS: &str =
+    "PostgreSQL 13 and 14: a superuser owns the schema public of each new database, and no other admin may change it";
+
+impl Desired {
+    /// What the role finds without naming a schema.
+    pub(super) fn search_path(&self) -> Vec<SchemaName> {
+        let mut path = vec![self.names.schema.clone()];
+        if !self.extensions.is_empty() {
+            path.push(EXTENSIONS_SCHEMA.parse().expect("a name"));
+        }
+        path
+    }
+
+    /// The marker that a complete tenant's role and schema carry.
+    pub(super) fn marker(&self, observed: &Observed) -> Marker {
+        let before = observed.role_marker();
+        let set: Option<Challenge> = self.password.as_ref().map(Verifier::challenge);
+        Marker {
+            // What the server shows of a password that was set before there was a record of it.
+            password: set.or_else(|| before.and_then(|marker| marker.password)).or_else(|| observed.challenge()),
+            ..Marker::new(&self.names, Stage::Ready, self.password_version)
+        }
+    }
+
+    /// That of its database, which also says whether there are guardrails.
+    pub(super) fn database_marker(&self, observed: &Observed) -> Marker {
+        Marker { guardrails: observed.is_guarded(), ..self.marker(observed) }
+    }
+}
+
+/// The charter of one tenant whose role and database are there, under the names that they have now.
+pub struct TenantCharter<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    role: &'a str,
+    database: &'a str,
+    schema: &'a str,
+}
+
+impl<'a> TenantCharter<'a> {
+    pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
+        let role = observed.role.as_ref().map_or(desired.names.role.as_str(), |role| &role.name);
+        let database = observed.database.as_ref().map_or(desired.names.database.as_str(), |database| &database.name);
+        let schema = observed.schema(&desired.names).map_or(desired.names.schema.as_str(), |schema| &schema.name);
+        TenantCharter { desired, observed, role, database, schema }
+    }
+
+    fn is_home_schema(&self, name: &str) -> bool {
+        name == self.schema || name == EXTENSIONS_SCHEMA
+    }
+
+    /// Whether a role is one of those that manage the tenant.
+    fn manages(&self, role: &str) -> bool {
+        let owner = self.observed.database.as_ref().map(|database| database.owner.as_str());
+        // An alias of PostgreSQL's for the database's owner.
+        role == self.observed.server.admin || role == "pg_database_owner" && owner == Some(&self.observed.server.admin)
+    }
+
+    fn parameter(&self, level: Level, name: &str, value: &Setting) -> Fact {
+        Fact::Parameter { level, name: name.to_owned(), value: Text::whole(value.text()) }
+    }
+
+    /// Without guardrails a tenant has the safe limits, no others.
+    fn required_limits(&self) -> Vec<(Control, Fact)> {
+        let limits = Limits::safe();
+        let rows = limits.settings().into_iter().filter_map(|(name, value)| {
+            let level = Level::Database(self.database.to_owned());
+            if self.observed.is_guarded() {
+                // That there is one; which one is what the guardrails say.
+                let found = self.observed.setting(Some(self.database), None, name.as_str());
+                found.is_none().then(|| self.parameter(level, name.as_str(), &value))
+            } else {
+                Some(self.parameter(level, name.as_str(), &value))
+            }
+        });
+        let mut required: Vec<Fact> = rows.collect();
+        if !self.observed.is_guarded() {
+            let level = || Level::Role(self.role.to_owned());
+            required.extend(limits.settings().iter().map(|(name, value)| self.parameter(level(), name.as_str(), value)));
+        }
+        required.into_iter().map(|fact| (Control::Governed, fact)).collect()
+    }
+
+    fn allows_owner(&self, objects: &Objects, owner: &str) -> bool {
+        if objects.is(Kind::Database, self.database) {
+            return owner == self.observed.server.admin;
+        }
+        if objects.kind == Kind::Schema {
+            // Who owns `public` is initdb's choice; of another schema its presence is told.
+            let public = objects.name() == Some("public") && self.schema != "public";
+            return self.manages(owner) || public && owner == self.observed.server.bootstrap;
+        }
+        if objects.database.is_some() || objects.original {
+            return false;
+        }
+        let own = match &objects.kind {
+            Kind::Relation
+            | Kind::Sequence
+            | Kind::Routine
+            | Kind::DefinerRoutine
+            | Kind::Type
+            | Kind::LargeObject
+            | Kind::DefaultPrivileges => true,
+            Kind::Other(catalog) => OWN_AFFAIRS.contains(&catalog.as_str()),
+            _ => false,
+        };
+        // The admin's own routines must not act for whoever calls them.
+        own && (owner == self.role || self.manages(owner) && objects.kind != Kind::DefinerRoutine)
+    }
+
+    fn allows_grant(&self, objects: &Objects, grantee: Option<&str>, privilege: &str, grantable: bool) -> bool {
+        let Some(grantee) = grantee else { return false };
+        if objects.is(Kind::Database, self.database) {
+            // TEMPORARY is `allow_temporary_tables`, an attribute of its own.
+            return grantee == self.role && privilege == "TEMPORARY" && !grantable;
+        }
+        if objects.database.is_some() || objects.original || objects.kind == Kind::Database {
+            return false;
+        }
+        // What a tenant lends to those who manage it gives them nothing that they do not have; and what it was given in its
+        // own schema stays there.
+        let lent = self.manages(grantee) && objects.kind != Kind::Schema;
+        let at_home = objects.schema.as_deref().is_some_and(|schema| self.is_home_schema(schema));
+        lent || grantee == self.role && at_home && !grantable
+    }
+
+    fn allows_parameter(&self, level: &Level, name: &str) -> bool {
+        let guarded = |name: &str| self.observed.setting(Some(self.database), None, name).is_some();
+        match level {
+            // A guardrail, or found to stand against one: `pgtenant_guardrails` tells.
+            Level::Database(_) if self.observed.is_guarded() => !name.eq_ignore_ascii_case("search_path"),
+            Level::Role(_) | Level::RoleInDatabase(..) if self.observed.is_guarded() && guarded(name) => true,
+            _ => HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(name)),
+        }
+    }
+
+    fn owner_control(&self, objects: &Objects, owner: &str) -> Control {
+        match &objects.kind {
+            Kind::Database if objects.is(Kind::Database, self.database) => Control::DatabaseOwner,
+            Kind::Schema if objects.name() == Some("public") && self.schema != "public" => Control::PublicSchema,
+            Kind::Schema if objects.name().is_some_and(|name| self.is_home_schema(name)) => Control::SchemaPrivileges,
+            Kind::Database | Kind::Tablespace => Control::Elsewhere,
+            _ if objects.database.is_some() => Control::Elsewhere,
+            Kind::Relation | Kind::Sequence | Kind::Routine | Kind::Type | Kind::LargeObject | Kind::DefaultPrivileges
+                if owner != self.role || objects.original =>
+            {
+                Control::OtherRoles
+            }
+            Kind::Other(_) if owner != self.role => Control::OtherRoles,
+            _ => Control::Objects,
+        }
+    }
+
+    fn grant_control(&self, objects: &Objects, grantee: Option<&str>) -> Control {
+        match &objects.kind {
+            Kind::Database if objects.is(Kind::Database, self.database) => match grantee {
+                None => Control::PublicPrivileges,
+                Some(grantee) if grantee == self.role => Control::TenantPrivileges,
+                Some(_) => Control::OtherPrivileges,
+            },
+            Kind::Tablespace | Kind::Parameter => Control::ServerPrivileges,
+            Kind::Database => Control::Elsewhere,
+            _ if objects.database.is_some() => Control::Elsewhere,
+            _ if objects.original => Control::SystemPrivileges,
+            Kind::Schema if objects.name() == Some("public") && self.schema != "public" => Control::PublicSchema,
+            Kind::Schema if objects.name().is_some_and(|name| self.is_home_schema(name)) => Control::SchemaPrivileges,
+            Kind::Schema if objects.names.is_empty() => Control::OtherRoles,
+            Kind::Schema | Kind::Language | Kind::ForeignDataWrapper | Kind::ForeignServer => Control::Objects,
+            _ => Control::OtherRoles,
+        }
+    }
+}
+
+impl Charter for TenantCharter<'_> {
+    fn required(&self) -> Vec<(Control, Fact)> {
+        let desired = self.desired;
+        let grant = |objects: Objects, privilege: &str| Fact::Grant {
+            objects,
+            grantee: Some(self.role.to_owned()),
+            privilege: privilege.to_owned(),
+            grantable: false,
+        };
+        let schema = |name: &str| Objects::one(Kind::Schema, name);
+        let mut required = vec![
+            (Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CONNECT")),
+            (Control::Schema, Fact::Present(schema(self.schema))),
+        ];
+        let extended = !desired.extensions.is_empty();
+        if extended {
+            required.push((Control::Schema, Fact::Present(schema(EXTENSIONS_SCHEMA))));
+        }
+        if self.observed.inside.is_ok() {
+            required.push((Control::SchemaPrivileges, grant(schema(self.schema), "USAGE")));
+            required.push((Control::SchemaPrivileges, grant(schema(self.schema), "CREATE")));
+            if extended {
+                required.push((Control::SchemaPrivileges, grant(schema(EXTENSIONS_SCHEMA), "USAGE")));
+            }
+        }
+        for role in &desired.member_of {
+            let fact = Fact::Membership {
+                role: role.to_string(),
+                member: self.role.to_owned(),
+                options: Options::default(),
+            };
+            required.push((Control::Memberships, fact));
+        }
+        let level = Level::RoleInDatabase(self.role.to_owned(), self.database.to_owned());
+        // Named as it is now: a rename changes it.
+        let mut path = desired.search_path();
+        if let Ok(schema) = self.schema.parse() {
+            path[0] = schema;
+        }
+        required.push((Control::SearchPath, self.parameter(level, "search_path", &Setting::Schemas(path))));
+        required.extend(self.required_limits());
+        let marker = |objects, marker: &Marker| (Control::Registered, Fact::Marker { objects, text: marker.text() });
+        let own = desired.marker(self.observed);
+        required.push(marker(Objects::one(Kind::Role, self.role), &own));
+        required.push(marker(Objects::one(Kind::Database, self.database), &desired.database_marker(self.observed)));
+        if self.observed.inside.is_ok() {
+            required.push(marker(schema(self.schema), &own));
+        }
+        required
+    }
+
+    fn allows(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Present(objects) => match objects.kind {
+                Kind::Role | Kind::Database => true,
+                Kind::Schema => {
+                    objects.name().is_some_and(|name| name == "public" || self.is_home_schema(name))
+                }
+                _ => false,
+            },
+            Fact::Owner { objects, owner } => self.allows_owner(objects, owner),
+            Fact::Grant { objects, grantee, privilege, grantable } => {
+                self.allows_grant(objects, grantee.as_deref(), privilege, *grantable)
+            }
+            Fact::DefaultGrant { grantee, .. } => {
+                grantee.as_ref().is_some_and(|grantee| *grantee == self.role || self.manages(grantee))
+            }
+            Fact::Attribute { attribute: Attribute::ConnectionLimit(limit), .. } => {
+                if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }
+            }
+            Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(limit), .. } => {
+                self.observed.is_guarded() || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
+            }
+            Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
+            // One that is not wanted is told by the attribute `extensions`.
+            Fact::Extension { schema, .. } => schema == EXTENSIONS_SCHEMA,
+            // Of its own objects the one that is required is missing then.
+            Fact::Marker { objects, .. } => {
+                objects.is(Kind::Role, self.role)
+                    || objects.is(Kind::Database, self.database)
+                    || objects.is(Kind::Schema, self.schema)
+            }
+            Fact::Policy { .. }
+            | Fact::Attribute { .. }
+            | Fact::Membership { .. }
+            | Fact::Database { .. }
+            | Fact::ManyParameters { .. }
+            | Fact::ForeignPassword { .. }
+            | Fact::Differs { .. }
+            | Fact::ManyGrants { .. } => false,
+        }
+    }
+
+    fn control(&self, fact: &Fact) -> Control {
+        match fact {
+            Fact::Present(objects) if objects.kind == Kind::Role => Control::Role,
+            Fact::Present(_) | Fact::Differs { .. } => Control::Objects,
+            Fact::Owner { objects, owner } => self.owner_control(objects, owner),
+            Fact::Grant { objects, grantee, .. } => self.grant_control(objects, grantee.as_deref()),
+            Fact::DefaultGrant { .. } => Control::DefaultPrivileges,
+            Fact::Policy { .. } | Fact::ManyGrants { .. } => Control::OtherRoles,
+            Fact::Attribute { attribute: Attribute::ConnectionLimit(_), .. } => Control::Governed,
+            Fact::Attribute { role, .. } if role == self.role => Control::RoleAttributes,
+            Fact::Attribute { .. } | Fact::Membership { .. } => Control::Memberships,
+            Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => Control::Governed,
+            Fact::Database { .. } => Control::DatabaseOpen,
+            Fact::Parameter { level: Level::RoleInDatabase(_, database), name, .. }
+                if database == self.database && name.eq_ignore_ascii_case("search_path") =>
+            {
+                Control::SearchPath
+            }
+            Fact::Parameter { name, .. } if super::limits::Timeout::is_safe(name) => Control::Governed,
+            Fact::Parameter { .. } | Fact::ManyParameters { .. } => Control::Parameters,
+            Fact::Extension { .. } => Control::Extensions,
+            Fact::Marker { .. } => Control::Registered,
+            Fact::ForeignPassword { .. } => Control::Password,
+        }
+    }
+
+    fn accepted(&self, control: Control, drift: &[Deviation]) -> Option<String> {
+        if let Some(reason) = self.desired.accept.get(&control) {
+            return Some(reason.clone());
+        }
+        let server = &self.observed.server;
+        let theirs = !server.superuser && !server.has(Feature::OwnedPublicSchema);
+        let as_made = |deviation: &Deviation| {
+            matches!(deviation, Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, grantable: false, .. }, .. }))
+        };
+        let only = control == Control::PublicSchema && theirs && drift.iter().all(as_made);
+        only.then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
+    }
+
+    fn unseen(&self, control: Control) -> Option<String> {
+        match (control, &self.observed.inside, &self.observed.login) {
+            (Control::Password, _, Ok(Authentication::Scram(_) | Authentication::Md5)) => None,
+            (Control::Password, _, Err(why)) => Some(why.clone()),
+            (Control::Password, _, Ok(_)) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),
+            (control, Err(why), _) if control.is_inside() => Some(why.clone()),
+            _ => None,
+        }
+    }
+}
