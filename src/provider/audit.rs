@@ -11,8 +11,8 @@ use crate::postgres::{Error, RoleName};
 use crate::tenant::TenantName;
 use crate::tenant::audit::{Found, Outcome, Report, html};
 use crate::tf_provider::{
-    Attribute, Block, Context, DataSource, Diagnostic, Diagnostics, Field, Path, Schema, State, Type, Value,
-    async_trait,
+    Attributes, Context, DataSource, Diagnostic, Diagnostics, Field, Item, Path, Schema, Set, State, Value,
+    async_trait, model, object,
 };
 
 use super::connection::Connection;
@@ -38,77 +38,76 @@ impl AuditDataSource {
 }
 
 fn schema() -> Schema {
-    let texts = || Type::list(Type::String);
-    let finding = Type::object([("subject", Type::String), ("status", Type::String), ("found", Type::String)]);
-    let control = Type::object([
-        ("id", Type::String),
-        ("title", Type::String),
-        ("expected", Type::String),
-        ("checked", Type::String),
-        ("found", Type::String),
-        ("status", Type::String),
-        ("nist", texts()),
-        ("stig", texts()),
-        ("findings", Type::list(finding)),
-    ]);
-    let attributes = vec![
-        Attribute::optional(
-            "tenant",
-            Type::String,
-            "The name of the one tenant to look at. Default: all. The controls of the cluster are told in either case.",
+    Model::schema(
+        0,
+        "What holds of the tenants' isolation, control by control: what was looked at, what is expected, what \
+         was found. Everything is read from the server at the time of the read; nothing is changed. It \
+         enters each tenant's database for a moment, begins a login as each tenant and leaves it before \
+         the proof, and holds no more connections than `max_connections`: about as many connections as \
+         two for each tenant, one after the other. The same without Terraform is \
+         `terraform-provider-pgtenant audit`. Which controls there are, and what they support, says the \
+         guide on compliance.\n\n\
+         Tenants are known by the markers on their databases and roles. Archived ones are left out; one that \
+         another apply is making at the time is found to be half-made. A login that is begun says what the \
+         server asks of connections from here: from other addresses its pg_hba.conf may ask for something \
+         else.",
+    )
+}
+
+model! {
+    struct Model {
+        tenant: Field<String> = optional(
+            "The name of the one tenant to look at. Default: all. The controls of the cluster are told in either case."
         ),
-        Attribute::optional(
-            "member_of",
-            Type::set(Type::String),
+        member_of: Field<Set<Item<String>>> = optional(
             "The roles that tenants may be members of, such as `rds_iam`: `member_of` of `pgtenant_tenant` is in Terraform's \
-             state, not on the server. Any other membership is a finding. Default: none.",
+             state, not on the server. Any other membership is a finding. Default: none."
         ),
-        Attribute::computed("passed", Type::Bool, "Whether every control could be looked at, and was as expected."),
-        Attribute::computed(
-            "controls",
-            Type::list(control),
+        passed: Field<bool> = computed("Whether every control could be looked at, and was as expected."),
+        controls: Field<Vec<ControlRow>> = computed(
             "The controls, always the same and in the same order. `id`, as `tenant.public_privileges`; `title`; `expected`; \
              `checked`, how many of what were looked at; `found`, `\"as expected\"`, the server's parameters, or how many are \
              not as expected and the first of them; `status`, `pass`, `fail` or `not_checked`; `nist`, the controls of NIST SP \
              800-53 Rev. 5 that it supports; `stig`, the rules of the PostgreSQL STIG whose own check finds something where \
              this fails, or the part of it that the guide names; `findings`, for each tenant, database or `server` that is not as expected: `subject`, `status` \
-             (`fail` or `not_checked`) and `found`. What was found is cut at 300 characters.",
+             (`fail` or `not_checked`) and `found`. What was found is cut at 300 characters."
         ),
-        Attribute::computed("tenants", texts(), "The names of the tenants that were looked at, in order."),
-        Attribute::computed("server_version", Type::String, "The server's version, as `17.5`."),
-        Attribute::computed(
-            "html",
-            Type::String,
+        tenants: Field<Vec<String>> = computed("The names of the tenants that were looked at, in order."),
+        server_version: Field<String> = computed("The server's version, as `17.5`."),
+        html: Field<String> = computed(
             "All of it as one HTML page that needs nothing else: write it to a file. Without the time, which would make it \
-             another with each plan; the page that `terraform-provider-pgtenant audit --format html` writes has it.",
+             another with each plan; the page that `terraform-provider-pgtenant audit --format html` writes has it."
         ),
-    ];
-    Schema {
-        version: 0,
-        block: Block {
-            description: "What holds of the tenants' isolation, control by control: what was looked at, what is expected, what \
-                          was found. Everything is read from the server at the time of the read; nothing is changed. It \
-                          enters each tenant's database for a moment, begins a login as each tenant and leaves it before \
-                          the proof, and holds no more connections than `max_connections`: about as many connections as \
-                          two for each tenant, one after the other. The same without Terraform is \
-                          `terraform-provider-pgtenant audit`. Which controls there are, and what they support, says the \
-                          guide on compliance.\n\n\
-                          Tenants are known by the markers on their databases and roles. Archived ones are left out; one that \
-                          another apply is making at the time is found to be half-made. A login that is begun says what the \
-                          server asks of connections from here: from other addresses its pg_hba.conf may ask for something \
-                          else."
-                .to_owned(),
-            attributes,
-            ..Block::default()
-        },
+    }
+}
+
+object! {
+    struct ControlRow {
+        id: String,
+        title: String,
+        expected: String,
+        checked: String,
+        found: String,
+        status: String,
+        nist: Vec<String>,
+        stig: Vec<String>,
+        findings: Vec<FindingRow>,
+    }
+}
+
+object! {
+    struct FindingRow {
+        subject: String,
+        status: String,
+        found: String,
     }
 }
 
 /// The scope that a configuration, or a command, asks for.
-fn scope(tenant: Option<&str>, member_of: &[String]) -> Result<Scope, Diagnostic> {
+fn scope<'a>(tenant: Option<&str>, member_of: impl IntoIterator<Item = &'a String>) -> Result<Scope, Diagnostic> {
     let tenant = tenant.map(|name| names::parse(Path::attribute("tenant"), name)).transpose()?;
     let role = |name: &String| names::parse(Path::attribute("member_of"), name);
-    Ok(Scope { tenant, member_of: member_of.iter().map(role).collect::<Result<_, _>>()? })
+    Ok(Scope { tenant, member_of: member_of.into_iter().map(role).collect::<Result<_, _>>()? })
 }
 
 #[async_trait]
@@ -122,51 +121,63 @@ impl DataSource for AuditDataSource {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let tenant = config.string("tenant").known();
-        let member_of = config.strings("member_of").known().unwrap_or_default();
-        scope(tenant.as_deref(), &member_of).err().map_or_else(Diagnostics::default, Into::into)
+        let config = match Model::decode(config) {
+            Ok(config) => config,
+            Err(diagnostics) => return diagnostics,
+        };
+        config.scope().err().map_or_else(Diagnostics::default, Into::into)
     }
 
     async fn read(&self, cx: &Context, config: Value) -> Result<State, Diagnostics> {
-        let tenant = config.string("tenant");
-        let member_of = config.strings("member_of");
-        let scope = scope(tenant.as_known().map(String::as_str), &member_of.clone().known().unwrap_or_default())?;
+        let config = Model::decode(&config)?;
+        let scope = config.scope()?;
         let failed = |error: Error| diagnose::error("audit the isolation", &error, cx);
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let report = Report::of(&evidence::gather(cx, &cluster, scope).await?);
-        Ok(encode(&report, tenant, member_of).into())
+        Ok(config.with(&report).encode().into())
     }
 }
 
-fn encode(report: &Report, tenant: Field<String>, member_of: Field<Vec<String>>) -> Value {
-    Value::object([
-        ("tenant", tenant.into()),
-        ("member_of", member_of.into()),
-        ("passed", report.passed().into()),
-        ("controls", Value::List(report.results.iter().map(control).collect())),
-        ("tenants", report.tenants.clone().into()),
-        ("server_version", report.version.clone().into()),
-        ("html", html(report, false).into()),
-    ])
+impl Model {
+    fn scope(&self) -> Result<Scope, Diagnostic> {
+        scope(self.tenant.as_known().map(String::as_str), self.member_of.known_elements())
+    }
+
+    /// This configuration with what was found.
+    fn with(self, report: &Report) -> Self {
+        Model {
+            passed: report.passed().into(),
+            controls: report.results.iter().map(ControlRow::of).collect::<Vec<_>>().into(),
+            tenants: report.tenants.clone().into(),
+            server_version: report.version.clone().into(),
+            html: html(report, false).into(),
+            ..self
+        }
+    }
 }
 
-fn control(outcome: &Outcome) -> Value {
-    let finding = |found: &Found| {
-        Value::object([
-            ("subject", found.subject.clone().into()),
-            ("status", found.status.name().into()),
-            ("found", found.found.clone().into()),
-        ])
-    };
-    Value::object([
-        ("id", outcome.id.into()),
-        ("title", outcome.title.into()),
-        ("expected", outcome.expected.into()),
-        ("checked", outcome.checked.clone().into()),
-        ("found", outcome.found.clone().into()),
-        ("status", outcome.status.name().into()),
-        ("nist", outcome.nist.clone().into()),
-        ("stig", outcome.stig.clone().into()),
-        ("findings", Value::List(outcome.findings.iter().map(finding).collect())),
-    ])
+impl ControlRow {
+    fn of(outcome: &Outcome) -> Self {
+        ControlRow {
+            id: outcome.id.to_owned(),
+            title: outcome.title.to_owned(),
+            expected: outcome.expected.to_owned(),
+            checked: outcome.checked.clone(),
+            found: outcome.found.clone(),
+            status: outcome.status.name().to_owned(),
+            nist: outcome.nist.iter().map(|id| (*id).to_owned()).collect(),
+            stig: outcome.stig.clone(),
+            findings: outcome.findings.iter().map(FindingRow::of).collect(),
+        }
+    }
+}
+
+impl FindingRow {
+    fn of(found: &Found) -> Self {
+        FindingRow {
+            subject: found.subject.clone(),
+            status: found.status.name().to_owned(),
+            found: found.found.clone(),
+        }
+    }
 }

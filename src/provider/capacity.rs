@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::postgres::Error;
 use crate::postgres::catalog::capacity::Capacity;
-use crate::tenant::capacity::{Overcommitment, Sums, shares};
+use crate::tenant::capacity::{Overcommitment, Share, Sums, shares};
 use crate::tf_provider::{
-    Attribute, Block, Context, DataSource, Diagnostic, Diagnostics, Schema, State, Type, Value, async_trait,
+    Attributes, Context, DataSource, Diagnostic, Diagnostics, Field, Schema, State, Value, async_trait, model, object,
 };
 
 use super::connection::Connection;
@@ -24,56 +24,58 @@ impl CapacityDataSource {
 }
 
 fn schema() -> Schema {
-    let row = Type::object([("name", Type::String), ("allowed", Type::Number), ("used", Type::Number)]);
-    let number = |name, text: &str| Attribute::computed(name, Type::Number, text);
-    Schema {
-        version: 0,
-        block: Block {
-            description: "How many connections the server has for tenants, and how many they may open together. Every \
-                          tenant counts that this provider made, whichever Terraform state it is in: also one that is \
-                          suspended or half-made, for it may be let in at any time. Archived ones are left out. All \
-                          numbers are connections, at the time of the read. The provider's `connection_budget` warns of a \
-                          plan that would promise too many."
-                .to_owned(),
-            attributes: vec![
-                number("max_connections", "The server's `max_connections`: what it takes at once, from whomever."),
-                number(
-                    "superuser_reserved",
-                    "`superuser_reserved_connections`: the last ones, which only superusers are given.",
-                ),
-                number(
-                    "reserved",
-                    "`reserved_connections`: those kept back for members of `pg_use_reserved_connections`. PostgreSQL 16 \
-                     and newer; null before.",
-                ),
-                number(
-                    "rds_reserved",
-                    "`rds.rds_superuser_reserved_connections`: those that RDS keeps back for `rds_superuser`. Null on a \
-                     server that has no such setting.",
-                ),
-                number("available", "What is left for tenants, and for all else that connects: `max_connections` less all that is kept back."),
-                number(
-                    "committed",
-                    "What the tenants may open together: the sum of their limits. One without a limit counts as everything \
-                     that is `available`.",
-                ),
-                number(
-                    "headroom",
-                    "`available` less `committed`; negative when the tenants may open more than there is. Other roles \
-                     connect too: this provider with as many as its own `max_connections`, monitoring, backups. They need \
-                     room here, or what is kept back for them.",
-                ),
-                Attribute::computed("over_committed", Type::Bool, "Whether `headroom` is negative."),
-                number("in_use", "The clients that are connected now, whoever they are: this provider is one."),
-                Attribute::computed(
-                    "tenants",
-                    Type::list(row),
-                    "The tenants in the order of their names. `allowed` is the connection limit of the tenant's role, null \
-                     without one; `used` is how many connections it holds now.",
-                ),
-            ],
-            ..Block::default()
-        },
+    Model::schema(
+        0,
+        "How many connections the server has for tenants, and how many they may open together. Every \
+         tenant counts that this provider made, whichever Terraform state it is in: also one that is \
+         suspended or half-made, for it may be let in at any time. Archived ones are left out. All \
+         numbers are connections, at the time of the read. The provider's `connection_budget` warns of a \
+         plan that would promise too many.",
+    )
+}
+
+model! {
+    struct Model {
+        max_connections: Field<i64> = computed("The server's `max_connections`: what it takes at once, from whomever."),
+        superuser_reserved: Field<i64> = computed(
+            "`superuser_reserved_connections`: the last ones, which only superusers are given."
+        ),
+        reserved: Field<i64> = computed(
+            "`reserved_connections`: those kept back for members of `pg_use_reserved_connections`. PostgreSQL 16 \
+             and newer; null before."
+        ),
+        rds_reserved: Field<i64> = computed(
+            "`rds.rds_superuser_reserved_connections`: those that RDS keeps back for `rds_superuser`. Null on a \
+             server that has no such setting."
+        ),
+        available: Field<i64> = computed(
+            "What is left for tenants, and for all else that connects: `max_connections` less all that is kept back."
+        ),
+        committed: Field<i64> = computed(
+            "What the tenants may open together: the sum of their limits. One without a limit counts as everything \
+             that is `available`."
+        ),
+        headroom: Field<i64> = computed(
+            "`available` less `committed`; negative when the tenants may open more than there is. Other roles \
+             connect too: this provider with as many as its own `max_connections`, monitoring, backups. They need \
+             room here, or what is kept back for them."
+        ),
+        over_committed: Field<bool> = computed("Whether `headroom` is negative."),
+        in_use: Field<i64> = computed(
+            "The clients that are connected now, whoever they are: this provider is one."
+        ),
+        tenants: Field<Vec<Row>> = computed(
+            "The tenants in the order of their names. `allowed` is the connection limit of the tenant's role, null \
+             without one; `used` is how many connections it holds now."
+        ),
+    }
+}
+
+object! {
+    struct Row {
+        name: String,
+        allowed: Option<i64>,
+        used: i64,
     }
 }
 
@@ -94,26 +96,22 @@ impl DataSource for CapacityDataSource {
         let capacity = cluster.inspect_capacity(&cx.cancel).await.map_err(failed)?;
         let shares = shares(&snapshot, &capacity);
         let sums = Sums::of(&shares, &capacity);
-        let rows: Vec<Value> = shares
-            .into_iter()
-            .map(|(name, share)| {
-                Value::object([("name", name.into()), ("allowed", share.allowed.into()), ("used", share.used.into())])
-            })
-            .collect();
-        let value = Value::object([
-            ("max_connections", i64::from(capacity.max_connections).into()),
-            ("superuser_reserved", i64::from(capacity.superuser_reserved).into()),
-            ("reserved", capacity.reserved.map(i64::from).into()),
-            ("rds_reserved", capacity.rds_reserved.map(i64::from).into()),
-            ("available", sums.available.into()),
-            ("committed", sums.committed.into()),
-            ("headroom", sums.headroom().into()),
-            ("over_committed", (sums.headroom() < 0).into()),
-            ("in_use", i64::from(capacity.in_use).into()),
-            ("tenants", Value::List(rows)),
-        ]);
+        let row = |(name, share): (String, Share)| Row { name, allowed: share.allowed, used: share.used };
+        let tenants: Vec<Row> = shares.into_iter().map(row).collect();
+        let model = Model {
+            max_connections: i64::from(capacity.max_connections).into(),
+            superuser_reserved: i64::from(capacity.superuser_reserved).into(),
+            reserved: capacity.reserved.map(i64::from).into(),
+            rds_reserved: capacity.rds_reserved.map(i64::from).into(),
+            available: sums.available.into(),
+            committed: sums.committed.into(),
+            headroom: sums.headroom().into(),
+            over_committed: (sums.headroom() < 0).into(),
+            in_use: i64::from(capacity.in_use).into(),
+            tenants: tenants.into(),
+        };
         let diagnostics = if capacity.hidden { hidden().into() } else { Diagnostics::default() };
-        Ok(State { value, diagnostics, ..State::default() })
+        Ok(State { value: model.encode(), diagnostics, ..State::default() })
     }
 }
 

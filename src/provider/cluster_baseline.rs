@@ -13,8 +13,8 @@ use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName};
 use crate::tenant::baseline::{self, Control, DATABASES, Observed, Taken};
 use crate::tenant::{Finding, render};
 use crate::tf_provider::{
-    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
-    Resource, Schema, Severity, State, Type, Value, async_trait, timeouts,
+    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
+    Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
@@ -37,85 +37,49 @@ impl BaselineResource {
 }
 
 fn schema() -> Schema {
-    let controls = Control::ALL.map(|(_, name, about)| format!("  - `<database>.{name}`: {about}")).join("\n");
-    let attributes = vec![
-        Attribute::optional_computed(
-            "databases",
-            Type::set(Type::String),
-            "The databases that are closed, each of which must exist. Default: `[\"postgres\", \"template1\"]`. One that \
-             is taken off the list stays closed, unless `restore_on_destroy` is set.",
-        )
-        .default(Value::from(DATABASES.to_vec())),
-        Attribute::optional_computed(
-            "restore_on_destroy",
-            Type::Bool,
-            "Whether a destroy gives back what was taken from PUBLIC when the databases were first closed, and nothing \
-             else; what somebody granted later, and an apply took back, is not given. By default a destroy changes \
-             nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy.",
-        )
-        .default(false),
-        Attribute::computed(
-            "controls",
-            Type::map(Type::String),
-            format!(
-                "What was found of each control of each database: `\"enforced\"`, or a short description of what was \
-                 found instead. A plan shows what will be repaired. What this admin may not change, because it does not \
-                 own the database or its schema, is said to be so, and left.\n\n{controls}"
-            ),
-        ),
-        Attribute::computed("id", Type::String, format!("Always `{ID}`.")),
-    ];
-    Schema {
-        version: 0,
-        block: Block {
-            description: "What every tenant can reach beside its own database, closed. A new server lets every role \
-                          connect to `postgres` and `template1`, and one that was made before PostgreSQL 15 lets it \
-                          create objects there. This takes all of PUBLIC's privileges on those databases, and its \
-                          CREATE in their schema `public`; a refresh enters each of them for a moment to see. One for \
-                          each server is enough.\n\n\
-                          Every role that is not named in a grant is kept out then. Before you apply, let those in by \
-                          name that do work there, such as monitoring: `GRANT CONNECT ON DATABASE postgres TO \
-                          monitoring`. The role that this provider logs in as is looked after: closing a database that \
-                          it could not enter any more is refused. Sessions that are there already are not ended."
-                .to_owned(),
-            attributes,
-            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
-            deprecated: false,
-        },
-    }
+    Model::schema(
+        0,
+        "What every tenant can reach beside its own database, closed. A new server lets every role \
+         connect to `postgres` and `template1`, and one that was made before PostgreSQL 15 lets it \
+         create objects there. This takes all of PUBLIC's privileges on those databases, and its \
+         CREATE in their schema `public`; a refresh enters each of them for a moment to see. One for \
+         each server is enough.\n\n\
+         Every role that is not named in a grant is kept out then. Before you apply, let those in by \
+         name that do work there, such as monitoring: `GRANT CONNECT ON DATABASE postgres TO \
+         monitoring`. The role that this provider logs in as is looked after: closing a database that \
+         it could not enter any more is refused. Sessions that are there already are not ended.",
+    )
 }
 
-#[derive(Clone, Debug, Default)]
-struct Model {
-    databases: Field<Vec<String>>,
-    restore_on_destroy: Field<bool>,
-    controls: Field<BTreeMap<String, String>>,
-    timeouts: Value,
+model! {
+    #[derive(Clone, Debug, Default)]
+    struct Model {
+        databases: Field<Set<Item<String>>> = optional_computed(
+            "The databases that are closed, each of which must exist. Default: `[\"postgres\", \"template1\"]`. One that \
+             is taken off the list stays closed, unless `restore_on_destroy` is set."
+        )
+        .default(DATABASES.to_vec()),
+        restore_on_destroy: Field<bool> = optional_computed(
+            "Whether a destroy gives back what was taken from PUBLIC when the databases were first closed, and nothing \
+             else; what somebody granted later, and an apply took back, is not given. By default a destroy changes \
+             nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy."
+        )
+        .default(false),
+        controls: Field<BTreeMap<String, Item<String>>> = computed(format!(
+            "What was found of each control of each database: `\"enforced\"`, or a short description of what was \
+             found instead. A plan shows what will be repaired. What this admin may not change, because it does not \
+             own the database or its schema, is said to be so, and left.\n\n{}",
+            Control::ALL.map(|(_, name, about)| format!("  - `<database>.{name}`: {about}")).join("\n")
+        )),
+        id: Field<String> = computed(format!("Always `{ID}`.")),
+        timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
+    }
 }
 
 impl Model {
-    fn decode(value: &Value) -> Self {
-        Model {
-            databases: value.strings("databases"),
-            restore_on_destroy: value.bool("restore_on_destroy"),
-            controls: value.string_map("controls"),
-            timeouts: value.get("timeouts").clone(),
-        }
-    }
-
-    fn encode(self) -> Value {
-        Value::object([
-            ("id", ID.into()),
-            ("databases", self.databases.into()),
-            ("restore_on_destroy", self.restore_on_destroy.into()),
-            ("controls", self.controls.into()),
-            ("timeouts", self.timeouts),
-        ])
-    }
-
-    /// The databases, if all are known.
+    /// The databases that are known.
     fn databases(&self) -> Result<BTreeSet<DatabaseName>, Diagnostic> {
-        let names = self.databases.as_known().into_iter().flatten();
+        let names = self.databases.known_elements();
         names.map(|name| names::parse(Path::attribute("databases"), name)).collect()
     }
 
@@ -126,7 +90,7 @@ impl Model {
     /// This state with what was observed.
     fn observe(mut self, observed: &Observed) -> Self {
         let describe = |(control, finding): (String, Finding)| Some((control, finding.describe()?));
-        self.controls = Field::Known(baseline::assess(observed).into_iter().filter_map(describe).collect());
+        self.controls = baseline::assess(observed).into_iter().filter_map(describe).collect();
         self
     }
 }
@@ -142,9 +106,12 @@ impl Resource for BaselineResource {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
+        let config = match Model::decode(config) {
+            Ok(config) => config,
+            Err(diagnostics) => return diagnostics,
+        };
         let mut diagnostics = Diagnostics::default();
-        let Field::Known(databases) = config.strings("databases") else { return diagnostics };
-        if databases.is_empty() {
+        if config.databases.as_known().is_some_and(Set::is_empty) {
             diagnostics.push(
                 Diagnostic::error(
                     "No databases to close",
@@ -153,8 +120,8 @@ impl Resource for BaselineResource {
                 .at_attribute("databases"),
             );
         }
-        for name in databases {
-            if let Err(diagnostic) = names::parse::<DatabaseName>(Path::attribute("databases"), &name) {
+        for name in config.databases.known_elements() {
+            if let Err(diagnostic) = names::parse::<DatabaseName>(Path::attribute("databases"), name) {
                 diagnostics.push(diagnostic);
             }
         }
@@ -166,7 +133,7 @@ impl Resource for BaselineResource {
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
-        let model = Model::decode(&state.value);
+        let model = Model::decode(&state.value)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let mut observed = Observed::locate(&snapshot, &model.databases()?);
         enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
@@ -174,13 +141,15 @@ impl Resource for BaselineResource {
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
-        let mut model = Model::decode(&request.proposed);
-        let prior = request.prior.as_ref().map(Model::decode);
-        model.controls = match &prior {
-            Some(prior) if prior.databases == model.databases => {
-                prior.controls.as_known().map(controls::planned).into()
-            }
-            _ => Field::Unknown,
+        let (prior, mut model) = match request.models::<Model>() {
+            Ok(models) => models,
+            Err(diagnostics) => return request.refused(diagnostics),
+        };
+        model.id = Field::Known(ID.to_owned());
+        let unchanged = prior.as_ref().filter(|prior| prior.databases == model.databases);
+        model.controls = match unchanged.and_then(|prior| prior.controls.known_entries()) {
+            Some(before) => controls::planned(&before).into_iter().collect(),
+            None => Field::Unknown,
         };
         let mut diagnostics = Diagnostics::default();
         let value = model.clone().encode();
@@ -193,8 +162,11 @@ impl Resource for BaselineResource {
     }
 
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> Applied {
-        let prior = request.prior.as_ref().map(Model::decode);
-        if request.planned.is_none() && !prior.as_ref().is_some_and(Model::restores) {
+        let (prior, planned) = match request.models::<Model>() {
+            Ok(models) => models,
+            Err(diagnostics) => return request.unchanged(diagnostics),
+        };
+        if planned.is_none() && !prior.as_ref().is_some_and(Model::restores) {
             // Nothing to do, even where the server is gone.
             return Applied::default();
         }
@@ -203,13 +175,12 @@ impl Resource for BaselineResource {
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
         let mut taken = Taken::parse(&request.private);
-        let Some(planned) = &request.planned else {
+        let Some(model) = planned else {
             return match give_back(&cluster, &mut taken, &BTreeSet::new(), &cx.cancel).await {
                 Ok(()) => Applied::default(),
                 Err(error) => request.unchanged(not_given_back(&error, cx)),
             };
         };
-        let model = Model::decode(planned);
         match converge(cx, &cluster, &model, &mut taken).await {
             Ok((state, mut diagnostics)) => {
                 if let (true, Ok(wanted)) = (model.restores(), model.databases())
@@ -252,8 +223,9 @@ impl Resource for BaselineResource {
         let mut taken = Taken::default();
         taken.note_closed(&observed);
         let model = Model {
-            databases: Field::Known(observed.databases.keys().map(ToString::to_string).collect()),
+            databases: observed.databases.keys().map(ToString::to_string).collect(),
             restore_on_destroy: Field::Known(false),
+            id: Field::Known(ID.to_owned()),
             ..Model::default()
         };
         Ok(State { private: taken.bytes(), ..State::from(model.observe(&observed).encode()) })
@@ -269,6 +241,9 @@ impl BaselineResource {
         prior: Option<&Model>,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Error> {
+        if !model.databases.is_wholly_known() {
+            return Ok(());
+        }
         let Ok(databases) = model.databases() else { return Ok(()) };
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let observed = Observed::locate(&*cluster.snapshot(&cx.cancel).await?, &databases);
@@ -355,11 +330,12 @@ async fn converge(
 /// The state that was reached, and a word on what this admin could not enforce.
 fn finished(model: &Model, observed: &Observed) -> (Model, Diagnostics) {
     let mut state = model.clone().observe(observed);
-    let found = state.controls.known().unwrap_or_default();
+    let found = state.controls.known_entries().unwrap_or_default();
+    let planned = model.controls.known_entries();
     let advice = "Only the owner of the database, or of its schema `public`, and a superuser may take that from PUBLIC. \
                   Have one of them do it, or make this admin the owner; until then every tenant has it.";
-    let (found, diagnostics) = controls::settled("controls", model.controls.as_known(), found, advice);
-    state.controls = Field::Known(found);
+    let (found, diagnostics) = controls::settled("controls", planned.as_ref(), found, advice);
+    state.controls = found.into_iter().collect();
     (state, diagnostics)
 }
 

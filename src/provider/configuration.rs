@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::postgres::{self, ConnectOptions, Secret, SslMode, SslRootCert};
-use crate::tf_provider::{Attribute, Block, Diagnostic, Diagnostics, Schema, Type, Value};
+use crate::tf_provider::{Attributes, Diagnostic, Diagnostics, Field, Schema, Value, model};
 
 /// What the provider block comes to.
 #[derive(Debug)]
@@ -57,70 +57,64 @@ const MAX_CONNECTIONS: Setting = Setting { attribute: "max_connections", variabl
 const ASSUME_ROLE: Setting = Setting { attribute: "assume_role", variable: None, default: None };
 const CONNECTION_BUDGET: Setting = Setting { attribute: "connection_budget", variable: None, default: Some("warn") };
 
-pub(super) fn schema() -> Schema {
-    let about = |setting: &Setting, text: &str| {
+impl Setting {
+    /// The description of its attribute.
+    fn about(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        if let Some(variable) = setting.variable {
+        if let Some(variable) = self.variable {
             text.push_str(&format!(" Environment variable: `{variable}`."));
         }
-        if let Some(default) = setting.default {
+        if let Some(default) = self.default {
             text.push_str(&format!(" Default: `{default}`."));
         }
         text
-    };
-    let optional =
-        |setting: &Setting, ty: Type, text: &str| Attribute::optional(setting.attribute, ty, about(setting, text));
-    let attributes = vec![
-        optional(
-            &HOST,
-            Type::String,
+    }
+}
+
+pub(super) fn schema() -> Schema {
+    Model::schema(
+        0,
+        "Tenants of a shared PostgreSQL server: a database, a role and a schema for each, isolated and \
+         governed.",
+    )
+}
+
+model! {
+    /// The provider block.
+    #[derive(Clone, Debug, Default)]
+    pub(super) struct Model {
+        pub(super) host: Field<String> = optional(HOST.about(
             "Host name or address of the server. A path is the directory of its unix socket. May be unknown while \
-             planning: a server that is made in the same apply.",
-        ),
-        optional(&PORT, Type::Number, "Port of the server."),
-        optional(
-            &DATABASE,
-            Type::String,
-            "The maintenance database: where the provider connects first, and where it makes databases from.",
-        ),
-        optional(
-            &USERNAME,
-            Type::String,
+             planning: a server that is made in the same apply."
+        )),
+        pub(super) port: Field<i64> = optional(PORT.about("Port of the server.")),
+        pub(super) database: Field<String> = optional(DATABASE.about(
+            "The maintenance database: where the provider connects first, and where it makes databases from."
+        )),
+        pub(super) username: Field<String> = optional(USERNAME.about(
             "The role to log in as. It needs `CREATEDB` and `CREATEROLE`, and membership in `pg_signal_backend` to end \
-             tenants' sessions. It need not be a superuser: RDS's master user will do.",
-        ),
-        optional(&PASSWORD, Type::String, "The password of that role.").sensitive(),
-        optional(
-            &SSLMODE,
-            Type::String,
+             tenants' sessions. It need not be a superuser: RDS's master user will do."
+        )),
+        pub(super) password: Field<Secret> = optional(PASSWORD.about("The password of that role.")).sensitive(),
+        pub(super) sslmode: Field<String> = optional(SSLMODE.about(
             "How the connection is secured, in libpq's words: `disable`, `require`, `verify-ca` or `verify-full`. \
-             Anything weaker than `verify-full` lets somebody in between read or change what is sent.",
-        ),
-        optional(
-            &SSLROOTCERT,
-            Type::String,
+             Anything weaker than `verify-full` lets somebody in between read or change what is sent."
+        )),
+        pub(super) sslrootcert: Field<String> = optional(SSLROOTCERT.about(
             "The certificate authorities to trust: a file's path, certificates in PEM form, or `system` for the \
-             operating system's store. Those of RDS are in no store: give the path of its `global-bundle.pem`.",
-        ),
-        optional(
-            &CONNECT_TIMEOUT,
-            Type::String,
-            "How long to wait for a connection, as `10s`. The environment variable is in seconds.",
-        ),
-        optional(
-            &MAX_CONNECTIONS,
-            Type::Number,
-            "How many connections the provider holds at most, over all databases and whatever Terraform's parallelism.",
-        ),
-        optional(
-            &ASSUME_ROLE,
-            Type::String,
+             operating system's store. Those of RDS are in no store: give the path of its `global-bundle.pem`."
+        )),
+        pub(super) connect_timeout: Field<String> = optional(CONNECT_TIMEOUT.about(
+            "How long to wait for a connection, as `10s`. The environment variable is in seconds."
+        )),
+        pub(super) max_connections: Field<i64> = optional(MAX_CONNECTIONS.about(
+            "How many connections the provider holds at most, over all databases and whatever Terraform's parallelism."
+        )),
+        pub(super) assume_role: Field<String> = optional(ASSUME_ROLE.about(
             "A role to become after logging in (`SET ROLE`). It then owns what is made, and the role that logs in can \
-             be replaced.",
-        ),
-        optional(
-            &CONNECTION_BUDGET,
-            Type::String,
+             be replaced."
+        )),
+        pub(super) connection_budget: Field<String> = optional(CONNECTION_BUDGET.about(
             "What becomes of a plan that raises a tenant's `connection_limit` so that all limits together exceed the \
              connections that the server has for tenants: `max_connections` less `superuser_reserved_connections`, \
              `reserved_connections` (PostgreSQL 16 and newer) and `rds.rds_superuser_reserved_connections` (RDS). `warn` \
@@ -128,69 +122,60 @@ pub(super) fn schema() -> Schema {
              in whichever Terraform state it is. A tenant counts with the limit that it has, or the one planned for it if \
              that is more: what a plan lowers or destroys counts until it is applied, for an apply comes in any order. A \
              new tenant counts with its `pgtenant_guardrails`; one without, which has 10 connections, from when it exists. \
-             A limit, or a server, that is not known while planning is not checked.",
-        ),
-        Attribute::optional(
-            "deep_verify",
-            Type::Bool,
+             A limit, or a server, that is not known while planning is not checked."
+        )),
+        pub(super) deep_verify: Field<bool> = optional(
             "Whether a refresh also looks at what cannot be seen from outside: it enters each tenant's database for its \
              schemas, their privileges, default privileges and extensions, and begins a login as the tenant to see whether \
              its password was changed. That is two connections for each tenant; without it, a refresh is one query for \
-             all. An apply always enters the database. Default: `false`.",
+             all. An apply always enters the database. Default: `false`."
         ),
-    ];
-    Schema {
-        version: 0,
-        block: Block {
-            description:
-                "Tenants of a shared PostgreSQL server: a database, a role and a schema for each, isolated and \
-                          governed."
-                    .to_owned(),
-            attributes,
-            ..Block::default()
-        },
     }
 }
 
 /// Checks what is known of the block, without the environment.
 pub(super) fn validate(config: &Value) -> Diagnostics {
-    match resolve_with(config, &|_| None, false) {
+    match Model::decode(config).and_then(|config| resolve_with(&config, &|_| None, false)) {
         Ok(_) => Diagnostics::default(),
         Err(diagnostics) => diagnostics,
     }
 }
 
 /// Reads the block and the environment.
-pub(super) fn resolve(config: &Value, environment: Environment) -> Result<Configured, Diagnostics> {
+pub(super) fn resolve(config: &Model, environment: Environment) -> Result<Configured, Diagnostics> {
     resolve_with(config, environment, true)
 }
 
-fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Result<Configured, Diagnostics> {
-    let mut reader = Reader { config, environment, diagnostics: Diagnostics::default(), unknown: false };
-    let host =
-        reader.parse(&HOST, |text| if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) });
-    let port = reader.parse(&PORT, |text| {
+fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Result<Configured, Diagnostics> {
+    let mut reader = Reader { environment, diagnostics: Diagnostics::default(), unknown: false };
+    let host = reader.parse(&HOST, &config.host, |text| {
+        if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
+    });
+    let port = reader.parse(&PORT, &config.port, |text| {
         text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
     });
-    let database = reader.parse(&DATABASE, |text| text.parse::<postgres::DatabaseName>().map_err(|e| e.to_string()));
-    let username = reader.parse(&USERNAME, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
-    let password = reader.parse(&PASSWORD, |text| Ok(Secret::new(text)));
-    let sslmode = reader.parse(&SSLMODE, |text| {
+    let database = reader
+        .parse(&DATABASE, &config.database, |text| text.parse::<postgres::DatabaseName>().map_err(|e| e.to_string()));
+    let username =
+        reader.parse(&USERNAME, &config.username, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
+    let password = reader.parse(&PASSWORD, &config.password, |text| Ok(Secret::new(text)));
+    let sslmode = reader.parse(&SSLMODE, &config.sslmode, |text| {
         SslMode::parse(text).ok_or_else(|| {
             let modes = SslMode::ALL.map(|(name, _)| name).join(", ");
             format!("{text:?} is not one of {modes}; `allow` and `prefer` are not offered, for they fall back to clear text unasked")
         })
     });
-    let sslrootcert = reader.parse(&SSLROOTCERT, |text| read_roots(text, complete));
-    let connect_timeout = reader.parse(&CONNECT_TIMEOUT, parse_timeout);
-    let max_connections = reader.parse(&MAX_CONNECTIONS, |text| {
+    let sslrootcert = reader.parse(&SSLROOTCERT, &config.sslrootcert, |text| read_roots(text, complete));
+    let connect_timeout = reader.parse(&CONNECT_TIMEOUT, &config.connect_timeout, parse_timeout);
+    let max_connections = reader.parse(&MAX_CONNECTIONS, &config.max_connections, |text| {
         text.parse::<usize>()
             .ok()
             .filter(|count| *count > 0)
             .ok_or_else(|| "it is a whole number, 1 or more".to_owned())
     });
-    let assume_role = reader.parse(&ASSUME_ROLE, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
-    let connection_budget = reader.parse(&CONNECTION_BUDGET, ConnectionBudget::parse);
+    let assume_role = reader
+        .parse(&ASSUME_ROLE, &config.assume_role, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
+    let connection_budget = reader.parse(&CONNECTION_BUDGET, &config.connection_budget, ConnectionBudget::parse);
     if complete && username.is_none() && !reader.unknown {
         reader.diagnostics.push(
             Diagnostic::error(
@@ -217,7 +202,7 @@ fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Res
             assume_role,
         })
     });
-    let deep_verify = config.bool("deep_verify").known().unwrap_or(false);
+    let deep_verify = config.deep_verify.known().unwrap_or(false);
     Ok(Configured {
         options,
         max_connections: max_connections.unwrap_or(4),
@@ -226,8 +211,30 @@ fn resolve_with(config: &Value, environment: Environment, complete: bool) -> Res
     })
 }
 
+/// What an attribute and an environment variable have in common.
+trait Text {
+    fn text(&self) -> String;
+}
+
+impl Text for String {
+    fn text(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Text for i64 {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Text for Secret {
+    fn text(&self) -> String {
+        self.expose().to_owned()
+    }
+}
+
 struct Reader<'a> {
-    config: &'a Value,
     environment: Environment<'a>,
     diagnostics: Diagnostics,
     unknown: bool,
@@ -236,18 +243,19 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The setting's value, if it has one and it is understood. Says what is wrong, and notes what is
     /// unknown.
-    fn parse<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let value = self.config.get(setting.attribute);
-        if !value.is_wholly_known() {
-            self.unknown = true;
-            return None;
-        }
-        let attribute = match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(_) => {
-                Some(self.config.int(setting.attribute).known().map_or("a fraction".into(), |n| n.to_string()))
+    fn parse<A: Text, T>(
+        &mut self,
+        setting: &Setting,
+        attribute: &Field<A>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let attribute = match attribute {
+            Field::Unknown => {
+                self.unknown = true;
+                return None;
             }
-            _ => None,
+            Field::Null => None,
+            Field::Known(value) => Some(value.text()),
         };
         let from_environment = || setting.variable.and_then(self.environment).filter(|text| !text.is_empty());
         let (text, is_variable) = match attribute {
@@ -315,7 +323,7 @@ mod tests {
         let variable = |name: &str| {
             environment.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
         };
-        resolve(&config, &variable)
+        resolve(&Model::decode(&config)?, &variable)
     }
 
     #[test]

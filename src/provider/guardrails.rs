@@ -9,9 +9,10 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, Duration, Error, ParameterName};
 use crate::tenant::limits::{self, Limits, Timeout};
 use crate::tenant::{Marker, Observed, TenantName, render};
+use crate::tf_provider::model::Decoder;
 use crate::tf_provider::{
-    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
-    Resource, Schema, Severity, State, Type, Value, async_trait, timeouts,
+    Applied, ApplyRequest, Attribute, Attributes, Block, Context, Diagnostic, Diagnostics, Field, Item, Path,
+    PlanRequest, Planned, Resource, Schema, Severity, State, Typed, Value, async_trait, model, timeouts,
 };
 
 use super::configuration::ConnectionBudget;
@@ -32,115 +33,85 @@ impl GuardrailsResource {
 }
 
 fn schema() -> Schema {
-    let safe = Limits::safe();
-    let about = |timeout: Timeout| match timeout {
-        Timeout::Statement => "How long a statement may take.",
-        Timeout::Lock => "How long a statement may wait for a lock.",
-        Timeout::IdleInTransaction => {
-            "How long a session may sit idle in a transaction, holding locks and keeping VACUUM from its work."
-        }
-        Timeout::IdleSession => {
-            "How long a session may sit idle outside a transaction. Mind connection pools: they keep idle sessions."
-        }
-        Timeout::Transaction => "How long a transaction may take.",
-    };
-    let mut attributes = vec![
-        Attribute::required("tenant", Type::String, "The tenant's name: `pgtenant_tenant.<name>.name`."),
-        Attribute::optional_computed(
-            "connection_limit",
-            Type::Number,
-            format!(
-                "How many connections the tenant's role may hold at once, 1 or more. Its database allows {} more, for the \
-                 admin's own. The tenant cannot change it. The provider's `connection_budget` is what becomes of a plan \
-                 that promises all tenants together more connections than the server has.",
-                limits::ADMIN_CONNECTIONS
-            ),
-        )
-        .default(i64::from(safe.connection_limit)),
-    ];
-    attributes.extend(Timeout::ALL.map(|(timeout, name, needs)| {
-        let mut text = format!(
-            "{} A number and a unit (`ms`, `s`, `min`, `h`, `d`), as `30s`; `0` switches it off.",
-            about(timeout)
-        );
-        if let Some(feature) = needs {
-            text.push_str(&format!(" PostgreSQL {} and newer. Default: not set.", feature.since()));
-        }
-        match safe.timeouts.get(&timeout) {
-            Some(duration) => Attribute::optional_computed(name, Type::String, text).default(duration.to_string()),
-            None => Attribute::optional(name, Type::String, text),
-        }
-    }));
-    attributes.extend([
-        Attribute::optional(
-            "parameters",
-            Type::map(Type::String),
+    Model::schema(
+        0,
+        "The limits of one tenant. Each is written for the database, where the tenant cannot change it, and \
+         for the role, as its default in every database. A session may still set its own time-outs; the \
+         database's rows are the record of what they should be. Destroying the guardrails goes back to the \
+         safe limits that every tenant begins with, never to none.",
+    )
+}
+
+model! {
+    #[derive(Clone, Debug, Default)]
+    struct Model {
+        tenant: Field<String> = required("The tenant's name: `pgtenant_tenant.<name>.name`."),
+        connection_limit: Field<i64> = optional_computed(format!(
+            "How many connections the tenant's role may hold at once, 1 or more. Its database allows {} more, for the \
+             admin's own. The tenant cannot change it. The provider's `connection_budget` is what becomes of a plan \
+             that promises all tenants together more connections than the server has.",
+            limits::ADMIN_CONNECTIONS
+        ))
+        .default(i64::from(Limits::safe().connection_limit)),
+        durations: Durations = part(),
+        parameters: Field<BTreeMap<String, Item<String>>> = optional(
             "Other parameters for the tenant's sessions, as `{ work_mem = \"16MB\" }`. Whether the server has them, takes \
              the value and lets this admin set them is checked while planning. A parameter that is set for the database \
-             and not listed here is reset.",
+             and not listed here is reset."
         ),
-        Attribute::computed(
-            "overrides",
-            Type::map(Type::String),
+        overrides: Field<BTreeMap<String, Item<String>>> = computed(
             "What stands against these limits where the tenant, or somebody else, may write: the role's own settings, in \
              all databases or in one, and the database's connection limit. Empty when nothing does; an apply takes \
-             back what does. Values are cut at 80 characters.",
+             back what does. Values are cut at 80 characters."
         ),
-        Attribute::computed("id", Type::String, "The tenant's name."),
-    ]);
-    Schema {
-        version: 0,
-        block: Block {
-            description: "The limits of one tenant. Each is written for the database, where the tenant cannot change it, and \
-                          for the role, as its default in every database. A session may still set its own time-outs; the \
-                          database's rows are the record of what they should be. Destroying the guardrails goes back to the \
-                          safe limits that every tenant begins with, never to none."
-                .to_owned(),
-            attributes,
-            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
-            deprecated: false,
-        },
+        id: Field<String> = computed("The tenant's name."),
+        timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
     }
 }
 
-#[derive(Clone, Debug, Default)]
-struct Model {
-    tenant: Field<String>,
-    connection_limit: Field<i64>,
-    /// As the user spells them.
-    timeouts: BTreeMap<Timeout, Field<String>>,
-    parameters: Field<BTreeMap<String, String>>,
-    overrides: Field<BTreeMap<String, String>>,
-    operation_timeouts: Value,
+/// The time limits, as the user spells them: one attribute for each [`Timeout`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Durations(BTreeMap<Timeout, Field<String>>);
+
+impl Attributes for Durations {
+    fn declare(block: &mut Block) {
+        let safe = Limits::safe();
+        block.attributes.extend(Timeout::ALL.map(|(timeout, name, needs)| {
+            let about = match timeout {
+                Timeout::Statement => "How long a statement may take.",
+                Timeout::Lock => "How long a statement may wait for a lock.",
+                Timeout::IdleInTransaction => {
+                    "How long a session may sit idle in a transaction, holding locks and keeping VACUUM from its work."
+                }
+                Timeout::IdleSession => {
+                    "How long a session may sit idle outside a transaction. Mind connection pools: they keep idle sessions."
+                }
+                Timeout::Transaction => "How long a transaction may take.",
+            };
+            let mut text =
+                format!("{about} A number and a unit (`ms`, `s`, `min`, `h`, `d`), as `30s`; `0` switches it off.");
+            if let Some(feature) = needs {
+                text.push_str(&format!(" PostgreSQL {} and newer. Default: not set.", feature.since()));
+            }
+            let ty = Field::<String>::ty();
+            match safe.timeouts.get(&timeout) {
+                Some(duration) => Attribute::optional_computed(name, ty, text).default(duration.to_string()),
+                None => Attribute::optional(name, ty, text),
+            }
+        }));
+    }
+
+    fn read(value: &Value, at: &mut Decoder) -> Option<Self> {
+        let read = Timeout::ALL.map(|(timeout, name, _)| Some((timeout, at.attribute(value, name)?)));
+        read.into_iter().collect::<Option<_>>().map(Durations)
+    }
+
+    fn write(self, values: &mut BTreeMap<String, Value>) {
+        values.extend(self.0.into_iter().map(|(timeout, field)| (timeout.name().to_owned(), field.into_value())));
+    }
 }
 
 impl Model {
-    fn decode(value: &Value) -> Self {
-        Model {
-            tenant: value.string("tenant"),
-            connection_limit: value.int("connection_limit"),
-            timeouts: Timeout::ALL.map(|(timeout, name, _)| (timeout, value.string(name))).into(),
-            parameters: value.string_map("parameters"),
-            overrides: value.string_map("overrides"),
-            operation_timeouts: value.get("timeouts").clone(),
-        }
-    }
-
-    fn encode(self) -> Value {
-        let mut value = Value::object([
-            ("id", self.tenant.clone().into()),
-            ("tenant", self.tenant.into()),
-            ("connection_limit", self.connection_limit.into()),
-            ("parameters", self.parameters.into()),
-            ("overrides", self.overrides.into()),
-            ("timeouts", self.operation_timeouts),
-        ]);
-        for (timeout, field) in self.timeouts {
-            value.set(timeout.name(), field);
-        }
-        value
-    }
-
     fn tenant(&self) -> Result<TenantName, Diagnostic> {
         names::parse(Path::attribute("tenant"), self.tenant.as_known().map(String::as_str).unwrap_or_default())
     }
@@ -152,19 +123,15 @@ impl Model {
         if let Some(limit) = self.connection_limit.known().and_then(|limit| i32::try_from(limit).ok()) {
             limits.connection_limit = limit;
         }
-        for (timeout, field) in &self.timeouts {
+        for (timeout, field) in &self.durations.0 {
             match field.as_known().and_then(|text| text.parse().ok()) {
                 Some(duration) => drop(limits.timeouts.insert(*timeout, duration)),
                 None => drop(limits.timeouts.remove(timeout)),
             }
         }
-        limits.parameters = self
-            .parameters
-            .as_known()
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.parse().ok()?, value.clone())))
-            .collect();
+        let parameters = self.parameters.known_entries().unwrap_or_default();
+        limits.parameters =
+            parameters.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect();
         limits
     }
 
@@ -173,20 +140,21 @@ impl Model {
         let expected = self.limits();
         let Some(found) = Limits::observed(observed) else { return self };
         self.connection_limit = Field::Known(i64::from(found.connection_limit));
-        for (timeout, field) in &mut self.timeouts {
+        for (timeout, field) in &mut self.durations.0 {
             let found = found.timeouts.get(timeout);
             *field = respelled(field, found.copied());
         }
-        let spelled = self.parameters.as_known().cloned().unwrap_or_default();
+        let spelled = self.parameters.known_entries().unwrap_or_default();
         let spelling = |name: &ParameterName| {
             let known = spelled.keys().find(|key| key.eq_ignore_ascii_case(name.as_str()));
             known.cloned().unwrap_or_else(|| name.to_string())
         };
-        let parameters: BTreeMap<_, _> =
-            found.parameters.iter().map(|(name, value)| (spelling(name), value.clone())).collect();
-        let unset = parameters.is_empty() && self.parameters.as_known().is_none_or(|map| !map.is_empty());
-        self.parameters = if unset { Field::Null } else { Field::Known(parameters) };
-        self.overrides = Field::Known(limits::overrides(&expected, observed));
+        let unset = found.parameters.is_empty() && self.parameters.as_known().is_none_or(|map| !map.is_empty());
+        self.parameters = match unset {
+            true => Field::Null,
+            false => found.parameters.iter().map(|(name, value)| (spelling(name), value.clone())).collect(),
+        };
+        self.overrides = limits::overrides(&expected, observed).into_iter().collect();
         self
     }
 }
@@ -225,29 +193,31 @@ impl Resource for GuardrailsResource {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
+        let config = match Model::decode(config) {
+            Ok(config) => config,
+            Err(diagnostics) => return diagnostics,
+        };
         let mut diagnostics = Diagnostics::default();
         let mut complain = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
-        if let Field::Known(text) = config.string("tenant")
-            && let Err(diagnostic) = names::parse::<TenantName>(Path::attribute("tenant"), &text)
+        if let Field::Known(text) = &config.tenant
+            && let Err(diagnostic) = names::parse::<TenantName>(Path::attribute("tenant"), text)
         {
             complain(diagnostic);
         }
-        let limit = config.get("connection_limit");
-        if limit.is_wholly_known() && !limit.is_null() {
-            let most = i64::from(i32::MAX - limits::ADMIN_CONNECTIONS);
-            if !config.int("connection_limit").known().is_some_and(|limit| (1..=most).contains(&limit)) {
-                complain(
-                    Diagnostic::error(
-                        "Not a connection limit",
-                        "It is a whole number, 1 or more. To shut a tenant out, set `suspended = true` on its \
-                         `pgtenant_tenant`.",
-                    )
-                    .at_attribute("connection_limit"),
-                );
-            }
+        let most = i64::from(i32::MAX - limits::ADMIN_CONNECTIONS);
+        if config.connection_limit.as_known().is_some_and(|limit| !(1..=most).contains(limit)) {
+            complain(
+                Diagnostic::error(
+                    "Not a connection limit",
+                    "It is a whole number, 1 or more. To shut a tenant out, set `suspended = true` on its \
+                     `pgtenant_tenant`.",
+                )
+                .at_attribute("connection_limit"),
+            );
         }
-        for (_, name, _) in Timeout::ALL {
-            if let Field::Known(text) = config.string(name)
+        for (timeout, field) in &config.durations.0 {
+            let name = timeout.name();
+            if let Field::Known(text) = field
                 && let Err(error) = text.parse::<Duration>()
             {
                 complain(
@@ -256,8 +226,8 @@ impl Resource for GuardrailsResource {
                 );
             }
         }
-        if let Value::Map(parameters) = config.get("parameters") {
-            for (name, value) in parameters {
+        if let Field::Known(parameters) = &config.parameters {
+            for name in parameters.keys() {
                 let path = Path::attribute("parameters").key(name);
                 if let Err(error) = name.parse::<ParameterName>() {
                     complain(
@@ -266,11 +236,6 @@ impl Resource for GuardrailsResource {
                     );
                 } else if let Some(why) = refusal(name) {
                     complain(Diagnostic::error(format!("Parameter {name:?} is not set here"), why).at(path));
-                } else if value.is_null() {
-                    complain(
-                        Diagnostic::error(format!("Parameter {name:?} has no value"), "Give it one, or leave it out.")
-                            .at(path),
-                    );
                 }
             }
         }
@@ -282,18 +247,20 @@ impl Resource for GuardrailsResource {
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
-        let model = Model::decode(&state.value);
+        let model = Model::decode(&state.value)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let Some(observed) = Observed::find(&snapshot, &model.tenant()?) else { return Ok(None) };
         Ok(Some(State { value: model.observe(&observed).encode(), ..state }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
-        let mut model = Model::decode(&request.proposed);
-        let prior = request.prior.as_ref().map(Model::decode);
+        let (prior, mut model) = match request.models::<Model>() {
+            Ok(models) => models,
+            Err(diagnostics) => return request.refused(diagnostics),
+        };
         // A duration that means what it meant before is no change, however it is spelled.
-        for (timeout, field) in &mut model.timeouts {
-            let before = prior.as_ref().and_then(|prior| prior.timeouts.get(timeout));
+        for (timeout, field) in &mut model.durations.0 {
+            let before = prior.as_ref().and_then(|prior| prior.durations.0.get(timeout));
             let same = |before: &Field<String>| {
                 let millis = |field: &Field<String>| field.as_known().and_then(|text| text.parse::<Duration>().ok());
                 millis(before).is_some() && millis(before) == millis(field)
@@ -302,6 +269,7 @@ impl Resource for GuardrailsResource {
                 *field = before.clone();
             }
         }
+        model.id = model.tenant.clone();
         model.overrides = Field::Known(BTreeMap::new());
         let mut diagnostics = Diagnostics::default();
         let mut checked = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await;
@@ -320,15 +288,17 @@ impl Resource for GuardrailsResource {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
-        let prior = request.prior.as_ref().map(Model::decode);
-        let Some(planned) = &request.planned else {
+        let (prior, planned) = match request.models::<Model>() {
+            Ok(models) => models,
+            Err(diagnostics) => return request.unchanged(diagnostics),
+        };
+        let Some(model) = planned else {
             let prior = prior.unwrap_or_default();
             return match release(cx, &cluster, &prior).await {
                 Ok(()) => Applied::default(),
                 Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
-        let model = Model::decode(planned);
         if let Err(diagnostic) = self.check_server(cx, &model, prior.as_ref()).await {
             return request.unchanged(diagnostic);
         }
@@ -356,13 +326,15 @@ impl Resource for GuardrailsResource {
         let observed = Observed::find(&snapshot, &name).ok_or_else(|| missing(id))?;
         let limits = Limits::observed(&observed).unwrap_or_else(Limits::safe);
         let known = |timeout| limits.timeouts.get(&timeout).map(Duration::to_string).into();
-        let parameters: BTreeMap<_, _> =
-            limits.parameters.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
         let model = Model {
+            id: Field::Known(id.to_owned()),
             tenant: Field::Known(id.to_owned()),
             connection_limit: Field::Known(i64::from(limits.connection_limit)),
-            timeouts: Timeout::ALL.map(|(timeout, ..)| (timeout, known(timeout))).into(),
-            parameters: if parameters.is_empty() { Field::Null } else { Field::Known(parameters) },
+            durations: Durations(Timeout::ALL.map(|(timeout, ..)| (timeout, known(timeout))).into()),
+            parameters: match limits.parameters.is_empty() {
+                true => Field::Null,
+                false => limits.parameters.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
+            },
             ..Model::default()
         };
         Ok(State::from(model.observe(&observed).encode()))
@@ -379,15 +351,16 @@ impl GuardrailsResource {
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Error> {
         let unchanged =
-            prior.is_some_and(|prior| prior.timeouts == model.timeouts && prior.parameters == model.parameters);
+            prior.is_some_and(|prior| prior.durations == model.durations && prior.parameters == model.parameters);
         if unchanged {
             return Ok(());
         }
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let snapshot = cluster.snapshot(&cx.cancel).await?;
         diagnostics.extend(too_new(model, &snapshot));
-        let before = prior.and_then(|prior| prior.parameters.as_known()).cloned().unwrap_or_default();
-        for (name, value) in model.parameters.as_known().into_iter().flatten() {
+        let before = prior.and_then(|prior| prior.parameters.known_entries()).unwrap_or_default();
+        // What is not known yet is checked by the apply.
+        for (name, value) in &model.parameters.known_entries().unwrap_or_default() {
             if before.get(name) == Some(value) {
                 continue;
             }
@@ -438,7 +411,7 @@ impl GuardrailsResource {
 /// Limits that came with a later major than the server's.
 fn too_new(model: &Model, snapshot: &Snapshot) -> Diagnostics {
     let server = &snapshot.server;
-    let set = model.timeouts.iter().filter(|(_, field)| !field.is_null());
+    let set = model.durations.0.iter().filter(|(_, field)| !field.is_null());
     let missing =
         set.filter_map(|(timeout, _)| Some((timeout, timeout.needs().filter(|needed| !server.has(*needed))?)));
     Diagnostics(
@@ -506,17 +479,6 @@ async fn reached(cluster: &Cluster, prior: &Model) -> Model {
         Ok(Some(observed)) => prior.clone().observe(&observed),
         _ => prior.clone(),
     }
-}
-
-/// The limits of a tenant as the data source shows them.
-pub(super) fn describe(observed: &Observed) -> BTreeMap<&'static str, Value> {
-    let limits = Limits::observed(observed);
-    let timeouts = Timeout::ALL.map(|(timeout, name, _)| {
-        let duration = limits.as_ref().and_then(|limits| limits.timeouts.get(&timeout));
-        (name, Value::from(duration.map(Duration::to_string)))
-    });
-    let connections = limits.as_ref().map(|limits| i64::from(limits.connection_limit));
-    timeouts.into_iter().chain([("connection_limit", Value::from(connections))]).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod connection;
 mod controls;
 mod diagnose;
 mod names;
+mod secret;
 
 mod audit;
 mod capacity;
@@ -21,7 +22,8 @@ mod watchdog;
 use std::sync::Arc;
 
 use crate::tf_provider::{
-    Context, DataSource, Diagnostics, EphemeralResource, Function, Provider, Resource, Schema, Value, async_trait,
+    Attributes, Context, DataSource, Diagnostics, EphemeralResource, Function, Provider, Resource, Schema, Value,
+    async_trait,
 };
 
 use crate::tf_provider::serve::Subcommand;
@@ -74,7 +76,9 @@ impl Provider for PgTenant {
     }
 
     async fn configure(&self, _cx: &Context, config: Value) -> Diagnostics {
-        match configuration::resolve(&config, &|name| std::env::var(name).ok()) {
+        let configured = configuration::Model::decode(&config)
+            .and_then(|config| configuration::resolve(&config, &|name| std::env::var(name).ok()));
+        match configured {
             Ok(configured) => {
                 self.connection.configure(configured).await;
                 Diagnostics::default()

@@ -4,13 +4,13 @@ use std::str::FromStr;
 
 use crate::postgres::name::InvalidName;
 use crate::tenant::names::{is_reserved, is_reserved_schema};
-use crate::tf_provider::{Diagnostic, Diagnostics, Field, Path, Value};
+use crate::tf_provider::{Diagnostic, Diagnostics, Field, Path};
 
-/// Checks the known ones of a tenant's names.
-pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
-    for attribute in ["name", "database", "role", "schema"] {
-        let Field::Known(text) = config.string(attribute) else { continue };
-        if let Err(diagnostic) = check(attribute, &text) {
+/// Checks the known ones of a tenant's names, each with its attribute.
+pub(super) fn validate(names: [(&str, &Field<String>); 4], diagnostics: &mut Diagnostics) {
+    for (attribute, field) in names {
+        let Field::Known(text) = field else { continue };
+        if let Err(diagnostic) = check(attribute, text) {
             diagnostics.push(diagnostic);
         }
     }

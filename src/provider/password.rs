@@ -1,71 +1,57 @@
 //! Ephemeral resource `pgtenant_password`: a random password that is in no state and no plan.
 
+use crate::postgres::Secret;
 use crate::tf_provider::{
-    Attribute, Block, Context, Diagnostic, Diagnostics, EphemeralResource, Field, Schema, State, Type, Value,
-    async_trait,
+    Attributes, Context, Diagnostic, Diagnostics, EphemeralResource, Field, Schema, State, Value, async_trait, model,
 };
 
 pub(super) struct PasswordResource;
 
-/// Each class of characters with its attribute.
-const CLASSES: [(&str, &str); 4] = [
-    ("lower", "abcdefghijklmnopqrstuvwxyz"),
-    ("upper", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-    ("numeric", "0123456789"),
-    // None that a connection URI, a shell or an .ini file would need quoted.
-    ("special", "-._~+="),
-];
+const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
+const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const NUMERIC: &str = "0123456789";
+/// None that a connection URI, a shell or an .ini file would need quoted.
+const SPECIAL: &str = "-._~+=";
 
 const LENGTHS: std::ops::RangeInclusive<i64> = 12..=256;
 
 fn schema() -> Schema {
-    let mut attributes = vec![
-        Attribute::optional(
-            "length",
-            Type::Number,
-            format!("How many characters, from {} to {}. Default: `32`.", LENGTHS.start(), LENGTHS.end()),
+    Model::schema(
+        0,
+        "A random password, from the operating system's randomness. It is made anew in every run and \
+         stored nowhere: pass it to a write-only attribute, such as `password_wo` of \
+         `pgtenant_tenant`, and to wherever the tenant reads it from.",
+    )
+}
+
+model! {
+    struct Model {
+        length: Field<i64> = optional(format!(
+            "How many characters, from {} to {}. Default: `32`.",
+            LENGTHS.start(),
+            LENGTHS.end()
+        )),
+        lower: Field<bool> = optional("Whether there are lower-case letters. Default: `true`."),
+        upper: Field<bool> = optional("Whether there are upper-case letters. Default: `true`."),
+        numeric: Field<bool> = optional("Whether there are digits. Default: `true`."),
+        special: Field<bool> = optional(
+            "Whether there are other characters, of `-._~+=` or `override_special`. Default: `true`."
         ),
-        Attribute::optional("lower", Type::Bool, "Whether there are lower-case letters. Default: `true`."),
-        Attribute::optional("upper", Type::Bool, "Whether there are upper-case letters. Default: `true`."),
-        Attribute::optional("numeric", Type::Bool, "Whether there are digits. Default: `true`."),
-        Attribute::optional(
-            "special",
-            Type::Bool,
-            "Whether there are other characters, of `-._~+=` or `override_special`. Default: `true`.",
+        override_special: Field<String> = optional(
+            "The other characters to choose from: visible ASCII, no letters or digits."
         ),
-        Attribute::optional(
-            "override_special",
-            Type::String,
-            "The other characters to choose from: visible ASCII, no letters or digits.",
-        ),
-    ];
-    attributes.push(
-        Attribute::computed("result", Type::String, "The password: at least one character of each class.").sensitive(),
-    );
-    Schema {
-        version: 0,
-        block: Block {
-            description: "A random password, from the operating system's randomness. It is made anew in every run and \
-                          stored nowhere: pass it to a write-only attribute, such as `password_wo` of \
-                          `pgtenant_tenant`, and to wherever the tenant reads it from."
-                .to_owned(),
-            attributes,
-            ..Block::default()
-        },
+        result: Field<Secret> = computed("The password: at least one character of each class.").sensitive(),
     }
 }
 
-/// The characters of each class that is wanted.
-fn classes(config: &Value) -> Vec<Vec<char>> {
-    let wanted = |name: &str| config.bool(name).known().unwrap_or(true);
-    CLASSES
-        .iter()
-        .filter(|(name, _)| wanted(name))
-        .map(|(name, characters)| match config.string("override_special") {
-            Field::Known(special) if *name == "special" => special.chars().collect(),
-            _ => characters.chars().collect(),
-        })
-        .collect()
+impl Model {
+    /// The characters of each class that is wanted, or may be.
+    fn classes(&self) -> Vec<Vec<char>> {
+        let special = self.override_special.as_known().map_or(SPECIAL, String::as_str);
+        let classes = [(&self.lower, LOWER), (&self.upper, UPPER), (&self.numeric, NUMERIC), (&self.special, special)];
+        let wanted = classes.into_iter().filter(|(flag, _)| **flag != Field::Known(false));
+        wanted.map(|(_, characters)| characters.chars().collect()).collect()
+    }
 }
 
 #[async_trait]
@@ -79,12 +65,12 @@ impl EphemeralResource for PasswordResource {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
+        let config = match Model::decode(config) {
+            Ok(config) => config,
+            Err(diagnostics) => return diagnostics,
+        };
         let mut diagnostics = Diagnostics::default();
-        let length = config.get("length");
-        if length.is_wholly_known()
-            && !length.is_null()
-            && !config.int("length").known().is_some_and(|length| LENGTHS.contains(&length))
-        {
+        if config.length.as_known().is_some_and(|length| !LENGTHS.contains(length)) {
             diagnostics.push(
                 Diagnostic::error(
                     "Not a length for a password",
@@ -93,7 +79,7 @@ impl EphemeralResource for PasswordResource {
                 .at_attribute("length"),
             );
         }
-        if let Field::Known(special) = config.string("override_special")
+        if let Field::Known(special) = &config.override_special
             && (special.is_empty() || !special.chars().all(|c| c.is_ascii_punctuation()))
         {
             diagnostics.push(
@@ -104,8 +90,7 @@ impl EphemeralResource for PasswordResource {
                 .at_attribute("override_special"),
             );
         }
-        let none = CLASSES.iter().all(|(name, _)| config.bool(name).known() == Some(false));
-        if none {
+        if config.classes().is_empty() {
             diagnostics.push(Diagnostic::error(
                 "No characters to choose from",
                 "Leave at least one of `lower`, `upper`, `numeric` and `special` on.",
@@ -115,12 +100,11 @@ impl EphemeralResource for PasswordResource {
     }
 
     async fn open(&self, _cx: &Context, config: Value) -> Result<State, Diagnostics> {
-        let length = config.int("length").known().and_then(|length| usize::try_from(length).ok()).unwrap_or(32);
-        let password = generate(length, &classes(&config))
+        let config = Model::decode(&config)?;
+        let length = config.length.as_known().and_then(|length| usize::try_from(*length).ok()).unwrap_or(32);
+        let password = generate(length, &config.classes())
             .map_err(|error| Diagnostic::error("No randomness", format!("The operating system gave none: {error}.")))?;
-        let mut result = config;
-        result.set("result", password);
-        Ok(result.into())
+        Ok(Model { result: Secret::new(password).into(), ..config }.encode().into())
     }
 }
 
@@ -154,7 +138,7 @@ mod tests {
     use super::*;
 
     fn all() -> Vec<Vec<char>> {
-        CLASSES.iter().map(|(_, characters)| characters.chars().collect()).collect()
+        [LOWER, UPPER, NUMERIC, SPECIAL].map(|characters| characters.chars().collect()).into()
     }
 
     #[test]

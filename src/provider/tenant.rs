@@ -12,8 +12,8 @@ use crate::postgres::{Challenge, Error, ExtensionName, Feature, RoleName, Secret
 use crate::tenant::isolation;
 use crate::tenant::{Conflict, Control, Desired, Locale, Names, Observed};
 use crate::tf_provider::{
-    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned,
-    Resource, Schema, State, Type, Value, async_trait, timeouts,
+    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
+    Resource, Schema, Set, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
@@ -30,203 +30,126 @@ impl TenantResource {
 }
 
 fn schema() -> Schema {
-    let controls = Control::all()
-        .into_iter()
-        .map(|(_, name, about)| format!("  - `{name}`: {about}"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let create_time = |name, text: &str| {
-        Attribute::optional_computed(
-            name,
-            Type::String,
-            format!("{text} Only when the database is made; a change makes it anew."),
-        )
-        .requires_replace()
-        .keeps_prior()
-    };
-    let attributes = vec![
-        Attribute::required(
-            "name",
-            Type::String,
+    Model::schema(
+        0,
+        "One tenant: a database, a role and a schema of its own. The admin owns the database and the \
+         schema; the tenant may connect, use its schema and create in it, and nobody else may do \
+         anything. It has safe limits from its first moment: 10 connections, `statement_timeout` 60 s, \
+         `lock_timeout` 10 s, `idle_in_transaction_session_timeout` 60 s; `pgtenant_guardrails` sets \
+         others.",
+    )
+}
+
+model! {
+    /// A tenant's configuration, plan or state. The write-only password is in none but the first.
+    #[derive(Clone, Debug, Default)]
+    struct Model {
+        name: Field<String> = required(
             "What the tenant is called. Database and role are called the same where nothing else is said. Up to 63 \
              bytes, any characters that can be seen. Changing it renames in place. Visible to every role on the server, \
-             as are all names: no customer data in it.",
+             as are all names: no customer data in it."
         ),
-        Attribute::optional_computed(
-            "database",
-            Type::String,
+        database: Field<String> = optional_computed(
             "The tenant's database. Default: `name`. A change renames it in place, which needs that nobody is connected \
-             to it.",
+             to it."
         ),
-        Attribute::optional_computed(
-            "role",
-            Type::String,
-            "The tenant's role, with which it logs in. Default: `name`. A change renames it in place; its password stays.",
+        role: Field<String> = optional_computed(
+            "The tenant's role, with which it logs in. Default: `name`. A change renames it in place; its password stays."
         ),
-        Attribute::optional_computed(
-            "schema",
-            Type::String,
-            "The schema in which the tenant makes its objects. A change renames it in place.",
+        schema: Field<String> = optional_computed(
+            "The schema in which the tenant makes its objects. A change renames it in place."
         )
         .default("app"),
-        Attribute::optional(
-            "password_wo",
-            Type::String,
+        password_wo: Field<Secret> = optional(
             "The role's password, in clear text or as a SCRAM-SHA-256 verifier. Write-only: never in state or plan. The \
              server is sent a verifier that is made here. Without one, the role cannot log in with a password. It is set \
-             when the role is made and when `password_wo_version` changes.",
+             when the role is made and when `password_wo_version` changes."
         )
         .sensitive()
         .write_only(),
-        Attribute::optional(
-            "password_wo_version",
-            Type::Number,
-            "Change this number to set the password again: a write-only value cannot be compared.",
+        password_wo_version: Field<i64> = optional(
+            "Change this number to set the password again: a write-only value cannot be compared."
         ),
-        Attribute::optional_computed(
-            "suspended",
-            Type::Bool,
-            "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept.",
+        suspended: Field<bool> = optional_computed(
+            "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept."
         )
         .default(false),
-        Attribute::optional_computed(
-            "allow_temporary_tables",
-            Type::Bool,
+        allow_temporary_tables: Field<bool> = optional_computed(
             "Whether the tenant may make temporary tables (`TEMPORARY` on the database). They fill the server's disk \
-             all the same.",
+             all the same."
         )
         .default(false),
-        Attribute::optional_computed(
-            "extensions",
-            Type::set(Type::String),
+        extensions: Field<Set<Item<String>>> = optional_computed(
             "The extensions in the tenant's database, all of them but `plpgsql`. They are installed in a schema \
-             `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it.",
+             `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it."
         )
         .default(Value::List(Vec::new())),
-        Attribute::optional_computed(
-            "member_of",
-            Type::set(Type::String),
+        member_of: Field<Set<Item<String>>> = optional_computed(
             "Roles that the tenant's role is a member of, such as `rds_iam` for a login with IAM tokens; the admin needs \
              the ADMIN option on them. Mind that a tenant may become each of them (`SET ROLE`), and that from PostgreSQL \
-             16 on the role that made the tenant counts as a member of `rds_iam` as well, which refuses its password.",
+             16 on the role that made the tenant counts as a member of `rds_iam` as well, which refuses its password."
         )
         .default(Value::List(Vec::new())),
-        create_time("encoding", "The database's character encoding. Default: `UTF8`.").default("UTF8"),
-        create_time("locale_provider", "`libc`, `icu` (PostgreSQL 15 and newer) or `builtin` (17 and newer). Default: the server's."),
-        create_time("lc_collate", "The sort order (`LC_COLLATE`). Default: the server's."),
-        create_time("lc_ctype", "The character classes (`LC_CTYPE`). Default: the server's."),
-        create_time("locale", "The locale of the `icu` or `builtin` provider, as `en-US` or `C.UTF-8`."),
-        Attribute::optional_computed(
-            "deletion_protection",
-            Type::Bool,
-            "Whether a destroy is refused. Set it to `false` and apply before you destroy.",
+        encoding: Field<String> = optional_computed(when_made("The database's character encoding. Default: `UTF8`."))
+            .requires_replace()
+            .keeps_prior()
+            .default("UTF8"),
+        locale_provider: Field<String> = optional_computed(when_made(
+            "`libc`, `icu` (PostgreSQL 15 and newer) or `builtin` (17 and newer). Default: the server's."
+        ))
+        .requires_replace()
+        .keeps_prior(),
+        lc_collate: Field<String> = optional_computed(when_made(
+            "The sort order (`LC_COLLATE`). Default: the server's."
+        ))
+        .requires_replace()
+        .keeps_prior(),
+        lc_ctype: Field<String> = optional_computed(when_made(
+            "The character classes (`LC_CTYPE`). Default: the server's."
+        ))
+        .requires_replace()
+        .keeps_prior(),
+        locale: Field<String> = optional_computed(when_made(
+            "The locale of the `icu` or `builtin` provider, as `en-US` or `C.UTF-8`."
+        ))
+        .requires_replace()
+        .keeps_prior(),
+        deletion_protection: Field<bool> = optional_computed(
+            "Whether a destroy is refused. Set it to `false` and apply before you destroy."
         )
         .default(true),
-        Attribute::optional_computed(
-            "on_destroy",
-            Type::String,
+        on_destroy: Field<String> = optional_computed(
             "What a destroy does: `drop` drops database and role; `archive` closes them, renames them with the date, and \
-             keeps them.",
+             keeps them."
         )
         .default("drop"),
-        Attribute::optional_computed(
-            "force_destroy",
-            Type::Bool,
-            "Whether a destroy ends the sessions that are connected to the database, rather than being refused.",
+        force_destroy: Field<bool> = optional_computed(
+            "Whether a destroy ends the sessions that are connected to the database, rather than being refused."
         )
         .default(false),
-        Attribute::computed("id", Type::String, "The tenant's name."),
-        Attribute::computed(
-            "isolation",
-            Type::map(Type::String),
-            format!(
-                "What was found of each control: `\"enforced\"`, or a short description of what was found instead. A plan \
-                 shows what will be repaired. What this admin may not change is said to be so, and left.\n\n{controls}"
-            ),
-        ),
-    ];
-    Schema {
-        version: 0,
-        block: Block {
-            description: "One tenant: a database, a role and a schema of its own. The admin owns the database and the \
-                          schema; the tenant may connect, use its schema and create in it, and nobody else may do \
-                          anything. It has safe limits from its first moment: 10 connections, `statement_timeout` 60 s, \
-                          `lock_timeout` 10 s, `idle_in_transaction_session_timeout` 60 s; `pgtenant_guardrails` sets \
-                          others."
-                .to_owned(),
-            attributes,
-            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
-            deprecated: false,
-        },
+        id: Field<String> = computed("The tenant's name."),
+        isolation: Field<BTreeMap<String, Item<String>>> = computed(format!(
+            "What was found of each control: `\"enforced\"`, or a short description of what was found instead. A plan \
+             shows what will be repaired. What this admin may not change is said to be so, and left.\n\n{}",
+            Control::all().iter().map(|(_, name, about)| format!("  - `{name}`: {about}")).collect::<Vec<_>>().join("\n")
+        )),
+        timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
     }
 }
 
-/// The state of a tenant. The write-only password is not part of it.
-#[derive(Clone, Debug, Default)]
-struct Model {
-    name: Field<String>,
-    database: Field<String>,
-    role: Field<String>,
-    schema: Field<String>,
-    password_wo_version: Field<i64>,
-    suspended: Field<bool>,
-    allow_temporary_tables: Field<bool>,
-    extensions: Field<Vec<String>>,
-    member_of: Field<Vec<String>>,
-    locale: BTreeMap<&'static str, Field<String>>,
-    deletion_protection: Field<bool>,
-    on_destroy: Field<String>,
-    force_destroy: Field<bool>,
-    isolation: Field<BTreeMap<String, String>>,
-    timeouts: Value,
+/// The description of what only `CREATE DATABASE` sets.
+fn when_made(text: &str) -> String {
+    format!("{text} Only when the database is made; a change makes it anew.")
 }
-
-const LOCALE: [&str; 5] = ["encoding", "locale_provider", "lc_collate", "lc_ctype", "locale"];
 
 impl Model {
-    fn decode(value: &Value) -> Self {
-        Model {
-            name: value.string("name"),
-            database: value.string("database"),
-            role: value.string("role"),
-            schema: value.string("schema"),
-            password_wo_version: value.int("password_wo_version"),
-            suspended: value.bool("suspended"),
-            allow_temporary_tables: value.bool("allow_temporary_tables"),
-            extensions: value.strings("extensions"),
-            member_of: value.strings("member_of"),
-            locale: LOCALE.map(|name| (name, value.string(name))).into(),
-            deletion_protection: value.bool("deletion_protection"),
-            on_destroy: value.string("on_destroy"),
-            force_destroy: value.bool("force_destroy"),
-            isolation: value.string_map("isolation"),
-            timeouts: value.get("timeouts").clone(),
-        }
-    }
-
-    fn encode(self) -> Value {
-        let mut value = Value::object([
-            ("id", self.name.clone().into()),
-            ("name", self.name.into()),
-            ("database", self.database.into()),
-            ("role", self.role.into()),
-            ("schema", self.schema.into()),
-            ("password_wo", Value::Null),
-            ("password_wo_version", self.password_wo_version.into()),
-            ("suspended", self.suspended.into()),
-            ("allow_temporary_tables", self.allow_temporary_tables.into()),
-            ("extensions", self.extensions.into()),
-            ("member_of", self.member_of.into()),
-            ("deletion_protection", self.deletion_protection.into()),
-            ("on_destroy", self.on_destroy.into()),
-            ("force_destroy", self.force_destroy.into()),
-            ("isolation", self.isolation.into()),
-            ("timeouts", self.timeouts),
-        ]);
-        for (name, field) in self.locale {
-            value.set(name, field);
-        }
-        value
+    /// Whether another database is made to go from this state to `planned`.
+    fn is_replaced_by(&self, planned: &Model) -> bool {
+        let made = |model: &Model| {
+            let locale = [&model.locale_provider, &model.lc_collate, &model.lc_ctype, &model.locale];
+            (model.encoding.clone(), locale.map(Clone::clone))
+        };
+        made(self) != made(planned)
     }
 
     /// The names, if all are known. They were checked when the configuration was.
@@ -247,14 +170,13 @@ impl Model {
 
     fn desired(&self) -> Result<Desired, Diagnostic> {
         let mut extensions = BTreeSet::new();
-        for name in self.extensions.as_known().into_iter().flatten() {
+        for name in self.extensions.known_elements() {
             extensions.insert(names::parse::<ExtensionName>(Path::attribute("extensions"), name)?);
         }
         let mut member_of = BTreeSet::new();
-        for name in self.member_of.as_known().into_iter().flatten() {
+        for name in self.member_of.known_elements() {
             member_of.insert(names::parse::<RoleName>(Path::attribute("member_of"), name)?);
         }
-        let locale = |name: &str| self.locale.get(name).and_then(Field::as_known).cloned();
         Ok(Desired {
             names: self.names()?,
             login: !self.suspended.known().unwrap_or(false),
@@ -262,11 +184,11 @@ impl Model {
             extensions,
             member_of,
             locale: Locale {
-                encoding: locale("encoding"),
-                provider: locale("locale_provider"),
-                collate: locale("lc_collate"),
-                ctype: locale("lc_ctype"),
-                locale: locale("locale"),
+                encoding: self.encoding.as_known().cloned(),
+                provider: self.locale_provider.as_known().cloned(),
+                collate: self.lc_collate.as_known().cloned(),
+                ctype: self.lc_ctype.as_known().cloned(),
+                locale: self.locale.as_known().cloned(),
             },
             password: None,
             password_if_changed: None,
@@ -286,18 +208,17 @@ impl Model {
                 _ => "libc",
             };
             let facts = [
-                ("encoding", Some(database.encoding.clone())),
-                ("locale_provider", Some(provider.to_owned())),
-                ("lc_collate", Some(database.lc_collate.clone())),
-                ("lc_ctype", Some(database.lc_ctype.clone())),
-                ("locale", database.locale.clone()),
+                (&mut self.encoding, Some(database.encoding.clone())),
+                (&mut self.locale_provider, Some(provider.to_owned())),
+                (&mut self.lc_collate, Some(database.lc_collate.clone())),
+                (&mut self.lc_ctype, Some(database.lc_ctype.clone())),
+                (&mut self.locale, database.locale.clone()),
             ];
-            for (name, fact) in facts {
+            for (field, fact) in facts {
                 // Nothing changes these once the database is made. The server has its own spelling
                 // of some ("UTF-8" is UTF8): the user's is kept.
-                let known = self.locale.get(name).is_some_and(|field| field.as_known().is_some());
-                if !known {
-                    self.locale.insert(name, fact.into());
+                if field.as_known().is_none() {
+                    *field = fact.into();
                 }
             }
         }
@@ -313,18 +234,17 @@ impl Model {
             if let Some(schema) = observed.schema(&expected.names) {
                 self.schema = Field::Known(schema.name.clone());
             }
-            self.extensions = Field::Known(inside.extensions.iter().cloned().collect());
+            self.extensions = inside.extensions.iter().cloned().collect();
         }
-        let before = self.isolation.known().unwrap_or_default();
+        let before = self.isolation.known_entries().unwrap_or_default();
         // What was never looked at is left out: nothing is claimed of it.
-        let isolation = findings
+        self.isolation = findings
             .into_iter()
             .filter_map(|(control, finding)| {
                 let found = finding.describe().or_else(|| before.get(control.name()).cloned())?;
                 Some((control.name().to_owned(), found))
             })
             .collect();
-        self.isolation = Field::Known(isolation);
         self
     }
 }
@@ -358,15 +278,25 @@ impl Resource for TenantResource {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
+        let config = match Model::decode(config) {
+            Ok(config) => config,
+            Err(diagnostics) => return diagnostics,
+        };
         let mut diagnostics = Diagnostics::default();
-        names::validate(config, &mut diagnostics);
-        if let Field::Known(password) = config.string("password_wo") {
-            if password.is_empty() {
+        let names = [
+            ("name", &config.name),
+            ("database", &config.database),
+            ("role", &config.role),
+            ("schema", &config.schema),
+        ];
+        names::validate(names, &mut diagnostics);
+        if let Field::Known(password) = &config.password_wo {
+            if password.expose().is_empty() {
                 diagnostics.push(
                     Diagnostic::error("The password is empty", "Give it one, or leave `password_wo` out.")
                         .at_attribute("password_wo"),
                 );
-            } else if let Err(error) = Verifier::check_password_or_verifier(&Secret::new(password)) {
+            } else if let Err(error) = Verifier::check_password_or_verifier(password) {
                 diagnostics.push(
                     Diagnostic::error(
                         "Not a SCRAM verifier",
@@ -376,17 +306,17 @@ impl Resource for TenantResource {
                 );
             }
         }
-        for attribute in ["extensions", "member_of"] {
-            for name in config.strings(attribute).known().into_iter().flatten() {
-                if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute(attribute), &name) {
+        for (attribute, field) in [("extensions", &config.extensions), ("member_of", &config.member_of)] {
+            for name in field.known_elements() {
+                if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute(attribute), name) {
                     diagnostics.push(diagnostic);
                 }
             }
         }
-        one_of(config, "on_destroy", &["drop", "archive"], &mut diagnostics);
-        one_of(config, "locale_provider", &["libc", "icu", "builtin"], &mut diagnostics);
-        let provider = config.string("locale_provider");
-        if config.string("locale").as_known().is_some()
+        one_of("on_destroy", &config.on_destroy, &["drop", "archive"], &mut diagnostics);
+        one_of("locale_provider", &config.locale_provider, &["libc", "icu", "builtin"], &mut diagnostics);
+        let provider = &config.locale_provider;
+        if config.locale.as_known().is_some()
             && !provider.is_unknown()
             && provider.as_known().is_none_or(|provider| provider == "libc")
         {
@@ -398,7 +328,7 @@ impl Resource for TenantResource {
                 .at_attribute("locale"),
             );
         }
-        if config.get("password_wo").is_null() && !config.get("password_wo_version").is_null() {
+        if config.password_wo.is_null() && !config.password_wo_version.is_null() {
             diagnostics.push(
                 Diagnostic::error("`password_wo_version` without `password_wo`", "Set both, or neither.")
                     .at_attribute("password_wo_version"),
@@ -413,7 +343,7 @@ impl Resource for TenantResource {
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
-        let model = Model::decode(&state.value);
+        let model = Model::decode(&state.value)?;
         let expected = model.desired()?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let mut observed = Observed::locate(&snapshot, &expected.names);
@@ -431,21 +361,23 @@ impl Resource for TenantResource {
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
-        let mut model = Model::decode(&request.proposed);
-        let prior = request.prior.as_ref().map(Model::decode);
+        let (prior, mut model) = match request.models::<Model>() {
+            Ok(models) => models,
+            Err(diagnostics) => return request.refused(diagnostics),
+        };
         for (field, attribute) in [(&mut model.database, "database"), (&mut model.role, "role")] {
             if request.config.get(attribute).is_null() {
                 *field = model.name.clone();
             }
         }
-        if let Some(prior) = &prior {
-            model.isolation = prior.isolation.as_known().map(controls::planned).into();
-        } else {
-            model.isolation = Field::Unknown;
-        }
+        model.id = model.name.clone();
+        model.isolation = match prior.as_ref().and_then(|prior| prior.isolation.known_entries()) {
+            Some(before) => controls::planned(&before).into_iter().collect(),
+            None => Field::Unknown,
+        };
         let mut diagnostics = Diagnostics::default();
         if let Some(prior) = &prior
-            && prior.locale.iter().any(|(name, before)| model.locale.get(name) != Some(before))
+            && prior.is_replaced_by(&model)
             && let Some(diagnostic) = protected(prior)
         {
             diagnostics.push(diagnostic);
@@ -457,10 +389,10 @@ impl Resource for TenantResource {
     }
 
     async fn plan_destroy(&self, _cx: &Context, prior: &Value) -> Diagnostics {
-        let model = Model::decode(prior);
-        match protected(&model) {
-            Some(diagnostic) => diagnostic.into(),
-            None => Diagnostics::default(),
+        match Model::decode(prior).map(|model| protected(&model)) {
+            Ok(Some(diagnostic)) => diagnostic.into(),
+            Ok(None) => Diagnostics::default(),
+            Err(diagnostics) => diagnostics,
         }
     }
 
@@ -470,16 +402,18 @@ impl Resource for TenantResource {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
-        let Some(planned) = &request.planned else {
-            let model = Model::decode(request.prior.as_ref().unwrap_or(&Value::Null));
-            return match operations::destroy(cx, &cluster, &model).await {
+        let (models, config) = (request.models::<Model>(), Model::decode(&request.config));
+        let (prior, planned, config) = match (models, config) {
+            (Ok((prior, planned)), Ok(config)) => (prior, planned, config),
+            (Err(diagnostics), _) | (_, Err(diagnostics)) => return request.unchanged(diagnostics),
+        };
+        let Some(model) = planned else {
+            return match operations::destroy(cx, &cluster, &prior.unwrap_or_default()).await {
                 Ok(()) => Applied::default(),
                 Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
-        let model = Model::decode(planned);
-        let prior = request.prior.as_ref().map(Model::decode);
-        let password = request.config.string("password_wo").known().map(Secret::new);
+        let password = config.password_wo.known();
         let mut private = Private::decode(&request.private);
         let deep = self.connection.deep_verify().await;
         let converged =
@@ -518,24 +452,21 @@ impl Resource for TenantResource {
         operations::enter(&cluster, &names, &mut observed, &cx.cancel).await.map_err(failed)?;
         operations::leave(&cluster, &observed).await;
         let model = Model {
+            id: Field::Known(names.tenant.to_string()),
             name: Field::Known(names.tenant.to_string()),
             schema: Field::Known(names.schema.to_string()),
             password_wo_version: observed.role_marker().and_then(|marker| marker.password_version).into(),
             deletion_protection: Field::Known(true),
             on_destroy: Field::Known("drop".to_owned()),
             force_destroy: Field::Known(false),
-            extensions: Field::Known(
-                observed.inside.iter().flat_map(|inside| inside.extensions.iter().cloned()).collect(),
-            ),
+            extensions: observed.inside.iter().flat_map(|inside| inside.extensions.iter().cloned()).collect(),
             // What it is a member of may be meant: it is taken over, and shown.
-            member_of: Field::Known(
-                observed
-                    .memberships
-                    .iter()
-                    .filter(|membership| !membership.automatic && membership.member == names.role.as_str())
-                    .map(|membership| membership.role.clone())
-                    .collect(),
-            ),
+            member_of: observed
+                .memberships
+                .iter()
+                .filter(|membership| !membership.automatic && membership.member == names.role.as_str())
+                .map(|membership| membership.role.clone())
+                .collect(),
             database: Field::Known(names.database.to_string()),
             role: Field::Known(names.role.to_string()),
             ..Model::default()
@@ -566,7 +497,7 @@ impl TenantResource {
         }
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let snapshot = cluster.snapshot(&cx.cancel).await?;
-        let provider = model.locale.get("locale_provider").and_then(|field| field.as_known());
+        let provider = model.locale_provider.as_known();
         let needed = match provider.map(String::as_str) {
             Some("icu") => Some(Feature::IcuDatabases),
             Some("builtin") => Some(Feature::BuiltinLocales),
@@ -614,8 +545,8 @@ impl TenantResource {
     }
 }
 
-fn one_of(config: &Value, attribute: &str, choices: &[&str], diagnostics: &mut Diagnostics) {
-    if let Field::Known(text) = config.string(attribute)
+fn one_of(attribute: &str, field: &Field<String>, choices: &[&str], diagnostics: &mut Diagnostics) {
+    if let Field::Known(text) = field
         && !choices.contains(&text.as_str())
     {
         let choices = choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(", ");
@@ -694,4 +625,19 @@ fn import_names(snapshot: &Snapshot, id: &str) -> Result<Names, Diagnostic> {
              provider did not make, write `name/database/role/schema`.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_known_false_lifts_the_deletion_protection() {
+        for (deletion_protection, lifted) in
+            [(Field::Known(false), true), (Field::Known(true), false), (Field::Unknown, false), (Field::Null, false)]
+        {
+            let model = Model { deletion_protection, ..Model::default() };
+            assert_eq!(protected(&model).is_none(), lifted, "{deletion_protection:?}");
+        }
+    }
 }

@@ -1,16 +1,17 @@
 //! Data source `pgtenant_tenants`: every tenant on the cluster.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::postgres::Error;
-use crate::tenant::Observed;
-use crate::tenant::limits::Timeout;
+use crate::tenant::limits::{Limits, Timeout};
 use crate::tenant::observed::tenants;
-use crate::tf_provider::{Attribute, Block, Context, DataSource, Diagnostics, Schema, State, Type, Value, async_trait};
+use crate::tenant::{Names, Observed};
+use crate::tf_provider::{
+    Attributes, Context, DataSource, Diagnostics, Field, Schema, State, Value, async_trait, model, object,
+};
 
 use super::connection::Connection;
-use super::{diagnose, guardrails};
+use super::diagnose;
 
 pub(super) struct TenantsDataSource {
     connection: Arc<Connection>,
@@ -22,13 +23,52 @@ impl TenantsDataSource {
     }
 }
 
-fn row_type() -> Type {
-    let texts = ["name", "database", "role", "schema"].into_iter().chain(Timeout::ALL.map(|(_, name, _)| name));
-    let mut attributes: BTreeMap<String, Type> = texts.map(|name| (name.to_owned(), Type::String)).collect();
-    attributes.insert("connection_limit".to_owned(), Type::Number);
-    attributes.insert("suspended".to_owned(), Type::Bool);
-    attributes.insert("complete".to_owned(), Type::Bool);
-    Type::Object(attributes)
+model! {
+    struct Model {
+        tenants: Field<Vec<Row>> = computed(
+            "The tenants in the order of their names. `suspended` is true for one that may not log in; \
+             `complete` is false for one that is half-made: closed, and finished by the next apply. A limit that \
+             is not set is null."
+        ),
+    }
+}
+
+object! {
+    struct Row {
+        name: String,
+        database: Option<String>,
+        role: Option<String>,
+        schema: String,
+        suspended: bool,
+        complete: bool,
+        connection_limit: Option<i64>,
+        statement_timeout: Option<String>,
+        lock_timeout: Option<String>,
+        idle_in_transaction_session_timeout: Option<String>,
+        idle_session_timeout: Option<String>,
+        transaction_timeout: Option<String>,
+    }
+}
+
+impl Row {
+    fn of(name: String, names: &Names, observed: &Observed) -> Self {
+        let limits = Limits::observed(observed);
+        let timeout = |timeout| Some(limits.as_ref()?.timeouts.get(&timeout)?.to_string());
+        Row {
+            name,
+            database: observed.database.as_ref().map(|database| database.name.clone()),
+            role: observed.role.as_ref().map(|role| role.name.clone()),
+            schema: names.schema.to_string(),
+            suspended: observed.role.as_ref().is_none_or(|role| !role.login),
+            complete: observed.is_complete(),
+            connection_limit: limits.as_ref().map(|limits| limits.connection_limit.into()),
+            statement_timeout: timeout(Timeout::Statement),
+            lock_timeout: timeout(Timeout::Lock),
+            idle_in_transaction_session_timeout: timeout(Timeout::IdleInTransaction),
+            idle_session_timeout: timeout(Timeout::IdleSession),
+            transaction_timeout: timeout(Timeout::Transaction),
+        }
+    }
 }
 
 #[async_trait]
@@ -38,48 +78,33 @@ impl DataSource for TenantsDataSource {
     }
 
     fn schema(&self) -> Schema {
-        Schema {
-            version: 0,
-            block: Block {
-                description: "Every tenant on the server that this provider made, whichever Terraform state it is in. \
-                              Archived ones are left out."
-                    .to_owned(),
-                attributes: vec![Attribute::computed(
-                    "tenants",
-                    Type::list(row_type()),
-                    "The tenants in the order of their names. `suspended` is true for one that may not log in; \
-                     `complete` is false for one that is half-made: closed, and finished by the next apply. A limit that \
-                     is not set is null.",
-                )],
-                ..Block::default()
-            },
-        }
+        Model::schema(
+            0,
+            "Every tenant on the server that this provider made, whichever Terraform state it is in. \
+             Archived ones are left out.",
+        )
     }
 
     async fn read(&self, cx: &Context, _config: Value) -> Result<State, Diagnostics> {
         let failed = |error: Error| diagnose::error("list the tenants", &error, cx);
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let rows: Vec<Value> = tenants(&snapshot)
-            .into_iter()
-            .map(|(name, names)| {
-                let observed = Observed::locate(&snapshot, &names);
-                let database = observed.database.as_ref().map(|database| database.name.clone());
-                let role = observed.role.as_ref().map(|role| role.name.clone());
-                let mut row = Value::object([
-                    ("name", name.into()),
-                    ("database", database.into()),
-                    ("role", role.into()),
-                    ("schema", names.schema.as_str().into()),
-                    ("suspended", observed.role.as_ref().is_none_or(|role| !role.login).into()),
-                    ("complete", observed.is_complete().into()),
-                ]);
-                for (limit, value) in guardrails::describe(&observed) {
-                    row.set(limit, value);
-                }
-                row
-            })
-            .collect();
-        Ok(Value::object([("tenants", Value::List(rows))]).into())
+        let row = |(name, names)| Row::of(name, &names, &Observed::locate(&snapshot, &names));
+        let tenants: Vec<Row> = tenants(&snapshot).into_iter().map(row).collect();
+        Ok(Model { tenants: tenants.into() }.encode().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tf_provider::{Type, Typed};
+
+    #[test]
+    fn a_row_has_every_limit() {
+        let Type::Object(attributes) = Row::ty() else { panic!("not an object") };
+        for (_, name, _) in Timeout::ALL {
+            assert_eq!(attributes.get(name), Some(&Type::String), "{name}");
+        }
     }
 }

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use crate::postgres::{Cluster, Duration, Error, RoleName};
 use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
 use crate::tf_provider::{
-    Applied, ApplyRequest, Attribute, Block, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource,
-    Schema, State, Type, Value, async_trait, timeouts,
+    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Planned, Resource,
+    Schema, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
@@ -37,128 +37,74 @@ impl WatchdogResource {
 }
 
 fn schema() -> Schema {
-    let controls = watchdog::controls().map(|(name, about)| format!("  - `{name}`: {about}")).collect::<Vec<_>>();
-    let attributes = vec![
-        Attribute::optional_computed(
-            "interval",
-            Type::String,
-            format!(
-                "How often the server looks: a number of minutes that divides an hour, as `1min` or `5min`, or 1 to 59 \
-                 seconds, as `10s`, with pg_cron {}.{} or newer. A session may outlive its limit by this much, and one \
-                 second of grace.",
-                SECONDS_SINCE.0, SECONDS_SINCE.1
-            ),
-        )
-        .default(INTERVAL),
-        Attribute::optional_computed(
-            "dry_run",
-            Type::Bool,
-            "Whether it only records what it would do: rows without `ended`, one for each session or setting. Begin with \
-             this on a server whose tenants were not watched before.",
-        )
-        .default(false),
-        Attribute::optional(
-            "transaction_timeout",
-            Type::String,
-            "How long a transaction may take of a tenant that has no `transaction_timeout` on record, as `10min`: on \
-             PostgreSQL 13 to 16 the only limit there is. Default: none.",
-        ),
-        Attribute::optional_computed(
-            "retention_days",
-            Type::Number,
-            format!("How many days the rows of what was done are kept, 1 to {MOST_DAYS}."),
-        )
-        .default(RETENTION_DAYS),
-        Attribute::optional_computed(
-            "keep_actions",
-            Type::Bool,
-            "Whether a destroy leaves the table of what was done, and its schema: it is evidence. The next watchdog goes \
-             on with it. To have it dropped, set this to `false` and apply before you destroy.",
-        )
-        .default(true),
-        Attribute::computed(
-            "controls",
-            Type::map(Type::String),
-            format!(
-                "What was found of each part: `\"enforced\"`, or a short description of what was found instead, which an \
-                 apply repairs.\n\n{}",
-                controls.join("\n")
-            ),
-        ),
-        Attribute::computed("id", Type::String, format!("Always `{ID}`.")),
-    ];
-    Schema {
-        version: 0,
-        block: Block {
-            description: "Ends what exceeds its limits and cannot be ended otherwise: a tenant may set its own time limits \
-                          aside, and catch the cancellation of a statement. A function in the maintenance database, run by \
-                          [pg_cron](https://github.com/citusdata/pg_cron), measures every tenant's sessions against the \
-                          limits in its database's settings, which the tenant cannot write: `statement_timeout`, \
-                          `transaction_timeout`, `idle_in_transaction_session_timeout` and `idle_session_timeout`. It \
-                          terminates those beyond them, and takes back what the tenant's role has set against any \
-                          parameter that is on record. One for each server is enough, whoever's tenants they are. The server \
-                          shows neither what a client means nor where one statement of a batch ends: a dump as the \
-                          tenant's own role is held to its limits as well, and statements that are sent as one simple \
-                          query count as one.\n\n\
-                          Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, \
-                          `reason` (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, \
-                          `database`, `application_name`, `client_addr`, `started` (when the statement, the transaction or \
-                          the idling began), `ended` (when the session was told to end, or the setting was taken back), and the `sqlstate` of what failed. No statement's text is kept.\n\n\
-                          The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be \
-                          the maintenance database. With `cron.use_background_workers = on` the job needs no password, but a free \
-                          slot of `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` \
-                          it logs in (pg_hba.conf, .pgpass) and needs a connection, which `connection_budget` keeps \
-                          free. Prefer `off` where it can log in. A job that does not run is told by every refresh. The \
-                          admin needs `pg_signal_backend`, `pg_read_all_stats` (both in RDS's \
-                          `rds_superuser`) and CREATE on the maintenance database; where it may not create the extension, a \
-                          superuser does, and grants USAGE on the schema `cron`. The job belongs to the role that logs in: \
-                          when that one is replaced (`assume_role`), apply again as the new one."
-                .to_owned(),
-            attributes,
-            blocks: vec![timeouts::block(&["create", "read", "update", "delete"])],
-            ..Block::default()
-        },
-    }
+    Model::schema(
+        0,
+        "Ends what exceeds its limits and cannot be ended otherwise: a tenant may set its own time limits \
+         aside, and catch the cancellation of a statement. A function in the maintenance database, run by \
+         [pg_cron](https://github.com/citusdata/pg_cron), measures every tenant's sessions against the \
+         limits in its database's settings, which the tenant cannot write: `statement_timeout`, \
+         `transaction_timeout`, `idle_in_transaction_session_timeout` and `idle_session_timeout`. It \
+         terminates those beyond them, and takes back what the tenant's role has set against any \
+         parameter that is on record. One for each server is enough, whoever's tenants they are. The server \
+         shows neither what a client means nor where one statement of a batch ends: a dump as the \
+         tenant's own role is held to its limits as well, and statements that are sent as one simple \
+         query count as one.\n\n\
+         Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, \
+         `reason` (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, \
+         `database`, `application_name`, `client_addr`, `started` (when the statement, the transaction or \
+         the idling began), `ended` (when the session was told to end, or the setting was taken back), and the `sqlstate` of what failed. No statement's text is kept.\n\n\
+         The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be \
+         the maintenance database. With `cron.use_background_workers = on` the job needs no password, but a free \
+         slot of `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` \
+         it logs in (pg_hba.conf, .pgpass) and needs a connection, which `connection_budget` keeps \
+         free. Prefer `off` where it can log in. A job that does not run is told by every refresh. The \
+         admin needs `pg_signal_backend`, `pg_read_all_stats` (both in RDS's \
+         `rds_superuser`) and CREATE on the maintenance database; where it may not create the extension, a \
+         superuser does, and grants USAGE on the schema `cron`. The job belongs to the role that logs in: \
+         when that one is replaced (`assume_role`), apply again as the new one.",
+    )
 }
 
-#[derive(Clone, Debug, Default)]
-struct Model {
-    /// As the user spells it, like `transaction_timeout`.
-    interval: Field<String>,
-    dry_run: Field<bool>,
-    transaction_timeout: Field<String>,
-    retention_days: Field<i64>,
-    keep_actions: Field<bool>,
-    controls: Field<BTreeMap<String, String>>,
-    timeouts: Value,
+model! {
+    #[derive(Clone, Debug, Default)]
+    struct Model {
+        /// As the user spells it, like `transaction_timeout`.
+        interval: Field<String> = optional_computed(format!(
+            "How often the server looks: a number of minutes that divides an hour, as `1min` or `5min`, or 1 to 59 \
+             seconds, as `10s`, with pg_cron {}.{} or newer. A session may outlive its limit by this much, and one \
+             second of grace.",
+            SECONDS_SINCE.0, SECONDS_SINCE.1
+        ))
+        .default(INTERVAL),
+        dry_run: Field<bool> = optional_computed(
+            "Whether it only records what it would do: rows without `ended`, one for each session or setting. Begin with \
+             this on a server whose tenants were not watched before."
+        )
+        .default(false),
+        transaction_timeout: Field<String> = optional(
+            "How long a transaction may take of a tenant that has no `transaction_timeout` on record, as `10min`: on \
+             PostgreSQL 13 to 16 the only limit there is. Default: none."
+        ),
+        retention_days: Field<i64> = optional_computed(format!(
+            "How many days the rows of what was done are kept, 1 to {MOST_DAYS}."
+        ))
+        .default(RETENTION_DAYS),
+        keep_actions: Field<bool> = optional_computed(
+            "Whether a destroy leaves the table of what was done, and its schema: it is evidence. The next watchdog goes \
+             on with it. To have it dropped, set this to `false` and apply before you destroy."
+        )
+        .default(true),
+        controls: Field<BTreeMap<String, Item<String>>> = computed(format!(
+            "What was found of each part: `\"enforced\"`, or a short description of what was found instead, which an \
+             apply repairs.\n\n{}",
+            watchdog::controls().map(|(name, about)| format!("  - `{name}`: {about}")).collect::<Vec<_>>().join("\n")
+        )),
+        id: Field<String> = computed(format!("Always `{ID}`.")),
+        timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
+    }
 }
 
 impl Model {
-    fn decode(value: &Value) -> Self {
-        Model {
-            interval: value.string("interval"),
-            dry_run: value.bool("dry_run"),
-            transaction_timeout: value.string("transaction_timeout"),
-            retention_days: value.int("retention_days"),
-            keep_actions: value.bool("keep_actions"),
-            controls: value.string_map("controls"),
-            timeouts: value.get("timeouts").clone(),
-        }
-    }
-
-    fn encode(self) -> Value {
-        Value::object([
-            ("id", ID.into()),
-            ("interval", self.interval.into()),
-            ("dry_run", self.dry_run.into()),
-            ("transaction_timeout", self.transaction_timeout.into()),
-            ("retention_days", self.retention_days.into()),
-            ("keep_actions", self.keep_actions.into()),
-            ("controls", self.controls.into()),
-            ("timeouts", self.timeouts),
-        ])
-    }
-
     /// What is wanted; the defaults where that is not known or not well formed, of which `validate` has told.
     fn desired(&self) -> Desired {
         let interval = self.interval.as_known().and_then(|text| text.parse().ok());
@@ -175,7 +121,7 @@ impl Model {
         let expected = self.desired();
         // What a job that can be read is told to do is said by the attributes, not by its control.
         let found = observed.job.as_ref().and_then(Desired::of_job).unwrap_or_else(|| expected.clone());
-        self.controls = Field::Known(watchdog::assess(&found, observed));
+        self.controls = watchdog::assess(&found, observed).into_iter().collect();
         if found.interval != expected.interval {
             self.interval = Field::Known(found.interval.to_string());
         }
@@ -199,8 +145,12 @@ impl Resource for WatchdogResource {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
+        let config = match Model::decode(config) {
+            Ok(config) => config,
+            Err(diagnostics) => return diagnostics,
+        };
         let mut diagnostics = Diagnostics::default();
-        if let Field::Known(text) = config.string("interval")
+        if let Field::Known(text) = &config.interval
             && let Err(error) = text.parse::<Interval>()
         {
             diagnostics.push(
@@ -208,7 +158,7 @@ impl Resource for WatchdogResource {
                     .at_attribute("interval"),
             );
         }
-        if let Field::Known(text) = config.string("transaction_timeout") {
+        if let Field::Known(text) = &config.transaction_timeout {
             let problem = match text.parse::<Duration>() {
                 Err(error) => Some(error.to_string()),
                 Ok(Duration::OFF) => Some("leave it out for no limit".to_owned()),
@@ -221,11 +171,7 @@ impl Resource for WatchdogResource {
                 );
             }
         }
-        let days = config.get("retention_days");
-        if days.is_wholly_known()
-            && !days.is_null()
-            && !config.int("retention_days").known().is_some_and(|days| (1..=MOST_DAYS).contains(&days))
-        {
+        if config.retention_days.as_known().is_some_and(|days| !(1..=MOST_DAYS).contains(days)) {
             diagnostics.push(
                 Diagnostic::error("Not a number of days", format!("It is a whole number, 1 to {MOST_DAYS}."))
                     .at_attribute("retention_days"),
@@ -243,14 +189,17 @@ impl Resource for WatchdogResource {
         if !observed.exists() {
             return Ok(None);
         }
-        let value = Model::decode(&state.value).observe(&observed).encode();
+        let value = Model::decode(&state.value)?.observe(&observed).encode();
         Ok(Some(State { value, diagnostics: failing(&observed), ..state }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
-        let mut model = Model::decode(&request.proposed);
+        let (prior, mut model) = match request.models::<Model>() {
+            Ok(models) => models,
+            Err(diagnostics) => return request.refused(diagnostics),
+        };
         // A duration that means what it meant before is no change, however it is spelled.
-        if let Some(prior) = request.prior.as_ref().map(Model::decode) {
+        if let Some(prior) = prior {
             let (wanted, before) = (model.desired(), prior.desired());
             if !model.interval.is_unknown() && wanted.interval == before.interval {
                 model.interval = prior.interval;
@@ -259,7 +208,8 @@ impl Resource for WatchdogResource {
                 model.transaction_timeout = prior.transaction_timeout;
             }
         }
-        model.controls = Field::Known(watchdog::enforced());
+        model.id = Field::Known(ID.to_owned());
+        model.controls = watchdog::enforced().into_iter().collect();
         let value = model.clone().encode();
         let mut diagnostics = Diagnostics::default();
         if request.prior.as_ref() != Some(&value)
@@ -275,15 +225,18 @@ impl Resource for WatchdogResource {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
-        let prior = request.prior.as_ref().map(Model::decode);
-        let Some(planned) = &request.planned else {
+        let (prior, planned) = match request.models::<Model>() {
+            Ok(models) => models,
+            Err(diagnostics) => return request.unchanged(diagnostics),
+        };
+        let Some(model) = planned else {
             let keeps = prior.as_ref().and_then(|prior| prior.keep_actions.known()).unwrap_or(true);
             return match remove(&cluster, keeps, &cx.cancel).await {
                 Ok(()) => Applied::default(),
                 Err(error) => request.unchanged(diagnose::error("remove the watchdog", &error, cx)),
             };
         };
-        match converge(cx, &cluster, &Model::decode(planned)).await {
+        match converge(cx, &cluster, &model).await {
             Ok(state) => {
                 Applied { state: Some(state.encode()), private: request.private, diagnostics: Diagnostics::default() }
             }
@@ -322,6 +275,7 @@ impl Resource for WatchdogResource {
             retention_days: Field::Known(RETENTION_DAYS),
             keep_actions: Field::Known(true),
             dry_run: Field::Known(false),
+            id: Field::Known(ID.to_owned()),
             ..Model::default()
         };
         Ok(State::from(model.observe(&observed).encode()))

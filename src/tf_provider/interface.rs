@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::async_trait;
 
-use super::{Diagnostic, Diagnostics, Schema, Type, Value};
+use super::{Attributes, Diagnostics, Schema, Type, Value};
 
 /// Why an operation was asked to end early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,19 @@ pub struct PlanRequest {
     pub private: Vec<u8>,
 }
 
+impl PlanRequest {
+    /// The prior and the proposed state as a model.
+    pub fn models<M: Attributes>(&self) -> Result<(Option<M>, M), Diagnostics> {
+        Ok((self.prior.as_ref().map(M::decode).transpose()?, M::decode(&self.proposed)?))
+    }
+
+    /// The answer to what cannot be planned.
+    pub fn refused(self, diagnostics: impl Into<Diagnostics>) -> Planned {
+        let diagnostics = diagnostics.into();
+        Planned { value: self.proposed, private: self.private, diagnostics, ..Planned::default() }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Planned {
     pub value: Value,
@@ -85,9 +98,15 @@ pub struct ApplyRequest {
 }
 
 impl ApplyRequest {
+    /// The prior and the planned state as a model.
+    pub fn models<M: Attributes>(&self) -> Result<(Option<M>, Option<M>), Diagnostics> {
+        let model = |value: &Option<Value>| value.as_ref().map(M::decode).transpose();
+        Ok((model(&self.prior)?, model(&self.planned)?))
+    }
+
     /// The answer of an apply that changed nothing.
-    pub fn unchanged(&self, diagnostic: Diagnostic) -> Applied {
-        Applied { state: self.prior.clone(), private: self.private.clone(), diagnostics: diagnostic.into() }
+    pub fn unchanged(&self, diagnostics: impl Into<Diagnostics>) -> Applied {
+        Applied { state: self.prior.clone(), private: self.private.clone(), diagnostics: diagnostics.into() }
     }
 }
 

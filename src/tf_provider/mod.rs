@@ -6,7 +6,8 @@
 //! A provider implements the traits of [`interface`] and hands itself to [`serve::run`]. From there
 //! [`serve`] shakes hands and decides when the process ends, [`transport`] and [`mtls`] admit
 //! Terraform and nobody else, and [`server`] answers: [`codec`] decodes, [`planning`] applies what
-//! the schema states, the provider does the rest.
+//! the schema states, the provider does the rest. Schemas and typed values come from one declaration
+//! each: [`model`](mod@model).
 //!
 //! Why our own, and not the published crate of that name: that one speaks protocol 6 only, needs
 //! `protoc` to build, does not insist on Terraform's client certificate, dies on Ctrl-C, waits some
@@ -17,6 +18,7 @@ pub mod codec;
 pub mod diagnostic;
 pub mod interface;
 pub mod logging;
+pub mod model;
 pub mod mtls;
 pub mod panics;
 pub mod planning;
@@ -34,7 +36,10 @@ pub use interface::{
     Applied, ApplyRequest, Context, DataSource, EphemeralResource, Function, FunctionError, Interruption, Parameter,
     PlanRequest, Planned, Provider, Resource, State,
 };
+pub use model::{Attributes, Item, Set, Typed};
 pub use schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};
 pub use value::{Field, Number, Type, Value};
+
+pub use crate::{model, object};
 
 pub use tonic::async_trait;

@@ -102,70 +102,10 @@ impl Value {
         }
     }
 
-    pub fn string(&self, name: &str) -> Field<String> {
-        self.field(name, |value| match value {
-            Value::String(text) => Some(text.clone()),
-            _ => None,
-        })
-    }
-
-    pub fn bool(&self, name: &str) -> Field<bool> {
-        self.field(name, |value| match value {
-            Value::Bool(flag) => Some(*flag),
-            _ => None,
-        })
-    }
-
-    /// The whole number at `name`. A fraction, or a number beyond `i64`, counts as null: reject it
-    /// in validation with [`Value::get`].
-    pub fn int(&self, name: &str) -> Field<i64> {
-        self.field(name, |value| match value {
-            Value::Number(Number::Int(number)) => Some(*number),
-            Value::Number(Number::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
-                #[allow(clippy::cast_possible_truncation)] // whole and within 2^53
-                Some(*number as i64)
-            }
-            _ => None,
-        })
-    }
-
-    /// The elements of a list or set of strings. Unknown if any element is.
-    pub fn strings(&self, name: &str) -> Field<Vec<String>> {
-        let value = self.get(name);
-        if !value.is_wholly_known() {
-            return Field::Unknown;
-        }
-        self.field(name, |value| match value {
-            Value::List(elements) => Some(elements.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
-            _ => None,
-        })
-    }
-
-    /// The elements of a map of strings. Unknown if any element is.
-    pub fn string_map(&self, name: &str) -> Field<BTreeMap<String, String>> {
-        let value = self.get(name);
-        if !value.is_wholly_known() {
-            return Field::Unknown;
-        }
-        self.field(name, |value| match value {
-            Value::Map(elements) => Some(
-                elements.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
-            ),
-            _ => None,
-        })
-    }
-
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::String(text) => Some(text),
             _ => None,
-        }
-    }
-
-    fn field<T>(&self, name: &str, known: impl Fn(&Value) -> Option<T>) -> Field<T> {
-        match self.get(name) {
-            Value::Unknown => Field::Unknown,
-            value => known(value).map_or(Field::Null, Field::Known),
         }
     }
 }
@@ -206,22 +146,6 @@ impl<T: Into<Value>> From<BTreeMap<String, T>> for Value {
     }
 }
 
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Value::Null, Into::into)
-    }
-}
-
-impl<T: Into<Value>> From<Field<T>> for Value {
-    fn from(field: Field<T>) -> Self {
-        match field {
-            Field::Unknown => Value::Unknown,
-            Field::Null => Value::Null,
-            Field::Known(value) => value.into(),
-        }
-    }
-}
-
 /// One attribute of a model: a value that may be unset, or not known until apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Field<T> {
@@ -252,6 +176,12 @@ impl<T> Field<T> {
 
     pub fn is_null(&self) -> bool {
         matches!(self, Field::Null)
+    }
+}
+
+impl<T> From<T> for Field<T> {
+    fn from(value: T) -> Self {
+        Field::Known(value)
     }
 }
 

@@ -6,9 +6,9 @@ use pgtenant::tf_provider::codec::{json, msgpack};
 use pgtenant::tf_provider::server::Server;
 use pgtenant::tf_provider::wire::tfplugin5 as wire;
 use pgtenant::tf_provider::{
-    Applied, ApplyRequest, Attribute, Block, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
-    FunctionError, Interruption, NestedBlock, Nesting, Parameter, PlanRequest, Planned, Provider, Resource, Schema,
-    State, Type, Value, async_trait, timeouts,
+    Applied, ApplyRequest, Attribute, Attributes, Block, Context, DataSource, Diagnostic, Diagnostics,
+    EphemeralResource, Field, Function, FunctionError, Interruption, NestedBlock, Nesting, Parameter, PlanRequest,
+    Planned, Provider, Resource, Schema, State, Type, Value, async_trait, model, timeouts,
 };
 
 pub fn server() -> Server {
@@ -246,6 +246,13 @@ async fn interrupted(cx: &Context) -> Diagnostics {
 /// The length of a text, which may be long.
 struct Length;
 
+model! {
+    struct Measured {
+        text: Field<String> = required("A text."),
+        length: Field<i64> = computed("Its length in bytes."),
+    }
+}
+
 #[async_trait]
 impl DataSource for Length {
     fn type_name(&self) -> &'static str {
@@ -253,18 +260,13 @@ impl DataSource for Length {
     }
 
     fn schema(&self) -> Schema {
-        let attributes = vec![
-            Attribute::required("text", Type::String, "A text."),
-            Attribute::computed("length", Type::Number, "Its length in bytes."),
-        ];
-        Schema { version: 0, block: Block { attributes, ..Block::default() } }
+        Measured::schema(0, "A length.")
     }
 
     async fn read(&self, _: &Context, config: Value) -> Result<State, Diagnostics> {
-        let mut value = config;
-        let length = value.get("text").as_str().map_or(0, str::len);
-        value.set("length", i64::try_from(length).unwrap());
-        Ok(value.into())
+        let config = Measured::decode(&config)?;
+        let length = config.text.as_known().map_or(0, String::len);
+        Ok(Measured { length: i64::try_from(length).unwrap().into(), ..config }.encode().into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::postgres::{Cluster, Error};
 use crate::tenant::audit::{self, Report, Status};
 use crate::tf_provider::serve::{Invocation, Subcommand};
-use crate::tf_provider::{Context, Diagnostic, Value};
+use crate::tf_provider::{Context, Diagnostic};
 
 use super::super::{configuration, diagnose};
 use super::{evidence, scope};
@@ -110,7 +110,7 @@ async fn run(call: Invocation) -> u8 {
 async fn report(cx: &Context, options: &Options) -> Result<Report, Vec<Diagnostic>> {
     let one = |diagnostic: Diagnostic| vec![diagnostic];
     let scope = scope(options.tenant.as_deref(), &options.member_of).map_err(one)?;
-    let block = Value::object([("assume_role", options.assume_role.clone().into())]);
+    let block = configuration::Model { assume_role: options.assume_role.clone().into(), ..Default::default() };
     let configured =
         configuration::resolve(&block, &|name| std::env::var(name).ok()).map_err(|diagnostics| diagnostics.0)?;
     let connect = configured.options.ok_or_else(|| vec![diagnose::not_known()])?;

@@ -9,7 +9,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Challenge, Cluster, Error, SchemaName, Secret, Verifier};
 use crate::tenant::marker::ANY_PREFIX;
 use crate::tenant::{Change, Desired, Marker, Names, Observed, destroy, diff, render};
-use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field};
+use crate::tf_provider::{Context, Diagnostic, Diagnostics};
 
 use super::super::{controls, diagnose};
 use super::{Model, Private, occupied, protected};
@@ -244,9 +244,10 @@ pub(in super::super) async fn leave(cluster: &Cluster, observed: &Observed) {
 /// The state that was reached, and a word on what this admin could not enforce.
 fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Diagnostics) {
     let mut state = model.clone().observe(desired, observed);
-    let found = state.isolation.known().unwrap_or_default();
+    let found = state.isolation.known_entries().unwrap_or_default();
+    let planned = model.isolation.known_entries();
     let rest = "The rest of the tenant is as it should be.";
-    let (isolation, diagnostics) = controls::settled("isolation", model.isolation.as_known(), found, rest);
-    state.isolation = Field::Known(isolation);
+    let (isolation, diagnostics) = controls::settled("isolation", planned.as_ref(), found, rest);
+    state.isolation = isolation.into_iter().collect();
     (state, diagnostics)
 }

@@ -78,7 +78,7 @@ fn name(ty: &Type) -> &'static str {
 
 /// The one way in which a number is held, so that equal numbers compare equal: `i64` if it fits,
 /// then `f64`, then the text. `None` if it is not a number that Terraform has.
-fn number_from_float(number: f64) -> Option<Number> {
+pub(super) fn number_from_float(number: f64) -> Option<Number> {
     const I64_END: f64 = 9_223_372_036_854_775_808.0; // 2^63; every whole float below it is an i64
     if number.is_nan() {
         return None;
