@@ -481,7 +481,7 @@ mod tests {
     #[test]
     fn a_password_that_somebody_changed_is_set_again_where_there_is_one_to_set() {
         check_control(Control::Password, "changed by somebody else", |o| o.password_changed = Some(true), &[]);
-        let verifier = Verifier::derived(&Secret::new("hunter2"), "acme");
+        let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
         let text = format!("ALTER ROLE \"acme\" PASSWORD '{}'", verifier.expose());
         check(
             |desired, observed| {
@@ -563,7 +563,7 @@ mod tests {
             |_, o| database(o).acl.push(grant(Some("acme"), "TEMPORARY")),
             &["REVOKE TEMPORARY ON DATABASE \"acme\" FROM \"acme\" CASCADE"],
         );
-        let verifier = Verifier::derived(&Secret::new("hunter2"), "acme");
+        let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
         let text = format!("ALTER ROLE \"acme\" PASSWORD '{}'", verifier.expose());
         check(|desired, _| desired.password = Some(verifier), &[&text]);
         check(
