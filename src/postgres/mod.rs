@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod cluster;
 pub mod connect;
 pub mod error;
+mod guc;
 pub mod major;
 pub mod name;
 pub mod parameter;
