@@ -1,10 +1,25 @@
 # Where the server is and who the admin is, PGHOST, PGPORT, PGUSER, PGPASSWORD and the like say.
 provider "pgtenant" {}
 
-# One verifier for both: pgBouncer can log in to the server with it only if the server has the very same.
+# A salt is no secret: PostgreSQL shows it to everybody who begins a login. It must be unique, and not follow from a
+# password. Kept in the state, so that the verifiers stay the same from plan to plan.
+resource "terraform_data" "salt" {
+  input = uuid()
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 locals {
-  verifiers = { for role, password in var.passwords : role => provider::pgtenant::scram_verifier(password, role) }
-  rendered  = coalesce(var.rendered, "${path.module}/rendered")
+  # New passwords get a new salt.
+  salt     = "${terraform_data.salt.output}/${var.passwords_version}"
+  rendered = coalesce(var.rendered, "${path.module}/rendered")
+
+  # One verifier for both: pgBouncer can log in to the server with it only if the server has the very same.
+  verifiers = {
+    for role, password in var.passwords : role => provider::pgtenant::scram_verifier(password, role, local.salt)
+  }
 }
 
 resource "pgtenant_tenant" "this" {

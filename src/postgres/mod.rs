@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod connect;
 pub mod error;
 pub mod fact;
+mod guc;
 pub mod major;
 pub mod name;
 pub mod parameter;

@@ -86,30 +86,53 @@ name! {
     ExtensionName
 }
 
-/// Reads a list of identifiers as `pg_db_role_setting` keeps it: `app, "My Schema"`.
-/// `None` if the text is not such a list.
+/// Reads a list of identifiers as PostgreSQL reads what `pg_db_role_setting` keeps: `app, "My Schema"`
+/// (`SplitIdentifierString` in its `varlena.c`). `None` for what it refuses, and for what it reads by the
+/// encoding of the database or by its major: capitals beyond ASCII without quotes, names beyond ASCII that are too
+/// long, and vertical tabs between names.
+///
+/// Held against real servers by `tests/acceptance/syntax.rs`.
 pub fn parse_list(text: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
-    let mut rest = text.trim();
+    let mut rest = text.trim_start_matches(is_space);
+    if rest.is_empty() {
+        return Some(names);
+    }
     loop {
         let (name, after) = if let Some(quoted) = rest.strip_prefix('"') {
             split_quoted(quoted)?
         } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            let (name, after) = rest.split_at(end);
-            (name.trim().to_lowercase(), after)
+            let (name, after) = rest.split_at(rest.find(|c| c == ',' || is_space(c)).unwrap_or(rest.len()));
+            let ambiguous = |c: char| c == '\x0b' || !c.is_ascii() && !c.to_lowercase().eq([c]);
+            if name.is_empty() || name.contains(ambiguous) {
+                return None;
+            }
+            (name.to_ascii_lowercase(), after)
         };
-        if name.is_empty() {
-            return None;
-        }
-        names.push(name);
-        rest = after.trim_start();
+        names.push(truncated(name)?);
+        rest = after.trim_start_matches(is_space);
         match rest.strip_prefix(',') {
-            Some(more) => rest = more.trim_start(),
+            Some(more) => rest = more.trim_start_matches(is_space),
             None if rest.is_empty() => return Some(names),
             None => return None,
         }
     }
+}
+
+/// White space between names. Later majors take a vertical tab too.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c')
+}
+
+/// The name as far as PostgreSQL keeps it. Where that is, counts in bytes of the database's encoding.
+fn truncated(mut name: String) -> Option<String> {
+    if name.len() > MAX_BYTES {
+        if !name.is_ascii() {
+            return None;
+        }
+        name.truncate(MAX_BYTES);
+    }
+    Some(name)
 }
 
 /// The text up to the closing quote, doubled quotes undone, and what follows that quote.
@@ -131,6 +154,8 @@ fn split_quoted(text: &str) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -148,14 +173,41 @@ mod tests {
 
     #[test]
     fn lists_of_identifiers_are_read_as_the_catalog_keeps_them() {
-        let list = |text| parse_list(text).map(|names| names.join("|"));
+        let list = |text: &str| parse_list(text).map(|names| names.join("|"));
         assert_eq!(list("app"), Some("app".to_owned()));
         assert_eq!(list("app, extensions"), Some("app|extensions".to_owned()));
         assert_eq!(list("\"My, \"\"Schema\"\"\",b"), Some("My, \"Schema\"|b".to_owned()));
         assert_eq!(list("\"$user\", public"), Some("$user|public".to_owned()));
-        assert_eq!(list(""), None);
-        assert_eq!(list("a,"), None);
+        assert_eq!(list("App , PUBLIC\t"), Some("app|public".to_owned()));
+        assert_eq!(list("a\"b, \"\""), Some("a\"b|".to_owned()));
+        assert_eq!(list("müller, \"Ünal\""), Some("müller|Ünal".to_owned()));
+        assert_eq!(list(&"X".repeat(70)), Some("x".repeat(63)));
+        assert_eq!(list(&format!("\"{}\"", "X".repeat(70))), Some("X".repeat(63)));
+        assert_eq!(parse_list(" "), Some(Vec::new()));
+        for refused in ["a,", ",a", "a,,b", "a b", "\"a\"b", "a\u{a0}, b,", "\"", "\"a\"\"", "a \"b\""] {
+            assert_eq!(parse_list(refused), None, "{refused:?}");
+        }
+        // In LATIN1 the server may read them otherwise than in UTF-8; which of the two counts is not in the text.
+        for ambiguous in ["Ünal".to_owned(), "a,\x0bb".to_owned(), "ü".repeat(32), format!("\"{}\"", "ü".repeat(32))]
+        {
+            assert_eq!(parse_list(&ambiguous), None, "{ambiguous:?}");
+        }
         assert_eq!(list("\"a"), None);
         assert_eq!(list("\"a\" b"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_names_are_read_as_they_are(names in prop::collection::vec("[^\\x00]{1,15}", 0..5)) {
+            let text = names.iter().map(|name| escape_identifier(name)).collect::<Vec<_>>().join(", ");
+            prop_assert_eq!(parse_list(&text), Some(names));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>()) {
+            if let Some(names) = parse_list(&text) {
+                prop_assert!(names.iter().all(|name| name.len() <= MAX_BYTES));
+            }
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use super::guc;
+
 /// A duration parameter's value: whole milliseconds, 0 = off.
 ///
 /// Written as PostgreSQL writes it: a number and one of `ms`, `s`, `min`, `h`, `d`. A bare number is
@@ -28,12 +30,14 @@ pub enum InvalidDuration {
         "{0:?} is under one millisecond, which PostgreSQL rounds to 0, and 0 means no limit: write \"0\" if that is meant"
     )]
     UnderOneMillisecond(String),
+    #[error(
+        "PostgreSQL reads {0:?} as {1}: a leading zero makes a number octal, and a fraction is rounded to the next smaller \
+         unit. Write \"{1}\" if that is meant"
+    )]
+    ReadOtherwise(String, Duration),
     #[error("{0:?} is longer than PostgreSQL takes: 2147483647 ms, some 24 days")]
     TooLong(String),
 }
-
-const UNITS: [(&str, f64); 6] =
-    [("us", 0.001), ("ms", 1.0), ("s", 1_000.0), ("min", 60_000.0), ("h", 3_600_000.0), ("d", 86_400_000.0)];
 
 impl Duration {
     pub const OFF: Duration = Duration(0);
@@ -47,52 +51,32 @@ impl Duration {
         self.0
     }
 
-    /// Reads a value as a catalog keeps it, where a bare number means milliseconds.
+    /// Reads a value as PostgreSQL reads what a catalog keeps, where a bare number means milliseconds. `None` if
+    /// it cannot be read, which does not mean that nothing is set.
     pub fn from_catalog(text: &str) -> Option<Self> {
-        match text.trim().parse::<i32>() {
-            Ok(millis) if millis >= 0 => Some(Duration(millis)),
-            Ok(_) => None,
-            Err(_) => {
-                let (number, unit) = split(text)?;
-                let factor = UNITS.iter().find(|(name, _)| *name == unit)?.1;
-                let millis = (number * factor).round_ties_even();
-                (0.0..=f64::from(i32::MAX)).contains(&millis).then(|| Duration(whole(millis)))
-            }
-        }
+        guc::milliseconds(text).map(Duration)
     }
-}
-
-#[allow(clippy::cast_possible_truncation)] // callers check the range
-fn whole(millis: f64) -> i32 {
-    millis as i32
-}
-
-fn split(text: &str) -> Option<(f64, &str)> {
-    let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'))).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    Some((number.parse().ok()?, unit.trim()))
 }
 
 impl FromStr for Duration {
     type Err = InvalidDuration;
 
     fn from_str(text: &str) -> Result<Self, InvalidDuration> {
-        let (number, unit) = split(text).ok_or_else(|| InvalidDuration::NotANumber(text.to_owned()))?;
+        let not_a_number = || InvalidDuration::NotANumber(text.to_owned());
+        let spelled = text.trim_matches(guc::is_space);
+        let end =
+            spelled.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'))).unwrap_or(spelled.len());
+        let (number, unit) = spelled.split_at(end);
+        let (number, unit) =
+            (number.parse::<f64>().map_err(|_| not_a_number())?, unit.trim_start_matches(guc::is_space));
         if number < 0.0 {
             return Err(InvalidDuration::Negative);
         }
-        if unit.is_empty() {
-            return if number == 0.0 {
-                Ok(Duration::OFF)
-            } else {
-                Err(InvalidDuration::NoUnit(text.trim().to_owned()))
-            };
+        if unit.is_empty() && number != 0.0 {
+            return Err(InvalidDuration::NoUnit(spelled.to_owned()));
         }
-        let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(InvalidDuration::UnknownUnit(unit.to_owned()));
-        };
-        let millis = number * factor;
+        let factor = if unit.is_empty() { Some(0.0) } else { guc::unit(unit) };
+        let millis = number * factor.ok_or_else(|| InvalidDuration::UnknownUnit(unit.to_owned()))?;
         if millis > 0.0 && millis < 1.0 {
             return Err(InvalidDuration::UnderOneMillisecond(text.to_owned()));
         }
@@ -100,7 +84,11 @@ impl FromStr for Duration {
         if millis > f64::from(i32::MAX) {
             return Err(InvalidDuration::TooLong(text.to_owned()));
         }
-        Ok(Duration(whole(millis)))
+        match Self::from_catalog(text) {
+            Some(read) if f64::from(read.0) == millis => Ok(read),
+            Some(read) => Err(InvalidDuration::ReadOtherwise(text.to_owned(), read)),
+            None => Err(not_a_number()),
+        }
     }
 }
 
@@ -184,6 +172,8 @@ impl fmt::Display for ParameterName {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -204,6 +194,18 @@ mod tests {
         assert_eq!(millis("30S"), Err(InvalidDuration::UnknownUnit("S".to_owned())));
         assert_eq!(millis("-1s"), Err(InvalidDuration::Negative));
         assert_eq!(millis("25d"), Err(InvalidDuration::TooLong("25d".to_owned())));
+        let otherwise = |text: &str, millis| Err(InvalidDuration::ReadOtherwise(text.to_owned(), Duration(millis)));
+        assert_eq!(millis("010s"), otherwise("010s", 8_000));
+        assert_eq!(millis("0.5001min"), otherwise("0.5001min", 30_000));
+        assert_eq!(millis("1.0001d"), otherwise("1.0001d", 86_400_000));
+        for text in ["08s", " .5s", "5\u{a0}s", "24.855d"] {
+            assert!(millis(text).is_err(), "{text:?}");
+        }
+        assert_eq!(
+            "010s".parse::<Duration>().unwrap_err().to_string(),
+            "PostgreSQL reads \"010s\" as 8s: a leading zero makes a number octal, and a fraction is rounded to the next \
+             smaller unit. Write \"8s\" if that is meant"
+        );
         assert_eq!(millis("soon"), Err(InvalidDuration::NotANumber("soon".to_owned())));
         assert_eq!(millis(""), Err(InvalidDuration::NotANumber(String::new())));
     }
@@ -218,15 +220,20 @@ mod tests {
         assert_eq!(text(172_800_000), "2d");
     }
 
-    #[test]
-    fn catalog_values_are_read_as_typed() {
-        let millis = |text| Duration::from_catalog(text).map(Duration::as_millis);
-        assert_eq!(millis("30000"), Some(30_000));
-        assert_eq!(millis("30 s"), Some(30_000));
-        assert_eq!(millis("0.5min"), Some(30_000));
-        assert_eq!(millis("400us"), Some(0));
-        assert_eq!(millis("-1"), None);
-        assert_eq!(millis("nonsense"), None);
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_as_it_was(millis in 0..=i32::MAX) {
+            let duration = Duration::from_millis(millis);
+            prop_assert_eq!(duration.to_string().parse(), Ok(duration));
+            prop_assert_eq!(Duration::from_catalog(&duration.to_string()), Some(duration));
+        }
+
+        #[test]
+        fn what_users_may_write_is_read_by_postgresql_as_the_same(text in "[ +]?[0-9]{0,4}[.]?[0-9]{0,4}[ ]?(us|ms|s|min|h|d)?") {
+            if let Ok(duration) = text.parse::<Duration>() {
+                prop_assert_eq!(Duration::from_catalog(&text), Some(duration));
+            }
+        }
     }
 
     #[test]

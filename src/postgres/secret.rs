@@ -39,6 +39,13 @@ impl fmt::Debug for Secret {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verifier(String);
 
+/// The bytes of a salt for one role, from a text that is no secret. It is not given the password: a server
+/// shows the salt to whoever begins a login, and a salt that depends on the password is a fast hash of it.
+fn salt_for(role: &str, salt: &str) -> [u8; SALT_BYTES] {
+    let hash = digest::digest(&digest::SHA256, format!("pgtenant scram salt\0{role}\0{salt}").as_bytes());
+    hash.as_ref()[..SALT_BYTES].try_into().expect("a hash is longer than a salt")
+}
+
 /// A text that claims to be a verifier and is not. PostgreSQL would silently take it for a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a SCRAM verifier has the form SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>")]
@@ -46,6 +53,8 @@ pub struct InvalidVerifier;
 
 const PREFIX: &str = "SCRAM-SHA-256$";
 const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).unwrap();
+/// As many as PostgreSQL takes for a salt of its own.
+const SALT_BYTES: usize = 16;
 const KEY_BYTES: usize = digest::SHA256_OUTPUT_LEN;
 
 impl Verifier {
@@ -63,12 +72,10 @@ impl Verifier {
         if secret.expose().starts_with(PREFIX) { secret.expose().parse::<Verifier>().map(|_| ()) } else { Ok(()) }
     }
 
-    /// The verifier of a password for one role, the same at every call: its salt is derived from
-    /// both. For where a result must be repeatable; else a random salt is the better one.
-    pub fn derived(password: &Secret, role: &str) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, password.expose().as_bytes());
-        let salt = hmac::sign(&key, format!("pgtenant scram salt\0{role}").as_bytes());
-        Self::with_salt(password, &salt.as_ref()[..16])
+    /// The verifier of a password with the salt of [`salt_for`], the same at every call. For where a
+    /// result must be repeatable; else a random salt is the better one.
+    pub fn salted(password: &Secret, role: &str, salt: &str) -> Self {
+        Self::with_salt(password, &salt_for(role, salt))
     }
 
     /// RFC 5802, section 3, with SHA-256. `postgres-protocol` keeps its own with a chosen salt private.
@@ -131,7 +138,7 @@ mod tests {
 
     /// What `postgres-protocol` computes for the same password and salt, as its own tests hold it.
     #[test]
-    fn derived_verifiers_agree_with_postgres_protocol() {
+    fn salted_verifiers_agree_with_postgres_protocol() {
         let theirs = postgres_protocol::password::scram_sha_256(b"secret");
         let salt = theirs[PREFIX.len()..].split([':', '$']).nth(1).unwrap();
         let ours = Verifier::with_salt(&Secret::new("secret"), &BASE64.decode(salt).unwrap());
@@ -139,12 +146,33 @@ mod tests {
     }
 
     #[test]
-    fn derived_verifiers_repeat_and_differ_by_role_and_password() {
-        let derive = |password, role| Verifier::derived(&Secret::new(password), role).expose().to_owned();
-        assert_eq!(derive("secret", "acme"), derive("secret", "acme"));
-        assert_ne!(derive("secret", "acme"), derive("secret", "globex"));
-        assert_ne!(derive("secret", "acme"), derive("secret2", "acme"));
-        assert!(derive("secret", "acme").parse::<Verifier>().is_ok());
+    fn salted_verifiers_repeat_and_differ_by_each_argument() {
+        let made = |password, role, salt| Verifier::salted(&Secret::new(password), role, salt).expose().to_owned();
+        let verifier = made("secret", "acme", "one");
+        assert_eq!(verifier, made("secret", "acme", "one"));
+        for other in [made("secret", "globex", "one"), made("secret2", "acme", "one"), made("secret", "acme", "two")] {
+            assert_ne!(verifier, other);
+        }
+        assert!(verifier.parse::<Verifier>().is_ok());
+    }
+
+    #[test]
+    fn the_salt_follows_from_role_and_salt_alone() {
+        let shown = |password, role, salt| Verifier::salted(&Secret::new(password), role, salt).challenge();
+        let challenge = shown("secret", "acme", "one");
+        for password in ["secret2", "", "Winter2026!", "acme", "one"] {
+            assert_eq!(shown(password, "acme", "one"), challenge, "{password}");
+        }
+        assert_ne!(shown("secret", "globex", "one"), challenge);
+        assert_ne!(shown("secret", "acme", "two"), challenge);
+        // Where role ends and salt begins is part of it.
+        assert_ne!(shown("secret", "acmeo", "ne"), challenge);
+    }
+
+    #[test]
+    fn a_salt_of_its_own_is_random() {
+        let shown = || Verifier::from_password_or_verifier(&Secret::new("secret")).unwrap().challenge();
+        assert_ne!(shown(), shown());
     }
 
     #[test]
@@ -159,7 +187,7 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {
-        let shown = format!("{:?} {:?}", Secret::new("hunter2"), Verifier::derived(&Secret::new("hunter2"), "a"));
+        let shown = format!("{:?} {:?}", Secret::new("hunter2"), Verifier::salted(&Secret::new("hunter2"), "a", "b"));
         assert_eq!(shown, "Secret(..) Verifier(..)");
     }
 }

@@ -662,7 +662,7 @@ mod tests {
 
     #[test]
     fn a_verifier_is_in_the_text_and_never_in_the_summary() {
-        let verifier = Verifier::derived(&crate::postgres::Secret::new("hunter2"), "acme");
+        let verifier = Verifier::salted(&crate::postgres::Secret::new("hunter2"), "acme", "salt");
         let change = Change::SetPassword { role: role(), verifier: verifier.clone() };
         let script = render(&[change]);
         assert!(script.0[0].text().contains(verifier.expose()));

@@ -20,5 +20,6 @@ mod interrupt;
 mod scale;
 mod secrets;
 mod signals;
+mod syntax;
 mod tenant;
 mod watchdog;

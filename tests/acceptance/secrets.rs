@@ -1,15 +1,23 @@
 //! Passwords: in no plan, no state, no log of Terraform, the provider or the server, in whatever way they
-//! are given, and good for logging in with. And what changes them.
+//! are given, and good for logging in with. What changes them, and what a stranger learns of them.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
 
+use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::BytesMut;
+use postgres_protocol::authentication::sasl;
+use postgres_protocol::message::{backend::Message, frontend};
 
 use crate::fixture::{PROVIDER, workspace};
 use crate::support::postgres::Server;
-use crate::support::random_hex;
-use crate::support::terraform::{Run, Workspace};
+use crate::support::terraform::{Installation, Run, Workspace};
+use crate::support::{examples, random_hex};
 
 /// What a text is searched for: a secret as it is, and the parts of it that Base64 shows wherever the
 /// secret begins within a longer text.
@@ -108,7 +116,7 @@ resource "pgtenant_tenant" "given" {
 
 resource "pgtenant_tenant" "hashed" {
   name                = "secrets_hashed"
-  password_wo         = provider::pgtenant::scram_verifier(var.hashed, "secrets_hashed")
+  password_wo         = provider::pgtenant::scram_verifier(var.hashed, "secrets_hashed", "0123456789abcdef")
   password_wo_version = 1
 }
 
@@ -250,4 +258,187 @@ fn a_malformed_verifier_is_refused_when_planning() {
     assert_eq!((error["severity"].as_str(), error["summary"].as_str()), (Some("error"), Some("Not a SCRAM verifier")));
     assert_eq!(error["snippet"]["code"].as_str().map(str::trim), Some("password_wo = var.password"));
     assert!(!run.stdout.contains(&secret) && !run.stderr.contains(&secret), "{}{}", run.stdout, run.stderr);
+}
+
+/// What the server shows to whoever begins a login: nobody has proved anything, and a database of that name
+/// need not exist.
+fn salt_shown(server: &Server, role: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let (mut out, mut buffer) = (BytesMut::new(), BytesMut::new());
+    frontend::startup_message([("user", role), ("database", "nowhere")], &mut out).unwrap();
+    loop {
+        stream.write_all(&out).unwrap();
+        out.clear();
+        let message = loop {
+            if let Some(message) = Message::parse(&mut buffer).unwrap() {
+                break message;
+            }
+            let mut chunk = [0; 1024];
+            let read = stream.read(&mut chunk).unwrap();
+            assert!(read > 0, "the server hung up");
+            buffer.extend_from_slice(&chunk[..read]);
+        };
+        match message {
+            Message::AuthenticationSasl(_) => {
+                frontend::sasl_initial_response(sasl::SCRAM_SHA_256, b"n,,n=,r=stranger", &mut out).unwrap();
+            }
+            Message::AuthenticationSaslContinue(body) => {
+                let text = std::str::from_utf8(body.data()).unwrap();
+                let salt = text.split(',').find_map(|part| part.strip_prefix("s=")).unwrap();
+                return BASE64.decode(salt).unwrap();
+            }
+            _ => panic!("the server does not ask for SCRAM"),
+        }
+    }
+}
+
+/// How the salt was made of the password once.
+fn salt_of_the_password(password: &str, role: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, password.as_bytes());
+    hmac::sign(&key, format!("pgtenant scram salt\0{role}").as_bytes()).as_ref()[..16].to_vec()
+}
+
+/// A salt that a stranger was shown, and what else he may know.
+struct Shown<'a> {
+    role: &'a str,
+    salt: Vec<u8>,
+    /// The texts that salts are made of in the configuration or the state.
+    texts: &'a [String],
+}
+
+/// The word that the salt is a fast hash of, by one of many formulas over word, role and texts.
+fn guessed<'a>(shown: &Shown, words: &'a [String]) -> Option<&'a String> {
+    let mut texts = vec![String::new(), shown.role.to_owned(), "pgtenant scram salt".to_owned()];
+    for text in shown.texts {
+        texts.extend([text.clone(), format!("{}\0{text}", shown.role), format!("{text}\0{}", shown.role)]);
+    }
+    texts.extend(texts.clone().iter().skip(1).map(|text| format!("pgtenant scram salt\0{text}")));
+    let is_salt = |hash: &[u8]| hash.windows(shown.salt.len()).any(|part| part == shown.salt);
+    words.iter().find(|word| {
+        let signed = |algorithm, key: &str, text: &str| {
+            is_salt(hmac::sign(&hmac::Key::new(algorithm, key.as_bytes()), text.as_bytes()).as_ref())
+        };
+        let macs = [hmac::HMAC_SHA256, hmac::HMAC_SHA512, hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY];
+        let hashes = [&digest::SHA256, &digest::SHA512, &digest::SHA1_FOR_LEGACY_USE_ONLY];
+        texts.iter().any(|text| {
+            let joined = ["", "\0", ":"].map(|by| [format!("{word}{by}{text}"), format!("{text}{by}{word}")]);
+            macs.iter().any(|mac| signed(*mac, word, text) || signed(*mac, text, word))
+                || joined.iter().flatten().any(|text| {
+                    is_salt(text.as_bytes())
+                        || hashes.iter().any(|hash| is_salt(digest::digest(hash, text.as_bytes()).as_ref()))
+                })
+        })
+    })
+}
+
+/// Every way to a verifier: the function with one salt for two roles, a password in clear text, a generated
+/// one, and the module `tenants`.
+const VERIFIERS: &str = r#"
+variable "password" { ephemeral = true }
+variable "passwords" { type = map(string) }
+variable "generation" {}
+
+provider "pgtenant" {}
+
+resource "pgtenant_tenant" "function" {
+  for_each            = toset(["stranger_one", "stranger_two"])
+  name                = each.key
+  password_wo         = provider::pgtenant::scram_verifier(var.password, each.key, "0123456789abcdef")
+  password_wo_version = var.generation
+}
+
+resource "pgtenant_tenant" "clear" {
+  name                = "stranger_clear"
+  password_wo         = var.password
+  password_wo_version = var.generation
+}
+
+ephemeral "pgtenant_password" "generated" {}
+
+resource "pgtenant_tenant" "generated" {
+  name                = "stranger_generated"
+  password_wo         = ephemeral.pgtenant_password.generated.result
+  password_wo_version = var.generation
+}
+
+resource "terraform_data" "store" {
+  triggers_replace = var.generation
+  provisioner "local-exec" {
+    command     = "printf %s \"$PASSWORD\" > ../stored"
+    environment = { PASSWORD = ephemeral.pgtenant_password.generated.result }
+  }
+}
+
+module "tenants" {
+  source                = "../modules/tenants"
+  tenants               = { stranger_module = {} }
+  passwords             = var.passwords
+  passwords_version     = var.generation
+  available_connections = 10
+  baseline              = false
+  watchdog              = false
+}
+"#;
+
+/// PostgreSQL shows a role's salt before it knows who asks, and writes nothing of it into its log.
+#[test]
+fn a_stranger_learns_nothing_of_a_password_from_its_salt() {
+    let server = Server::shared();
+    let mut workspace = Workspace::with(Path::new(PROVIDER), Installation::Mirror).unwrap();
+    workspace.copy_beside(&examples::root(), "modules/tenants").unwrap();
+    workspace.envs(server.env());
+    workspace.write("main.tf", VERIFIERS);
+    workspace.run(&["init"]).ok().unwrap();
+
+    let mut words: Vec<String> = (2000..2030)
+        .flat_map(|year| {
+            ["Spring", "Summer", "Autumn", "Winter"].map(|season| format!("{season}{year}! for the tenants"))
+        })
+        .collect();
+    let roles = ["stranger_one", "stranger_two", "stranger_clear", "stranger_generated", "stranger_module"];
+    let mut salts: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
+    // The third generation has the password of the second.
+    for (generation, word) in [words[17].clone(), words[104].clone(), words[104].clone()].iter().enumerate() {
+        workspace.env("TF_VAR_generation", &(generation + 1).to_string()).env("TF_VAR_password", word);
+        workspace.env("TF_VAR_passwords", &serde_json::json!({ "stranger_module": word }).to_string());
+        workspace.apply();
+        words.push(fs::read_to_string(workspace.dir.parent().unwrap().join("stored")).unwrap());
+        for role in roles.into_iter().filter(|role| *role != "stranger_generated") {
+            server.session_with_password(role, role, word).unwrap_or_else(|error| panic!("{role}: {error}"));
+        }
+        let mark = server.log_mark();
+        for role in roles {
+            salts.entry(role).or_default().push(salt_shown(server, role));
+        }
+        assert!(!server.log_since(mark).contains("FATAL"), "the log has the stranger");
+    }
+
+    // One salt, whatever the password; another one for each role, and none twice where it is random or rotated.
+    let different = |salts: &[Vec<u8>]| salts.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!((different(&salts["stranger_one"]), different(&salts["stranger_two"])), (1, 1));
+    assert_ne!(salts["stranger_one"], salts["stranger_two"]);
+    for role in ["stranger_clear", "stranger_generated", "stranger_module"] {
+        assert_eq!(different(&salts[role]), 3, "{role}");
+    }
+
+    let state = workspace.state();
+    let module = &state["values"]["root_module"]["child_modules"][0]["resources"];
+    let kept =
+        module.as_array().unwrap().iter().find(|it| it["address"] == "module.tenants.terraform_data.salt").unwrap();
+    let kept = kept["values"]["output"].as_str().unwrap();
+    let texts = ["0123456789abcdef".to_owned(), kept.to_owned(), format!("{kept}/1"), format!("{kept}/2")];
+    let shown = salts
+        .iter()
+        .flat_map(|(role, salts)| salts.iter().map(|salt| Shown { role, salt: salt.clone(), texts: &texts }));
+    let found: Vec<_> = shown.map(|shown| guessed(&shown, &words)).collect();
+    let (broken, all) = (found.iter().flatten().count(), found.len());
+    println!("a stranger's search: the salts of {broken} of {all} verifiers depend on the password");
+    assert_eq!((broken, all), (0, 15));
+
+    // The search finds what there is to find.
+    let salt = BASE64.encode(salt_of_the_password(&words[104], "stranger_old"));
+    let key = BASE64.encode([0; 32]);
+    server.superuser(&format!("CREATE ROLE stranger_old LOGIN PASSWORD 'SCRAM-SHA-256$4096:{salt}${key}:{key}'"));
+    let shown = Shown { role: "stranger_old", salt: salt_shown(server, "stranger_old"), texts: &texts };
+    assert_eq!(guessed(&shown, &words), Some(&words[104]));
 }

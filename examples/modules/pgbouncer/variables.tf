@@ -32,7 +32,7 @@ variable "tenants" {
 }
 
 variable "verifiers" {
-  description = "The SCRAM-SHA-256 verifier of every role: of the tenants' that are not suspended, the admins' and the stats readers'. A tenant's must be the very verifier that PostgreSQL has, such as `provider::pgtenant::scram_verifier(password, role)` given to `password_wo` as well. Null, when the verifiers are ephemeral: then `userlist` is null, and the caller writes a line for each of `userlist_roles`."
+  description = "The SCRAM-SHA-256 verifier of every role: of the tenants' that are not suspended, the admins' and the stats readers'. A tenant's must be the very verifier that PostgreSQL has, such as `provider::pgtenant::scram_verifier(password, role, salt)` given to `password_wo` as well. Null, when the verifiers are ephemeral: then `userlist` is null, and the caller writes a line for each of `userlist_roles`."
   type        = map(string)
   sensitive   = true
   default     = null

@@ -8,9 +8,24 @@ resource "pgtenant_watchdog" "this" {
   count = var.watchdog ? 1 : 0
 }
 
+# A salt is no secret: PostgreSQL shows it to everybody who begins a login. It must be unique, and not follow from a
+# password. Kept in the state, so that the verifiers stay the same from plan to plan.
+resource "terraform_data" "salt" {
+  input = uuid()
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 locals {
+  # New passwords get a new salt.
+  salt = "${terraform_data.salt.output}/${var.passwords_version}"
+
   # One verifier for the server and for pgBouncer, which can log in with no other.
-  verifiers = { for name, password in var.passwords : name => provider::pgtenant::scram_verifier(password, name) }
+  verifiers = {
+    for name, password in var.passwords : name => provider::pgtenant::scram_verifier(password, name, local.salt)
+  }
 }
 
 resource "pgtenant_tenant" "this" {

@@ -34,7 +34,7 @@ variable "passwords" {
 }
 
 variable "passwords_version" {
-  description = "Raise it to have the passwords set again."
+  description = "Raise it to have the passwords set again, with new salts."
   type        = number
   default     = 1
 }
