@@ -4,12 +4,13 @@
 pub(super) mod command;
 mod evidence;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::postgres::{Error, RoleName};
-use crate::tenant::TenantName;
 use crate::tenant::audit::{Found, Outcome, Report, html};
+use crate::tenant::baseline::Accept;
+use crate::tenant::{Control, Of, TenantName};
 use crate::tf_provider::{
     Attributes, Context, DataSource, Diagnostic, Diagnostics, Field, Item, Path, Schema, Set, State, Value,
     async_trait, model, object,
@@ -25,6 +26,10 @@ pub(super) struct Scope {
     pub tenant: Option<TenantName>,
     /// The roles that tenants may be members of.
     pub member_of: BTreeSet<RoleName>,
+    /// What is accepted of each tenant, and why.
+    pub accept: BTreeMap<String, BTreeMap<Control, String>>,
+    /// What is accepted of the cluster, and why.
+    pub accept_cluster: Accept,
 }
 
 pub(super) struct AuditDataSource {
@@ -63,14 +68,23 @@ model! {
             "The roles that tenants may be members of, such as `rds_iam`: `member_of` of `pgtenant_tenant` is in Terraform's \
              state, not on the server. Any other membership is a finding. Default: none."
         ),
-        passed: Field<bool> = computed("Whether every control could be looked at, and was as expected."),
+        accept: Field<BTreeMap<String, Item<BTreeMap<String, Item<String>>>>> = optional(
+            "What is accepted of each tenant, by its name: `{ acme = pgtenant_tenant.acme.accept }`. It is in Terraform's \
+             state, not on the server. Default: nothing."
+        ),
+        accept_cluster: Field<BTreeMap<String, Item<String>>> = optional(
+            "What is accepted of the cluster, as `accept` of `pgtenant_cluster_baseline`. Default: nothing."
+        ),
+        passed: Field<bool> = computed(
+            "Whether every control could be looked at, and was as expected or accepted."
+        ),
         controls: Field<Vec<ControlRow>> = computed(
             "The controls, always the same and in the same order. `id`, as `tenant.public_privileges`; `title`; `expected`; \
              `checked`, how many of what were looked at; `found`, `\"as expected\"`, the server's parameters, or how many are \
-             not as expected and the first of them; `status`, `pass`, `fail` or `not_checked`; `nist`, the controls of NIST SP \
+             not as expected and the first of them; `status`, `pass`, `accepted`, `fail` or `not_checked`; `nist`, the controls of NIST SP \
              800-53 Rev. 5 that it supports; `stig`, the rules of the PostgreSQL STIG whose own check finds something where \
              this fails, or the part of it that the guide names; `findings`, for each tenant, database or `server` that is not as expected: `subject`, `status` \
-             (`fail` or `not_checked`) and `found`. What was found is cut at 300 characters."
+             (`fail`, `not_checked` or `accepted`, with the reason) and `found`. What was found is cut at 300 characters."
         ),
         tenants: Field<Vec<String>> = computed("The names of the tenants that were looked at, in order."),
         server_version: Field<String> = computed("The server's version, as `17.5`."),
@@ -103,11 +117,25 @@ object! {
     }
 }
 
-/// The scope that a configuration, or a command, asks for.
+/// The scope that a configuration, or a command, asks for, with nothing accepted.
 fn scope<'a>(tenant: Option<&str>, member_of: impl IntoIterator<Item = &'a String>) -> Result<Scope, Diagnostic> {
     let tenant = tenant.map(|name| names::parse(Path::attribute("tenant"), name)).transpose()?;
     let role = |name: &String| names::parse(Path::attribute("member_of"), name);
-    Ok(Scope { tenant, member_of: member_of.into_iter().map(role).collect::<Result<_, _>>()? })
+    Ok(Scope { tenant, member_of: member_of.into_iter().map(role).collect::<Result<_, _>>()?, ..Scope::default() })
+}
+
+impl Scope {
+    /// Accepts what one control of a tenant finds.
+    fn accept(&mut self, tenant: &str, control: &str, reason: &str) -> Result<(), Diagnostic> {
+        let Some(known) = Control::named(Of::Tenant, control) else {
+            let known = Control::all(Of::Tenant).map(Control::name).collect::<Vec<_>>().join(", ");
+            let path = Path::attribute("accept").key(tenant).key(control);
+            let detail = format!("The controls of a tenant are {known}.");
+            return Err(Diagnostic::error(format!("No control {control:?}"), detail).at(path));
+        };
+        self.accept.entry(tenant.to_owned()).or_default().insert(known, reason.to_owned());
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -140,7 +168,14 @@ impl DataSource for AuditDataSource {
 
 impl Model {
     fn scope(&self) -> Result<Scope, Diagnostic> {
-        scope(self.tenant.as_known().map(String::as_str), self.member_of.known_elements())
+        let mut scope = scope(self.tenant.as_known().map(String::as_str), self.member_of.known_elements())?;
+        for (tenant, accepted) in self.accept.as_known().into_iter().flatten() {
+            for (control, reason) in accepted.as_known().into_iter().flatten() {
+                scope.accept(tenant, control, reason.as_known().map_or("", String::as_str))?;
+            }
+        }
+        scope.accept_cluster = self.accept_cluster.known_entries().unwrap_or_default();
+        Ok(scope)
     }
 
     /// This configuration with what was found.
@@ -159,7 +194,7 @@ impl Model {
 impl ControlRow {
     fn of(outcome: &Outcome) -> Self {
         ControlRow {
-            id: outcome.id.to_owned(),
+            id: outcome.id.clone(),
             title: outcome.title.to_owned(),
             expected: outcome.expected.to_owned(),
             checked: outcome.checked.clone(),

@@ -3,22 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
-use crate::postgres::catalog::inside::Look;
 use crate::postgres::catalog::login::Login;
-use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName};
-use crate::tenant::baseline::{self, Control, DATABASES, Observed, Taken};
-use crate::tenant::{Finding, render};
+use crate::tenant::baseline::{self, Accept, DATABASES, Observed, Taken};
+use crate::tenant::{Control, Of, render, render_patiently};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
     Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
-use super::{controls, diagnose, names};
+use super::controls::{self, Controls, Statuses};
+use super::{diagnose, names};
 
 /// More rounds than a baseline needs: close, and one to see that nothing is left.
 const ROUNDS: usize = 3;
@@ -65,11 +66,19 @@ model! {
              nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy."
         )
         .default(false),
-        controls: Field<BTreeMap<String, Item<String>>> = computed(format!(
-            "What was found of each control of each database: `\"enforced\"`, or a short description of what was \
-             found instead. A plan shows what will be repaired. What this admin may not change, because it does not \
-             own the database or its schema, is said to be so, and left.\n\n{}",
-            Control::ALL.map(|(_, name, about)| format!("  - `<database>.{name}`: {about}")).join("\n")
+        accept: Field<BTreeMap<String, Item<String>>> = optional(
+            "Keys of `controls` whose findings are meant to be, each with the reason: `{ other_databases = \"reports are for \
+             everybody\" }`. What is found then is not repaired and is no drift; the reason is part of the evidence."
+        ),
+        controls: Controls = computed(format!(
+            "What was found of each control: of each database, and of the server. The value is `enforced`, or begins with one of \
+             these: `found: ` is what an apply repairs. `not permitted: ` is what this admin may not change, because it does \
+             not own the object: it stays in the plan until it is repaired or accepted. `accepted: ` is what `accept` names. \
+             `not inspected: ` could not be read; the reason follows.\n\n{}\n{}",
+            Control::all(Of::Database).map(Control::row).map(|row| format!("  - `<database>.{}`: {} {}", row.name, row.about, row.expected))
+                .collect::<Vec<_>>().join("\n"),
+            Control::all(Of::Cluster).map(Control::row).map(|row| format!("  - `{}`: {} {}", row.name, row.about, row.expected))
+                .collect::<Vec<_>>().join("\n")
         )),
         id: Field<String> = computed(format!("Always `{ID}`.")),
         timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
@@ -87,11 +96,34 @@ impl Model {
         self.restore_on_destroy == Field::Known(true)
     }
 
+    /// What is accepted, by the keys of `controls`.
+    fn accepted(&self) -> Accept {
+        self.accept.known_entries().unwrap_or_default()
+    }
+
     /// This state with what was observed.
-    fn observe(mut self, observed: &Observed) -> Self {
-        let describe = |(control, finding): (String, Finding)| Some((control, finding.describe()?));
-        self.controls = baseline::assess(observed).into_iter().filter_map(describe).collect();
-        self
+    fn observe(mut self, observed: &Observed) -> (Self, Statuses) {
+        let findings = baseline::assess(observed, &self.accepted());
+        self.controls = controls::described(&findings);
+        (self, Statuses::of(&findings))
+    }
+}
+
+/// What the provider remembers beside the state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Private {
+    taken: Taken,
+    /// The statuses of `controls`.
+    statuses: Statuses,
+}
+
+impl Private {
+    fn decode(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("names serialise")
     }
 }
 
@@ -125,6 +157,19 @@ impl Resource for BaselineResource {
                 diagnostics.push(diagnostic);
             }
         }
+        for (key, reason) in config.accepted() {
+            let path = Path::attribute("accept").key(&key);
+            let of_database = |key: &str| key.rsplit_once('.').is_some_and(|(_, name)| Control::named(Of::Database, name).is_some());
+            if Control::named(Of::Cluster, &key).is_none() && !of_database(&key) {
+                let known = Control::all(Of::Database).map(|control| format!("<database>.{control}"));
+                let known: Vec<_> = known.chain(Control::all(Of::Cluster).map(|control| control.to_string())).collect();
+                let detail = format!("The controls are {}.", known.join(", "));
+                diagnostics.push(Diagnostic::error(format!("No control {key:?}"), detail).at(path));
+            } else if reason.trim().is_empty() {
+                let detail = "The reason is part of the evidence: say why what is found may be.";
+                diagnostics.push(Diagnostic::error(format!("No reason to accept {key:?}"), detail).at(path));
+            }
+        }
         diagnostics
     }
 
@@ -137,7 +182,9 @@ impl Resource for BaselineResource {
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let mut observed = Observed::locate(&snapshot, &model.databases()?);
         enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
-        Ok(Some(State { value: model.observe(&observed).encode(), ..state }))
+        let (model, statuses) = model.observe(&observed);
+        let private = Private { statuses, ..Private::decode(&state.private) };
+        Ok(Some(State { value: model.encode(), private: private.encode(), ..state }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -147,8 +194,11 @@ impl Resource for BaselineResource {
         };
         model.id = Field::Known(ID.to_owned());
         let unchanged = prior.as_ref().filter(|prior| prior.databases == model.databases);
-        model.controls = match unchanged.and_then(|prior| prior.controls.known_entries()) {
-            Some(before) => controls::planned(&before).into_iter().collect(),
+        model.controls = match unchanged {
+            Some(before) => {
+                let statuses = Private::decode(&request.private).statuses;
+                controls::planned(&before.controls, &statuses, (&before.accepted(), &model.accepted()))
+            }
             None => Field::Unknown,
         };
         let mut diagnostics = Diagnostics::default();
@@ -174,7 +224,7 @@ impl Resource for BaselineResource {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
-        let mut taken = Taken::parse(&request.private);
+        let Private { mut taken, statuses } = Private::decode(&request.private);
         let Some(model) = planned else {
             return match give_back(&cluster, &mut taken, &BTreeSet::new(), &cx.cancel).await {
                 Ok(()) => Applied::default(),
@@ -182,18 +232,20 @@ impl Resource for BaselineResource {
             };
         };
         match converge(cx, &cluster, &model, &mut taken).await {
-            Ok((state, mut diagnostics)) => {
+            Ok((state, statuses, mut diagnostics)) => {
                 if let (true, Ok(wanted)) = (model.restores(), model.databases())
                     && let Err(error) = give_back(&cluster, &mut taken, &wanted, &cx.cancel).await
                 {
                     diagnostics.push(not_given_back(&error, cx));
                 }
-                Applied { state: Some(state.encode()), private: taken.bytes(), diagnostics }
+                let private = Private { taken, statuses }.encode();
+                Applied { state: Some(state.encode()), private, diagnostics }
             }
             Err(mut diagnostic) => {
                 if let Some(prior) = prior {
-                    let state = reached(&cluster, prior).await.encode();
-                    return Applied { state: Some(state), private: taken.bytes(), diagnostics: diagnostic.into() };
+                    let (state, statuses) = reached(&cluster, &prior).await.unwrap_or((prior, statuses));
+                    let private = Private { taken, statuses }.encode();
+                    return Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() };
                 }
                 // Without a state there is nowhere to remember what was taken.
                 let undone = give_back(&cluster, &mut taken, &BTreeSet::new(), &CancellationToken::new()).await;
@@ -228,7 +280,8 @@ impl Resource for BaselineResource {
             id: Field::Known(ID.to_owned()),
             ..Model::default()
         };
-        Ok(State { private: taken.bytes(), ..State::from(model.observe(&observed).encode()) })
+        let (model, statuses) = model.observe(&observed);
+        Ok(State { private: Private { taken, statuses }.encode(), ..State::from(model.encode()) })
     }
 }
 
@@ -297,27 +350,42 @@ fn not_given_back(error: &Error, cx: &Context) -> Diagnostic {
     diagnostic.at_attribute("restore_on_destroy")
 }
 
-/// Observes, closes what is open, and observes again, until nothing is left that this admin may close.
+/// Observes, closes what is open, and observes again, until nothing is left that this admin may close; then tries the rest.
 async fn converge(
     cx: &Context,
     cluster: &Cluster,
     model: &Model,
     taken: &mut Taken,
-) -> Result<(Model, Diagnostics), Diagnostic> {
+) -> Result<(Model, Statuses, Diagnostics), Diagnostic> {
     let what = "close the databases";
     let failed = |error: Error| diagnose::error(what, &error, cx);
     let databases = model.databases()?;
+    let accept = model.accepted();
+    let mut tried = false;
     for _ in 0..ROUNDS {
         let observed = inspect(cluster, &databases, &cx.cancel).await.map_err(failed)?;
         check(cx, cluster, &observed).await.map_err(failed)??;
-        taken.note(&observed);
-        let changes = baseline::diff(&observed);
-        if changes.is_empty() {
+        taken.note(&observed, &accept);
+        let repair = baseline::repair(&observed, &accept);
+        if !repair.needed.is_empty() {
+            let result = cluster.run(&render(&repair.needed), &cx.cancel).await;
+            leave(cluster, observed.databases.keys()).await;
+            result.map_err(failed)?;
+        } else if !tried && !repair.tried.is_empty() {
+            tried = true;
+            for change in &repair.tried {
+                // What does not go is found again, and told.
+                let result = cluster.run(&render_patiently(change), &cx.cancel).await;
+                if let Err(error) = result.inspect_err(|error| tracing::debug!("{error}"))
+                    && cx.cancel.is_cancelled()
+                {
+                    return Err(failed(error));
+                }
+            }
+            leave(cluster, observed.databases.keys()).await;
+        } else {
             return Ok(finished(model, &observed));
         }
-        let result = cluster.run(&render(&changes), &cx.cancel).await;
-        leave(cluster, observed.databases.keys()).await;
-        result.map_err(failed)?;
     }
     Err(Diagnostic::error(
         format!("Could not {what}"),
@@ -328,24 +396,19 @@ async fn converge(
 }
 
 /// The state that was reached, and a word on what this admin could not enforce.
-fn finished(model: &Model, observed: &Observed) -> (Model, Diagnostics) {
-    let mut state = model.clone().observe(observed);
-    let found = state.controls.known_entries().unwrap_or_default();
-    let planned = model.controls.known_entries();
-    let advice = "Only the owner of the database, or of its schema `public`, and a superuser may take that from PUBLIC. \
-                  Have one of them do it, or make this admin the owner; until then every tenant has it.";
-    let (found, diagnostics) = controls::settled("controls", planned.as_ref(), found, advice);
-    state.controls = found.into_iter().collect();
-    (state, diagnostics)
+fn finished(model: &Model, observed: &Observed) -> (Model, Statuses, Diagnostics) {
+    let findings = baseline::assess(observed, &model.accepted());
+    let advice = "Its owner, or a superuser, may repair that. Have one of them do it, make this admin the owner, or say in \
+                  `accept` why it may be; until then every tenant has it.";
+    let (controls, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
+    (Model { controls, ..model.clone() }, Statuses::of(&findings), diagnostics)
 }
 
 /// The state after an update that failed: what is there, as far as that can be told.
-async fn reached(cluster: &Cluster, prior: Model) -> Model {
-    let Ok(databases) = prior.databases() else { return prior };
-    match inspect(cluster, &databases, &CancellationToken::new()).await {
-        Ok(observed) => prior.observe(&observed),
-        Err(_) => prior,
-    }
+async fn reached(cluster: &Cluster, prior: &Model) -> Option<(Model, Statuses)> {
+    let databases = prior.databases().ok()?;
+    let observed = inspect(cluster, &databases, &CancellationToken::new()).await.ok()?;
+    Some(prior.clone().observe(&observed))
 }
 
 /// Gives back what was taken of databases that are not `wanted` closed, as far as they still exist.
@@ -360,7 +423,7 @@ async fn give_back(
     if unwanted.is_empty() {
         return Ok(());
     }
-    let observed = Observed::locate(&snapshot(cluster, &unwanted, cancel).await?, &unwanted);
+    let observed = Observed::locate(&cluster.inspect(&Filter::Everything, cancel).await?, &unwanted);
     let existing = observed.databases.iter().filter(|(_, place)| place.is_some()).map(|(name, _)| name);
     let changes: Vec<_> = existing.flat_map(|name| taken.give_back(name)).collect();
     let result = cluster.run(&render(&changes), cancel).await;
@@ -370,22 +433,12 @@ async fn give_back(
     Ok(())
 }
 
-/// What the shared catalogs say now of these databases.
-async fn snapshot(
-    cluster: &Cluster,
-    databases: &BTreeSet<DatabaseName>,
-    cancel: &CancellationToken,
-) -> Result<Snapshot, Error> {
-    let names = databases.iter().map(ToString::to_string).collect();
-    cluster.inspect(&Filter::Only { names, comment_prefixes: Vec::new() }, cancel).await
-}
-
 async fn inspect(
     cluster: &Cluster,
     databases: &BTreeSet<DatabaseName>,
     cancel: &CancellationToken,
 ) -> Result<Observed, Error> {
-    let mut observed = Observed::locate(&snapshot(cluster, databases, cancel).await?, databases);
+    let mut observed = Observed::locate(&cluster.inspect(&Filter::Everything, cancel).await?, databases);
     enter(cluster, &mut observed, cancel).await?;
     Ok(observed)
 }
@@ -394,11 +447,13 @@ async fn inspect(
 pub(super) async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &CancellationToken) -> Result<(), Error> {
     for (name, place) in &mut observed.databases {
         let Some(place) = place.as_mut().filter(|place| place.database.allow_connections) else { continue };
-        let inside = cluster.inspect_inside(name, &Look::default(), cancel).await;
+        let inside = cluster.inspect_inside(name, cancel).await;
         leave(cluster, [name]).await;
         place.inside = match inside {
-            Ok(inside) => Some(inside),
-            Err(Error::Connect(ConnectError::Refused { state, .. })) if is_not_let_in(&state) => None,
+            Ok(inside) => Ok(inside),
+            Err(Error::Connect(ConnectError::Refused { state, .. })) if is_not_let_in(&state) => {
+                Err("this admin is not let in to look".to_owned())
+            }
             Err(error) => return Err(error),
         };
     }

@@ -125,10 +125,11 @@ model! {
              A limit, or a server, that is not known while planning is not checked."
         )),
         pub(super) deep_verify: Field<bool> = optional(
-            "Whether a refresh also looks at what cannot be seen from outside: it enters each tenant's database for its \
-             schemas, their privileges, default privileges and extensions, and begins a login as the tenant to see whether \
-             its password was changed. That is two connections for each tenant; without it, a refresh is one query for \
-             all. An apply always enters the database. Default: `false`."
+            "Whether a refresh looks into each tenant's database: at schemas, privileges on objects, default privileges, \
+             extensions and whatever else acts there, and by a login that is begun and left, whether its password was \
+             changed. That is two connections and two statements for each tenant. With `false` a refresh is one query for \
+             all; it still sees what the shared catalogs tell, and `isolation` says `not inspected` of the rest. Default: \
+             `true`."
         ),
     }
 }
@@ -202,7 +203,7 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
             assume_role,
         })
     });
-    let deep_verify = config.deep_verify.known().unwrap_or(false);
+    let deep_verify = config.deep_verify.known().unwrap_or(true);
     Ok(Configured {
         options,
         max_connections: max_connections.unwrap_or(4),

@@ -1,94 +1,161 @@
-//! Controls in a resource's state, by name: what is planned of them, and what is said of those that an
-//! apply could not enforce.
+//! Controls in a resource's state: sentences for people, and beside them, in the provider's private bytes, their status as
+//! data. What is planned of them, and what is said of those that an apply left as they were.
 
 use std::collections::BTreeMap;
 
-use crate::tenant::isolation::{ENFORCED, NOT_PERMITTED};
-use crate::tf_provider::{Diagnostic, Diagnostics, Path};
+use serde::{Deserialize, Serialize};
 
-/// What each control is planned to be: enforced, but for what this admin may not change.
-pub(super) fn planned(prior: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let planned = |found: &String| if found.ends_with(NOT_PERMITTED) { found.clone() } else { ENFORCED.to_owned() };
-    prior.iter().map(|(control, found)| (control.clone(), planned(found))).collect()
+use crate::tenant::diff::ENFORCED;
+use crate::tenant::{Finding, Status};
+use crate::tf_provider::{Diagnostic, Diagnostics, Field, Item, Path};
+
+/// A map of sentences by the control's name, as it stands in state.
+pub(super) type Controls = Field<BTreeMap<String, Item<String>>>;
+
+/// The status of a control, without what a person reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Known {
+    Enforced,
+    Found,
+    NotPermitted,
+    Accepted,
+    NotInspected,
 }
 
-/// The controls after an apply, and a word on those that are not enforced: a warning where nothing was
-/// planned of them (`planned` is `None`), else an error. `advice` ends what is said.
+impl From<&Status> for Known {
+    fn from(status: &Status) -> Self {
+        match status {
+            Status::Enforced => Known::Enforced,
+            Status::Found => Known::Found,
+            Status::NotPermitted => Known::NotPermitted,
+            Status::Accepted(_) => Known::Accepted,
+            Status::NotInspected(_) => Known::NotInspected,
+        }
+    }
+}
+
+/// The statuses that belong to the sentences in state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Statuses(BTreeMap<String, Known>);
+
+impl Statuses {
+    pub(super) fn of(findings: &BTreeMap<String, Finding>) -> Self {
+        Statuses(findings.iter().map(|(name, finding)| (name.clone(), (&finding.status).into())).collect())
+    }
+}
+
+/// What stands in state of these findings.
+pub(super) fn described(findings: &BTreeMap<String, Finding>) -> Controls {
+    findings.iter().map(|(name, finding)| (name.clone(), finding.describe())).collect()
+}
+
+/// What each control is planned to be: enforced, or unknown where this admin may not repair it, so that the plan goes on
+/// showing it. `accept` says which reasons changed: their sentences will.
+pub(super) fn planned(
+    prior: &Controls,
+    statuses: &Statuses,
+    accept: (&BTreeMap<String, String>, &BTreeMap<String, String>),
+) -> Controls {
+    let Some(prior) = prior.as_known() else { return Field::Unknown };
+    let planned = |(name, said): (&String, &Item<String>)| {
+        let item = match statuses.0.get(name) {
+            _ if accept.0.get(name) != accept.1.get(name) => Item::Unknown,
+            Some(Known::Enforced | Known::Found) => Item::Known(ENFORCED.to_owned()),
+            Some(Known::Accepted | Known::NotInspected) => said.clone(),
+            Some(Known::NotPermitted) | None => Item::Unknown,
+        };
+        (name.clone(), item)
+    };
+    Field::Known(prior.iter().map(planned).collect())
+}
+
+/// The controls after an apply, and a warning for each that is not as it should be. What was planned stands: Terraform takes
+/// nothing else, and what others changed meanwhile is no failure of this apply; the next refresh tells. `advice` ends what is
+/// said.
 pub(super) fn settled(
     attribute: &str,
-    planned: Option<&BTreeMap<String, String>>,
-    mut found: BTreeMap<String, String>,
+    planned: &Controls,
+    findings: &BTreeMap<String, Finding>,
     advice: &str,
-) -> (BTreeMap<String, String>, Diagnostics) {
+) -> (Controls, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
-    // What could be inspected only since the plan comes with the next refresh.
-    found.retain(|control, _| planned.is_none_or(|planned| planned.contains_key(control)));
-    for (control, found) in &mut found {
-        let expected = planned.and_then(|planned| planned.get(control));
-        if expected == Some(found) {
-            continue;
-        }
-        let foreign = expected.filter(|expected| expected.ends_with(NOT_PERMITTED));
-        if let Some(expected) = expected.filter(|_| foreign.is_some() || found == ENFORCED) {
-            // It got better since the plan, or others changed what only they may: no tenant shall make the
-            // apply of another fail by that. Terraform takes nothing but what was planned; the next
-            // refresh tells.
-            found.clone_from(expected);
-            continue;
-        }
-        if found == ENFORCED {
-            continue;
-        }
-        let summary = format!("Control {control:?} is not enforced");
-        let detail = format!("Found: {found}. {advice}");
-        let diagnostic =
-            if planned.is_some() { Diagnostic::error(summary, detail) } else { Diagnostic::warning(summary, detail) };
-        diagnostics.push(diagnostic.at(Path::attribute(attribute).key(control)));
+    for (name, finding) in findings.iter().filter(|(_, finding)| finding.status.is_drift()) {
+        let detail = format!("{}. {advice}", capitalised(&finding.describe()));
+        let warning = Diagnostic::warning(format!("Control {name:?} is not enforced"), detail);
+        diagnostics.push(warning.at(Path::attribute(attribute).key(name)));
     }
-    (found, diagnostics)
+    let Some(planned) = planned.as_known() else { return (described(findings), diagnostics) };
+    let settled = planned.iter().map(|(name, item)| {
+        let found = findings.get(name).map(Finding::describe).unwrap_or_default();
+        (name.clone(), item.as_known().cloned().unwrap_or(found))
+    });
+    (settled.collect(), diagnostics)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tf_provider::Severity;
+    use crate::postgres::Fact;
+    use crate::postgres::fact::{Kind, Objects};
+    use crate::tenant::Control;
+    use crate::tenant::diff::Deviation;
 
-    const FOREIGN: &str = "PUBLIC has CONNECT (not this admin's to change)";
-
-    fn map(found: &str) -> BTreeMap<String, String> {
-        [("door".to_owned(), found.to_owned())].into()
+    fn finding(status: Status) -> BTreeMap<String, Finding> {
+        let facts = vec![Deviation::Missing(Fact::Present(Objects::one(Kind::Schema, "app")))];
+        let finding = Finding { control: Control::Schema, status, facts, repair: Vec::new() };
+        [("schema".to_owned(), finding)].into()
     }
 
-    fn check(planned: Option<&str>, found: &str, state: &str, said: Option<Severity>) {
-        let planned = planned.map(map);
-        let (settled, diagnostics) = settled("controls", planned.as_ref(), map(found), "Ask its owner.");
-        assert_eq!(settled, map(state));
-        assert_eq!(diagnostics.0.first().map(|diagnostic| diagnostic.severity), said);
-    }
-
-    #[test]
-    fn what_may_not_be_changed_is_not_planned() {
-        assert_eq!(planned(&map(FOREIGN)), map(FOREIGN));
-        assert_eq!(planned(&map("PUBLIC has CONNECT")), map(ENFORCED));
-        assert_eq!(planned(&map(ENFORCED)), map(ENFORCED));
-    }
-
-    #[test]
-    fn what_is_not_enforced_is_told_once() {
-        check(None, ENFORCED, ENFORCED, None);
-        check(None, FOREIGN, FOREIGN, Some(Severity::Warning));
-        check(Some(FOREIGN), FOREIGN, FOREIGN, None);
-        check(Some(ENFORCED), ENFORCED, ENFORCED, None);
-        check(Some(ENFORCED), FOREIGN, FOREIGN, Some(Severity::Error));
+    /// What is planned of a control with this status, and what state and how many warnings follow an apply that leaves it
+    /// with another.
+    fn check(before: Status, planned_as: Option<&str>, after: Status, state: &str, warnings: usize) {
+        let before = finding(before);
+        let none = BTreeMap::new();
+        let planned = planned(&described(&before), &Statuses::of(&before), (&none, &none));
+        let item = planned.as_known().unwrap()["schema"].clone();
+        assert_eq!(item.as_known().map(String::as_str), planned_as);
+        let (settled, diagnostics) = settled("isolation", &planned, &finding(after), "Ask its owner.");
+        assert_eq!(settled, [("schema".to_owned(), state.to_owned())].into_iter().collect());
+        assert_eq!(diagnostics.0.len(), warnings);
+        assert!(!diagnostics.has_errors());
     }
 
     #[test]
-    fn what_got_better_since_the_plan_is_told_by_the_next_refresh() {
-        check(Some(FOREIGN), ENFORCED, FOREIGN, None);
+    fn what_is_planned_comes_from_the_status_and_what_is_said_from_the_findings() {
+        check(Status::Enforced, Some("enforced"), Status::Enforced, "enforced", 0);
+        check(Status::Found, Some("enforced"), Status::Enforced, "enforced", 0);
+        check(Status::Found, Some("enforced"), Status::NotPermitted, "enforced", 1);
+        check(Status::NotPermitted, None, Status::NotPermitted, "not permitted: schema app is missing", 1);
+        check(Status::NotPermitted, None, Status::Enforced, "enforced", 0);
+        let closed = || Status::NotInspected("closed".to_owned());
+        check(closed(), Some("not inspected: closed"), Status::Enforced, "not inspected: closed", 0);
     }
 
     #[test]
-    fn what_others_change_since_the_plan_is_told_by_the_next_refresh() {
-        check(Some(FOREIGN), "PUBLIC has CONNECT, TEMPORARY (not this admin's to change)", FOREIGN, None);
+    fn a_reason_that_changed_changes_what_is_said() {
+        let accepted = finding(Status::Accepted("why".to_owned()));
+        let because = |reason: &str| BTreeMap::from([("schema".to_owned(), reason.to_owned())]);
+        let of = |before: &BTreeMap<String, String>, after: &BTreeMap<String, String>| {
+            let planned = planned(&described(&accepted), &Statuses::of(&accepted), (before, after));
+            planned.as_known().unwrap()["schema"].as_known().cloned()
+        };
+        assert_eq!(of(&because("why"), &because("why")).as_deref(), Some("accepted: schema app is missing (why)"));
+        assert_eq!(of(&because("why"), &because("because")), None);
+        assert_eq!(of(&because("why"), &BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn what_is_not_on_record_is_not_read_out_of_a_sentence() {
+        let prior: Controls = [("schema".to_owned(), ENFORCED.to_owned())].into_iter().collect();
+        let none = BTreeMap::new();
+        let planned = planned(&prior, &Statuses::default(), (&none, &none));
+        assert_eq!(planned.as_known().unwrap()["schema"].as_known(), None);
     }
 }

@@ -4,7 +4,8 @@
 use tokio_postgres::error::SqlState;
 
 use crate::postgres::catalog::snapshot::Server;
-use crate::postgres::{ConnectError, Error, Feature};
+use crate::postgres::{ConnectError, Error, Feature, Script, Step};
+use crate::tenant::Observed;
 use crate::tf_provider::{Context, Diagnostic, Interruption, Path};
 
 /// An error while doing `what` ("create tenant \"acme\"").
@@ -186,6 +187,21 @@ pub(super) fn not_refreshed() -> Diagnostic {
         "The server was not asked",
         "The provider block holds values that are not known until apply, so there is no server to ask yet. The \
          state is what it was.",
+    )
+}
+
+/// A change that was tried, and did not go: what it was about to repair stays in the plan.
+pub(super) fn not_done(script: &Script, error: &Error) -> Diagnostic {
+    let what = script.0.iter().map(Step::summary).collect::<Vec<_>>().join(", ");
+    Diagnostic::warning(format!("Could not {what}"), sql_detail(error))
+}
+
+/// A tenant whose database could not be read: what is known from outside was looked at.
+pub(super) fn not_entered(tenant: &str, observed: &Observed, error: &Error) -> Diagnostic {
+    let why = observed.inside.as_ref().err().cloned().unwrap_or_else(|| error.to_string());
+    Diagnostic::warning(
+        format!("Tenant {tenant:?} was not inspected"),
+        format!("{}. Only what the shared catalogs tell of it is known; `isolation` says which controls that leaves out.", sentence(&why)),
     )
 }
 

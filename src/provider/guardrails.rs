@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::fact::Text;
 use crate::postgres::{Cluster, Duration, Error, ParameterName};
-use crate::tenant::limits::{self, Limits, Timeout};
-use crate::tenant::{Marker, Observed, TenantName, render};
+use crate::tenant::limits::{self, Limits, OnRecord, Timeout};
+use crate::tenant::{Change, Marker, Observed, TenantName, render, render_patiently};
 use crate::tf_provider::model::Decoder;
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Attributes, Block, Context, Diagnostic, Diagnostics, Field, Item, Path,
@@ -17,6 +18,7 @@ use crate::tf_provider::{
 
 use super::configuration::ConnectionBudget;
 use super::connection::Connection;
+use super::controls::{self, Controls};
 use super::{capacity, diagnose, names};
 
 /// More rounds than guardrails need: write, and one to see that nothing is left.
@@ -59,10 +61,11 @@ model! {
              the value and lets this admin set them is checked while planning. A parameter that is set for the database \
              and not listed here is reset."
         ),
-        overrides: Field<BTreeMap<String, Item<String>>> = computed(
-            "What stands against these limits where the tenant, or somebody else, may write: the role's own settings, in \
-             all databases or in one, and the database's connection limit. Empty when nothing does; an apply takes \
-             back what does. Values are cut at 80 characters."
+        overrides: Controls = computed(
+            "What stands against these limits where the tenant, or somebody else, may write. The keys are \
+             `role.<parameter>` (the role's own setting), `role_in_database.<parameter>` (its setting in one database) and \
+             `database.connection_limit`; the values begin with `found: `, or with `not permitted: ` for what this admin may \
+             not change. Empty when nothing does; an apply takes back what does. Values are cut at 80 characters."
         ),
         id: Field<String> = computed("The tenant's name."),
         timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
@@ -138,11 +141,10 @@ impl Model {
     /// This state with what was observed. Spellings stay where they mean what was found.
     fn observe(mut self, observed: &Observed) -> Self {
         let expected = self.limits();
-        let Some(found) = Limits::observed(observed) else { return self };
+        let Some(found) = OnRecord::of(observed) else { return self };
         self.connection_limit = Field::Known(i64::from(found.connection_limit));
         for (timeout, field) in &mut self.durations.0 {
-            let found = found.timeouts.get(timeout);
-            *field = respelled(field, found.copied());
+            *field = respelled(field, found.timeouts.get(timeout));
         }
         let spelled = self.parameters.known_entries().unwrap_or_default();
         let spelling = |name: &ParameterName| {
@@ -150,21 +152,32 @@ impl Model {
             known.cloned().unwrap_or_else(|| name.to_string())
         };
         let unset = found.parameters.is_empty() && self.parameters.as_known().is_none_or(|map| !map.is_empty());
+        let value = |key: &str, text: &Text| match spelled.get(key) {
+            Some(value) if text.is(value) => value.clone(),
+            _ => text.as_whole().map_or_else(|| text.to_string(), str::to_owned),
+        };
         self.parameters = match unset {
             true => Field::Null,
-            false => found.parameters.iter().map(|(name, value)| (spelling(name), value.clone())).collect(),
+            false => found
+                .parameters
+                .iter()
+                .map(|(name, text)| (spelling(name), text))
+                .map(|(key, text)| (key.clone(), value(&key, text)))
+                .collect(),
         };
-        self.overrides = limits::overrides(&expected, observed).into_iter().collect();
+        self.overrides = controls::described(&limits::overrides(&expected, observed));
         self
     }
 }
 
-/// The text that a duration has: as before, if that means the same.
-fn respelled(before: &Field<String>, found: Option<Duration>) -> Field<String> {
-    match (before.as_known(), found) {
-        (Some(text), Some(found)) if text.parse() == Ok(found) => before.clone(),
+/// The text that a duration has: as before, if that means the same; as the server has it, if it cannot be read.
+fn respelled(before: &Field<String>, found: Option<&Text>) -> Field<String> {
+    let Some(text) = found else { return Field::Null };
+    let duration = text.as_whole().and_then(Duration::from_catalog);
+    match (before.as_known(), duration) {
+        (Some(spelled), Some(found)) if spelled.parse() == Ok(found) => before.clone(),
         (_, Some(found)) => Field::Known(found.to_string()),
-        (_, None) => Field::Null,
+        (_, None) => Field::Known(text.to_string()),
     }
 }
 
@@ -304,8 +317,8 @@ impl Resource for GuardrailsResource {
         }
         let applied = apply(cx, &cluster, &model, prior.as_ref()).await;
         match applied {
-            Ok(state) => {
-                Applied { state: Some(state.encode()), private: request.private, diagnostics: Diagnostics::default() }
+            Ok((state, diagnostics)) => {
+                Applied { state: Some(state.encode()), private: request.private, diagnostics }
             }
             Err(diagnostic) => {
                 // What a create left behind holds, and the next apply finds it: no state to remember.
@@ -324,7 +337,7 @@ impl Resource for GuardrailsResource {
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let name = names::parse(Path::attribute("id"), id)?;
         let observed = Observed::find(&snapshot, &name).ok_or_else(|| missing(id))?;
-        let limits = Limits::observed(&observed).unwrap_or_else(Limits::safe);
+        let limits = OnRecord::of(&observed).map_or_else(Limits::safe, |found| found.limits());
         let known = |timeout| limits.timeouts.get(&timeout).map(Duration::to_string).into();
         let model = Model {
             id: Field::Known(id.to_owned()),
@@ -435,8 +448,14 @@ fn missing(tenant: &str) -> Diagnostic {
     .at_attribute("tenant")
 }
 
-/// Observes, writes what differs, and observes again, until nothing differs.
-async fn apply(cx: &Context, cluster: &Cluster, model: &Model, prior: Option<&Model>) -> Result<Model, Diagnostic> {
+/// Observes, writes what differs, and observes again, until nothing differs; what the tenant may hold up is tried once, and
+/// told if it did not go.
+async fn apply(
+    cx: &Context,
+    cluster: &Cluster,
+    model: &Model,
+    prior: Option<&Model>,
+) -> Result<(Model, Diagnostics), Diagnostic> {
     let name = model.tenant()?;
     let what = format!("set the guardrails of tenant {:?}", name.as_str());
     let failed = |error: Error| diagnose::error(&what, &error, cx);
@@ -447,19 +466,52 @@ async fn apply(cx: &Context, cluster: &Cluster, model: &Model, prior: Option<&Mo
         // one goes back to the safe limits.
         release(cx, cluster, before).await?;
     }
+    let mut tried = None;
     for _ in 0..ROUNDS {
         let observed = find(cluster, &name, &cx.cancel).await.map_err(failed)?.ok_or_else(|| missing(name.as_str()))?;
-        let changes = limits::diff(&desired, previous.as_ref(), &observed);
-        if changes.is_empty() {
-            return Ok(model.clone().observe(&observed));
+        let changes = limits::repair(&desired, previous.as_ref(), &observed);
+        let (theirs, mut needed): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(Change::can_be_held_up);
+        needed.extend(guarded(&observed, true));
+        if !needed.is_empty() {
+            cluster.run(&render(&needed), &cx.cancel).await.map_err(failed)?;
+        } else if tried.is_none() && !theirs.is_empty() {
+            tried = Some(attempt(cluster, &theirs, &cx.cancel).await.map_err(failed)?);
+        } else {
+            let (overrides, mut diagnostics) = controls::settled(
+                "overrides",
+                &model.overrides,
+                &limits::overrides(&desired, &observed),
+                "The limits on record hold for the rest. `suspended = true` on the tenant keeps it out meanwhile.",
+            );
+            diagnostics.extend(tried.unwrap_or_default());
+            return Ok((Model { overrides, ..model.clone() }, diagnostics));
         }
-        cluster.run(&render(&changes), &cx.cancel).await.map_err(failed)?;
     }
     Err(Diagnostic::error(
         format!("Could not {what}"),
-        "Something else on the server, perhaps the tenant itself, changes them back while they are set. Try again; \
-         `suspended = true` on the tenant keeps it out meanwhile.",
+        "Something else on the server changes them back while they are set. Try again; `suspended = true` on the tenant \
+         keeps it out meanwhile.",
     ))
+}
+
+/// Tries each change once, and says which did not go.
+async fn attempt(cluster: &Cluster, changes: &[Change], cancel: &CancellationToken) -> Result<Diagnostics, Error> {
+    let mut said = Diagnostics::default();
+    for change in changes {
+        let script = render_patiently(change);
+        match cluster.run(&script, cancel).await {
+            Err(error) if cancel.is_cancelled() => return Err(error),
+            Err(error) => said.push(diagnose::not_done(&script, &error)),
+            Ok(()) => {}
+        }
+    }
+    Ok(said)
+}
+
+/// The note on the database whether there are guardrails: without it the tenant's own charter has the safe limits.
+fn guarded(observed: &Observed, guardrails: bool) -> Option<Change> {
+    let marker = observed.database_marker().filter(|marker| marker.guardrails != guardrails)?;
+    Some(Change::MarkDatabase { database: observed.database_name()?, marker: Marker { guardrails, ..marker } })
 }
 
 /// Back to the safe limits. Nothing to do for a tenant that is gone.
@@ -468,7 +520,8 @@ async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<(), D
     let failed =
         |error: Error| diagnose::error(&format!("release the guardrails of tenant {:?}", name.as_str()), &error, cx);
     let Some(observed) = find(cluster, &name, &cx.cancel).await.map_err(failed)? else { return Ok(()) };
-    let changes = limits::diff(&Limits::safe(), Some(&prior.limits()), &observed);
+    let mut changes = limits::repair(&Limits::safe(), Some(&prior.limits()), &observed);
+    changes.extend(guarded(&observed, false));
     cluster.run(&render(&changes), &cx.cancel).await.map_err(failed)
 }
 
@@ -488,10 +541,12 @@ mod tests {
     #[test]
     fn spelling_is_kept_where_it_means_the_same() {
         let text = |text: &str| Field::Known(text.to_owned());
-        let minute = Some(Duration::from_millis(60_000));
-        assert_eq!(respelled(&text("60s"), minute), text("60s"));
-        assert_eq!(respelled(&text("30s"), minute), text("1min"));
-        assert_eq!(respelled(&Field::Null, minute), text("1min"));
+        let minute = Text::whole("60000");
+        assert_eq!(respelled(&text("60s"), Some(&minute)), text("60s"));
+        assert_eq!(respelled(&text("30s"), Some(&minute)), text("1min"));
+        assert_eq!(respelled(&Field::Null, Some(&minute)), text("1min"));
+        // PostgreSQL may read it; here it is another text, and so drift.
+        assert_eq!(respelled(&text("60s"), Some(&Text::whole("enforced"))), text("\"enforced\""));
         assert_eq!(respelled(&text("30s"), None), Field::Null);
     }
 

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::snapshot::Snapshot;
-use crate::postgres::{Challenge, Error, ExtensionName, Feature, RoleName, Secret, Verifier};
-use crate::tenant::isolation;
-use crate::tenant::{Conflict, Control, Desired, Locale, Names, Observed};
+use crate::postgres::{Error, ExtensionName, Feature, RoleName, Secret, Verifier};
+use crate::tenant::{Conflict, Control, Desired, Finding, Locale, Names, Observed, Of, findings};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
     Resource, Schema, Set, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
-use super::{controls, diagnose, names};
+use super::controls::{self, Controls, Statuses};
+use super::{diagnose, names};
 
 pub(super) struct TenantResource {
     connection: Arc<Connection>,
@@ -128,10 +128,17 @@ model! {
         )
         .default(false),
         id: Field<String> = computed("The tenant's name."),
-        isolation: Field<BTreeMap<String, Item<String>>> = computed(format!(
-            "What was found of each control: `\"enforced\"`, or a short description of what was found instead. A plan \
-             shows what will be repaired. What this admin may not change is said to be so, and left.\n\n{}",
-            Control::all().iter().map(|(_, name, about)| format!("  - `{name}`: {about}")).collect::<Vec<_>>().join("\n")
+        accept: Field<BTreeMap<String, Item<String>>> = optional(
+            "Controls of `isolation` whose findings are meant to be, each with the reason: `{ memberships = \"the reporting \
+             role, ticket 4711\" }`. What is found then is not repaired and is no drift; the reason is part of the evidence."
+        ),
+        isolation: Controls = computed(format!(
+            "What was found of each control. The value is `enforced`, or begins with one of these: `found: ` is what an \
+             apply repairs. `not permitted: ` is what this admin may not change: it stays in the plan until it is \
+             repaired or accepted. `accepted: ` is what `accept` names. `not inspected: ` could not be read; the reason \
+             follows.\n\n{}",
+            Control::all(Of::Tenant).map(Control::row).map(|row| format!("  - `{}`: {} {}", row.name, row.about, row.expected))
+                .collect::<Vec<_>>().join("\n")
         )),
         timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
     }
@@ -193,13 +200,23 @@ impl Model {
             password: None,
             password_if_changed: None,
             password_version: self.password_wo_version.known(),
+            accept: self
+                .accepted()
+                .into_iter()
+                .filter_map(|(name, reason)| Some((Control::named(Of::Tenant, &name)?, reason)))
+                .collect(),
         })
+    }
+
+    /// What is accepted, by the names of the controls.
+    fn accepted(&self) -> BTreeMap<String, String> {
+        self.accept.known_entries().unwrap_or_default()
     }
 
     /// This state with what was observed in place of what was remembered. `self` says what is to be
     /// expected, and keeps what cannot be observed.
-    fn observe(mut self, expected: &Desired, observed: &Observed) -> Self {
-        let findings = isolation::assess(expected, observed);
+    fn observe(mut self, expected: &Desired, observed: &Observed) -> (Self, Statuses) {
+        let findings = named(findings(expected, observed));
         if let Some(database) = &observed.database {
             self.database = Field::Known(database.name.clone());
             let provider = match database.locale_provider.as_str() {
@@ -230,30 +247,30 @@ impl Model {
                 acl.iter().any(|grant| grant.privilege == "TEMPORARY" && grant.grantee.as_ref() == Some(&role.name));
             self.allow_temporary_tables = Field::Known(temporary);
         }
-        if let Some(inside) = &observed.inside {
+        if let Ok(inside) = &observed.inside {
             if let Some(schema) = observed.schema(&expected.names) {
                 self.schema = Field::Known(schema.name.clone());
             }
-            self.extensions = inside.extensions.iter().cloned().collect();
+            self.extensions = inside.extensions.iter().map(|extension| extension.name.clone()).collect();
         }
-        let before = self.isolation.known_entries().unwrap_or_default();
-        // What was never looked at is left out: nothing is claimed of it.
-        self.isolation = findings
-            .into_iter()
-            .filter_map(|(control, finding)| {
-                let found = finding.describe().or_else(|| before.get(control.name()).cloned())?;
-                Some((control.name().to_owned(), found))
-            })
-            .collect();
-        self
+        self.isolation = controls::described(&findings);
+        (self, Statuses::of(&findings))
     }
 }
+
+/// Findings by the names that they have in `isolation`.
+fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
+    findings.into_iter().map(|(control, finding)| (control.name().to_owned(), finding)).collect()
+}
+
+/// Why nothing of a tenant's inside is known, where nobody looks.
+const NOT_DEEP: &str = "the provider block has deep_verify = false";
 
 /// What the provider remembers beside the state.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Private {
-    /// What the server shows of the password that was set last.
-    password: Option<Challenge>,
+    /// The statuses of the controls in `isolation`.
+    statuses: Statuses,
 }
 
 impl Private {
@@ -263,7 +280,7 @@ impl Private {
     }
 
     fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("numbers serialise")
+        serde_json::to_vec(self).expect("names serialise")
     }
 }
 
@@ -313,6 +330,16 @@ impl Resource for TenantResource {
                 }
             }
         }
+        for (name, reason) in config.accepted() {
+            let path = Path::attribute("accept").key(&name);
+            if Control::named(Of::Tenant, &name).is_none() {
+                let known = Control::all(Of::Tenant).map(Control::name).collect::<Vec<_>>().join(", ");
+                diagnostics.push(Diagnostic::error(format!("No control {name:?}"), format!("The controls are {known}.")).at(path));
+            } else if reason.trim().is_empty() {
+                let detail = "The reason is part of the evidence: say why what is found may be.";
+                diagnostics.push(Diagnostic::error(format!("No reason to accept {name:?}"), detail).at(path));
+            }
+        }
         one_of("on_destroy", &config.on_destroy, &["drop", "archive"], &mut diagnostics);
         one_of("locale_provider", &config.locale_provider, &["libc", "icu", "builtin"], &mut diagnostics);
         let provider = &config.locale_provider;
@@ -350,14 +377,21 @@ impl Resource for TenantResource {
         if observed.database.is_none() {
             return Ok(None);
         }
+        let mut diagnostics = Diagnostics::default();
         if self.connection.deep_verify().await {
-            operations::enter(&cluster, &expected.names, &mut observed, &cx.cancel).await.map_err(failed)?;
+            if let Err(error) = operations::look(&cluster, &mut observed, true, &cx.cancel).await {
+                if cx.cancel.is_cancelled() {
+                    return Err(failed(error).into());
+                }
+                diagnostics.push(diagnose::not_entered(expected.names.tenant.as_str(), &observed, &error));
+            }
             operations::leave(&cluster, &observed).await;
-            let set_last = Private::decode(&state.private).password;
-            operations::probe_password(&cluster, &mut observed, set_last.as_ref(), &cx.cancel).await.map_err(failed)?;
+        } else {
+            observed.inside = Err(NOT_DEEP.to_owned());
+            observed.login = Err(NOT_DEEP.to_owned());
         }
-        let value = model.observe(&expected, &observed).encode();
-        Ok(Some(State { value, ..state }))
+        let (model, statuses) = model.observe(&expected, &observed);
+        Ok(Some(State { value: model.encode(), private: Private { statuses }.encode(), diagnostics }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -371,8 +405,11 @@ impl Resource for TenantResource {
             }
         }
         model.id = model.name.clone();
-        model.isolation = match prior.as_ref().and_then(|prior| prior.isolation.known_entries()) {
-            Some(before) => controls::planned(&before).into_iter().collect(),
+        model.isolation = match &prior {
+            Some(before) => {
+                let statuses = Private::decode(&request.private).statuses;
+                controls::planned(&before.isolation, &statuses, (&before.accepted(), &model.accepted()))
+            }
             None => Field::Unknown,
         };
         let mut diagnostics = Diagnostics::default();
@@ -414,20 +451,27 @@ impl Resource for TenantResource {
             };
         };
         let password = config.password_wo.known();
-        let mut private = Private::decode(&request.private);
         let deep = self.connection.deep_verify().await;
-        let converged =
-            operations::converge(cx, &cluster, &model, prior.as_ref(), password.as_ref(), &mut private, deep).await;
-        let private = private.encode();
-        match converged {
-            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private, diagnostics },
+        match operations::converge(cx, &cluster, &model, prior.as_ref(), password.as_ref(), deep).await {
+            Ok(reached) => Applied {
+                state: Some(reached.state.encode()),
+                private: Private { statuses: reached.statuses }.encode(),
+                diagnostics: reached.diagnostics,
+            },
             Err(diagnostic) => {
-                let state = match &prior {
+                let reached = match &prior {
                     // Terraform would plan to destroy what it hears of here; the next apply finishes it instead.
-                    None => None,
-                    Some(prior) => Some(operations::reached(&cluster, prior, &model).await.encode()),
+                    None => return Applied { diagnostics: diagnostic.into(), ..Applied::default() },
+                    Some(prior) => operations::reached(&cluster, prior, &model).await,
                 };
-                Applied { state, private, diagnostics: diagnostic.into() }
+                match reached {
+                    Some((state, statuses)) => Applied {
+                        state: Some(state.encode()),
+                        private: Private { statuses }.encode(),
+                        diagnostics: diagnostic.into(),
+                    },
+                    None => request.unchanged(diagnostic),
+                }
             }
         }
     }
@@ -449,8 +493,9 @@ impl Resource for TenantResource {
             )
             .into());
         }
-        operations::enter(&cluster, &names, &mut observed, &cx.cancel).await.map_err(failed)?;
+        let looked = operations::look(&cluster, &mut observed, true, &cx.cancel).await;
         operations::leave(&cluster, &observed).await;
+        looked.map_err(failed)?;
         let model = Model {
             id: Field::Known(names.tenant.to_string()),
             name: Field::Known(names.tenant.to_string()),
@@ -459,7 +504,11 @@ impl Resource for TenantResource {
             deletion_protection: Field::Known(true),
             on_destroy: Field::Known("drop".to_owned()),
             force_destroy: Field::Known(false),
-            extensions: observed.inside.iter().flat_map(|inside| inside.extensions.iter().cloned()).collect(),
+            extensions: observed
+                .inside
+                .iter()
+                .flat_map(|inside| inside.extensions.iter().map(|extension| extension.name.clone()))
+                .collect(),
             // What it is a member of may be meant: it is taken over, and shown.
             member_of: observed
                 .memberships
@@ -472,7 +521,8 @@ impl Resource for TenantResource {
             ..Model::default()
         };
         let expected = model.desired()?;
-        Ok(State::from(model.observe(&expected, &observed).encode()))
+        let (model, statuses) = model.observe(&expected, &observed);
+        Ok(State { private: Private { statuses }.encode(), ..State::from(model.encode()) })
     }
 }
 

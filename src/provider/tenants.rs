@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::postgres::Error;
-use crate::tenant::limits::{Limits, Timeout};
+use crate::tenant::limits::{OnRecord, Timeout};
 use crate::tenant::observed::tenants;
 use crate::tenant::{Names, Observed};
 use crate::tf_provider::{
@@ -52,8 +52,12 @@ object! {
 
 impl Row {
     fn of(name: String, names: &Names, observed: &Observed) -> Self {
-        let limits = Limits::observed(observed);
-        let timeout = |timeout| Some(limits.as_ref()?.timeouts.get(&timeout)?.to_string());
+        let limits = OnRecord::of(observed);
+        let timeout = |timeout| {
+            let limits = limits.as_ref()?;
+            let text = limits.timeouts.get(&timeout)?;
+            Some(limits.timeout(timeout).map_or_else(|| text.to_string(), |duration| duration.to_string()))
+        };
         Row {
             name,
             database: observed.database.as_ref().map(|database| database.name.clone()),

@@ -1,6 +1,5 @@
 //! `pgtenant_watchdog`: enforcement of what a tenant can set aside for itself, by a job of pg_cron on the server.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
@@ -8,12 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::{Cluster, Duration, Error, RoleName};
 use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
+use crate::tenant::diff::ENFORCED;
+use crate::tenant::{Control, Finding, Of};
 use crate::tf_provider::{
-    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Planned, Resource,
+    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource,
     Schema, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
+use super::controls::{self, Controls};
 use super::diagnose;
 
 /// More rounds than a watchdog needs: install, close, and one to see that nothing is left.
@@ -94,10 +96,11 @@ model! {
              on with it. To have it dropped, set this to `false` and apply before you destroy."
         )
         .default(true),
-        controls: Field<BTreeMap<String, Item<String>>> = computed(format!(
-            "What was found of each part: `\"enforced\"`, or a short description of what was found instead, which an \
-             apply repairs.\n\n{}",
-            watchdog::controls().map(|(name, about)| format!("  - `{name}`: {about}")).collect::<Vec<_>>().join("\n")
+        controls: Controls = computed(format!(
+            "What was found of each part: `enforced`, or `found: ` and what was found instead, which an apply \
+             repairs.\n\n{}",
+            Control::all(Of::Watchdog).map(Control::row).map(|row| format!("  - `{}`: {}", row.name, row.expected))
+                .collect::<Vec<_>>().join("\n")
         )),
         id: Field<String> = computed(format!("Always `{ID}`.")),
         timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
@@ -121,7 +124,8 @@ impl Model {
         let expected = self.desired();
         // What a job that can be read is told to do is said by the attributes, not by its control.
         let found = observed.job.as_ref().and_then(Desired::of_job).unwrap_or_else(|| expected.clone());
-        self.controls = watchdog::assess(&found, observed).into_iter().collect();
+        let named = |(control, finding): (Control, Finding)| (control.name().to_owned(), finding);
+        self.controls = controls::described(&watchdog::assess(&found, observed).into_iter().map(named).collect());
         if found.interval != expected.interval {
             self.interval = Field::Known(found.interval.to_string());
         }
@@ -209,7 +213,8 @@ impl Resource for WatchdogResource {
             }
         }
         model.id = Field::Known(ID.to_owned());
-        model.controls = watchdog::enforced().into_iter().collect();
+        model.controls =
+            Control::all(Of::Watchdog).map(|control| (control.name().to_owned(), ENFORCED.to_owned())).collect();
         let value = model.clone().encode();
         let mut diagnostics = Diagnostics::default();
         if request.prior.as_ref() != Some(&value)
@@ -305,7 +310,7 @@ async fn converge(cx: &Context, cluster: &Cluster, model: &Model) -> Result<Mode
     for _ in 0..ROUNDS {
         let observed = inspect(cluster, &cx.cancel).await.map_err(failed)?;
         check(cluster, model, &observed)?;
-        let script = watchdog::diff(&desired, &observed);
+        let script = watchdog::repair(&desired, &observed);
         if script.is_empty() {
             return Ok(model.clone().observe(&observed));
         }

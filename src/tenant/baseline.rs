@@ -315,15 +315,6 @@ pub enum Door {
 }
 
 impl Taken {
-    /// Nothing was taken where nothing is remembered.
-    pub fn parse(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-
-    pub fn bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("strings serialise")
-    }
-
     /// The databases of which something is remembered.
     pub fn databases(&self) -> BTreeSet<DatabaseName> {
         self.0.keys().filter_map(|name| name.parse().ok()).collect()

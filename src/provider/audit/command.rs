@@ -34,6 +34,8 @@ Options:
     --format FORMAT      text (the default), json or html; to standard output
     --tenant NAME        look at this tenant only
     --member-of ROLE     a role that tenants may be members of; may be repeated
+    --accept TENANT.CONTROL=REASON, --accept-cluster CONTROL=REASON
+                         what is found there is meant to be; may be repeated
     --assume-role ROLE   a role to become after logging in, as the provider's assume_role
     --help               print this text
 
@@ -51,6 +53,10 @@ struct Options {
     format: usize,
     tenant: Option<String>,
     member_of: Vec<String>,
+    /// Tenant, control and reason.
+    accept: Vec<(String, String, String)>,
+    /// Control and reason.
+    accept_cluster: Vec<(String, String)>,
     assume_role: Option<String>,
 }
 
@@ -66,7 +72,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
         if ["--help", "-help", "-h"].contains(&name) {
             return Ok(None);
         }
-        if !["--format", "--tenant", "--member-of", "--assume-role"].contains(&name) {
+        if !["--format", "--tenant", "--member-of", "--accept", "--accept-cluster", "--assume-role"].contains(&name) {
             return Err(format!("unknown argument: {argument}"));
         }
         let value = attached.or_else(|| arguments.next().cloned()).ok_or_else(|| format!("{name} wants a value"))?;
@@ -77,6 +83,15 @@ fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
             }
             "--tenant" => options.tenant = Some(value),
             "--member-of" => options.member_of.push(value),
+            "--accept" => {
+                let parts = value.split_once('=').and_then(|(what, why)| Some((what.rsplit_once('.')?, why)));
+                let ((tenant, control), why) = parts.ok_or_else(|| format!("{value:?} is not TENANT.CONTROL=REASON"))?;
+                options.accept.push((tenant.to_owned(), control.to_owned(), why.to_owned()));
+            }
+            "--accept-cluster" => {
+                let parts = value.split_once('=').ok_or_else(|| format!("{value:?} is not CONTROL=REASON"))?;
+                options.accept_cluster.push((parts.0.to_owned(), parts.1.to_owned()));
+            }
             _ => options.assume_role = Some(value),
         }
     }
@@ -109,7 +124,11 @@ async fn run(call: Invocation) -> u8 {
 
 async fn report(cx: &Context, options: &Options) -> Result<Report, Vec<Diagnostic>> {
     let one = |diagnostic: Diagnostic| vec![diagnostic];
-    let scope = scope(options.tenant.as_deref(), &options.member_of).map_err(one)?;
+    let mut scope = scope(options.tenant.as_deref(), &options.member_of).map_err(one)?;
+    for (tenant, control, reason) in &options.accept {
+        scope.accept(tenant, control, reason).map_err(one)?;
+    }
+    scope.accept_cluster = options.accept_cluster.iter().cloned().collect();
     let block = configuration::Model { assume_role: options.assume_role.clone().into(), ..Default::default() };
     let configured =
         configuration::resolve(&block, &|name| std::env::var(name).ok()).map_err(|diagnostics| diagnostics.0)?;
@@ -147,17 +166,22 @@ mod tests {
     fn arguments_are_read_or_refused() {
         check(&[], Ok(Some(Options::default())));
         let all =
-            ["--format", "html", "--tenant=a=b", "--member-of", "rds_iam", "--member-of=other", "--assume-role", "x"];
+            ["--format", "html", "--tenant=a=b", "--member-of", "rds_iam", "--member-of=other", "--assume-role", "x",
+             "--accept", "a.b.memberships=it is = meant", "--accept-cluster=markers=why"];
         let options = Options {
             format: 2,
             tenant: Some("a=b".to_owned()),
             member_of: vec!["rds_iam".to_owned(), "other".to_owned()],
+            accept: vec![("a.b".to_owned(), "memberships".to_owned(), "it is = meant".to_owned())],
+            accept_cluster: vec![("markers".to_owned(), "why".to_owned())],
             assume_role: Some("x".to_owned()),
         };
         check(&all, Ok(Some(options)));
         check(&["--tenant", "a", "--help"], Ok(None));
         check(&["--format", "xml"], Err("\"xml\" is not one of text, json, html"));
         check(&["--tenant"], Err("--tenant wants a value"));
+        check(&["--accept", "memberships"], Err("\"memberships\" is not TENANT.CONTROL=REASON"));
+        check(&["--accept-cluster=x"], Err("\"x\" is not CONTROL=REASON"));
         check(&["--verbose"], Err("unknown argument: --verbose"));
         check(&["acme"], Err("unknown argument: acme"));
     }

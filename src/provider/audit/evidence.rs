@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::reach::Home;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Authentication, Cluster, ConnectError, DatabaseName, Error};
-use crate::tenant::audit::{Evidence, Tenant, controls};
+use crate::postgres::{Cluster, ConnectError, DatabaseName, Error};
+use crate::tenant::audit::Evidence;
 use crate::tenant::capacity::{Sums, shares};
-use crate::tenant::{Observed, baseline, observed};
+use crate::tenant::{Observed, baseline, control, observed};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::super::tenant::operations;
@@ -49,18 +49,19 @@ async fn read(
     let home = |observed: &Observed| Some(Home { role: observed.role_name()?, database: observed.database_name() });
     let homes: Vec<_> = tenants.iter().filter_map(home).collect();
     let reach = cluster.inspect_reach(&homes, &CLOSED_OTHERWISE, cancel).await?;
-    let setup = cluster.inspect_setup(&controls::parameters(), cancel).await?;
+    let setup = cluster.inspect_setup(&control::parameters(), cancel).await?;
     let capacity = cluster.inspect_capacity(cancel).await?;
     let connections = Sums::of(&shares(&snapshot, &capacity), &capacity);
-    let (baseline, not_entered) = read_baseline(cluster, &snapshot, cancel).await?;
+    let baseline = read_baseline(cluster, &snapshot, cancel).await?;
     Ok(Evidence {
         server: snapshot.server,
         address: cluster.address(),
         database: cluster.maintenance().clone(),
         tenants: visit_all(cluster, tenants, cancel).await?,
         member_of: scope.member_of,
+        accept: scope.accept,
+        accept_cluster: scope.accept_cluster,
         baseline,
-        not_entered,
         reach,
         setup,
         connections,
@@ -72,21 +73,21 @@ async fn read_baseline(
     cluster: &Cluster,
     snapshot: &Snapshot,
     cancel: &CancellationToken,
-) -> Result<(baseline::Observed, BTreeMap<DatabaseName, String>), Error> {
-    let mut databases = BTreeMap::new();
-    let mut not_entered = BTreeMap::new();
-    for name in baseline::DATABASES.map(|name| name.parse::<DatabaseName>().expect("a name")) {
-        let mut one = baseline::Observed::locate(snapshot, &[name.clone()].into());
+) -> Result<baseline::Observed, Error> {
+    let names = baseline::DATABASES.map(|name| name.parse::<DatabaseName>().expect("a name"));
+    let mut observed = baseline::Observed::locate(snapshot, &names.clone().into());
+    observed.databases.retain(|_, place| place.is_some());
+    for name in names {
+        let mut one = observed.clone();
+        one.databases.retain(|other, _| *other == name);
         let entered = cluster_baseline::enter(cluster, &mut one, cancel).await;
-        let Some(place) = one.databases.remove(&name).flatten() else { continue };
+        let Some(mut place) = one.databases.remove(&name).flatten() else { continue };
         if let Some(why) = noted(entered)? {
-            not_entered.insert(name.clone(), why);
-        } else if place.inside.is_none() && place.database.allow_connections {
-            not_entered.insert(name.clone(), "this admin is not let in to look".to_owned());
+            place.inside = Err(why);
         }
-        databases.insert(name, Some(place));
+        observed.databases.insert(name, Some(place));
     }
-    Ok((baseline::Observed { databases }, not_entered))
+    Ok(observed)
 }
 
 /// Visits every tenant. The cluster lets in as many at a time as it may hold connections.
@@ -94,7 +95,7 @@ async fn visit_all(
     cluster: &Arc<Cluster>,
     tenants: Vec<Observed>,
     cancel: &CancellationToken,
-) -> Result<Vec<Tenant>, Error> {
+) -> Result<Vec<Observed>, Error> {
     let mut visits = JoinSet::new();
     for (number, observed) in tenants.into_iter().enumerate() {
         let (cluster, cancel) = (Arc::clone(cluster), cancel.clone());
@@ -108,26 +109,13 @@ async fn visit_all(
     Ok(visited.into_values().collect())
 }
 
-async fn visit(cluster: &Cluster, mut observed: Observed, cancel: &CancellationToken) -> Result<Tenant, Error> {
-    let names = observed.names.clone();
-    let entered = operations::enter(cluster, &names, &mut observed, cancel).await;
+async fn visit(cluster: &Cluster, mut observed: Observed, cancel: &CancellationToken) -> Result<Observed, Error> {
+    let looked = operations::look(cluster, &mut observed, true, cancel).await;
     operations::leave(cluster, &observed).await;
-    let login = begin_login(cluster, &observed, cancel).await?;
-    Ok(Tenant { not_entered: noted(entered)?, observed, login })
-}
-
-async fn begin_login(
-    cluster: &Cluster,
-    observed: &Observed,
-    cancel: &CancellationToken,
-) -> Result<Result<Authentication, String>, Error> {
-    let (Some(role), Some(database)) = (observed.role_name(), observed.database_name()) else {
-        return Ok(Err("it has no role, or no database".to_owned()));
-    };
-    match cluster.begin_login(&role, &database, cancel).await {
-        Ok(asked) => Ok(Ok(asked)),
-        Err(error) => noted(Err(error)).map(|why| Err(why.unwrap_or_default())),
+    if cancel.is_cancelled() {
+        looked?;
     }
+    Ok(observed)
 }
 
 /// Why something could not be looked at. That the audit was interrupted ends it.

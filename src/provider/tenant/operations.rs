@@ -1,33 +1,48 @@
 //! What becomes of a tenant on the server: made, changed, finished, destroyed. What Terraform is told of
 //! it is `tenant.rs`.
 
+use std::time::{Duration, Instant};
+
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
-use crate::postgres::catalog::inside::Look;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Challenge, Cluster, Error, SchemaName, Secret, Verifier};
-use crate::tenant::marker::ANY_PREFIX;
-use crate::tenant::{Change, Desired, Marker, Names, Observed, destroy, diff, render};
-use crate::tf_provider::{Context, Diagnostic, Diagnostics};
+use crate::postgres::{Cluster, ConnectError, Error, Secret, Verifier};
+use crate::tenant::{
+    Change, Desired, Marker, Names, Observed, Repair, destroy, findings, render, render_patiently, repair,
+};
+use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field};
 
-use super::super::{controls, diagnose};
-use super::{Model, Private, occupied, protected};
+use super::super::controls::{self, Statuses};
+use super::super::diagnose;
+use super::{Model, occupied, protected};
 
-/// More rounds than any tenant needs: make, open, fill, and one to see that nothing is left.
-const ROUNDS: usize = 6;
+/// More rounds than any tenant needs: rename, make, open, fill, and one to see that nothing is left.
+const ROUNDS: usize = 7;
 
-/// Observes, runs what differs, and observes again, until nothing differs: the one path of create,
-/// update and finishing what was interrupted.
+/// How long the reading of one database may take: what is in it is the tenant's to make large.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long it may take to take back what a tenant granted away: the rest is the next apply's.
+const TIDYING: Duration = Duration::from_secs(10);
+
+/// What an apply reached: the state, the statuses of its controls, and what is to be said.
+pub(super) struct Reached {
+    pub state: Model,
+    pub statuses: Statuses,
+    pub diagnostics: Diagnostics,
+}
+
+/// Observes, runs what is needed, and observes again, until nothing is; then tries what others may refuse or hold up. The one
+/// path of create, update and finishing what was interrupted.
 pub(super) async fn converge(
     cx: &Context,
     cluster: &Cluster,
     model: &Model,
     prior: Option<&Model>,
     password: Option<&Secret>,
-    private: &mut Private,
     deep: bool,
-) -> Result<(Model, Diagnostics), Diagnostic> {
+) -> Result<Reached, Diagnostic> {
     let mut desired = model.desired()?;
     let verb = if prior.is_some() { "update" } else { "create" };
     let what = format!("{verb} tenant {:?}", desired.names.tenant.as_str());
@@ -44,6 +59,7 @@ pub(super) async fn converge(
     }
     desired.password_if_changed.clone_from(&verifier);
     let failed = |error: Error| diagnose::error(&what, &error, cx);
+    let mut tried: Option<Diagnostics> = None;
     for round in 0..ROUNDS {
         let (snapshot, mut observed) = inspect(cluster, &before, &desired.names, &cx.cancel).await.map_err(&failed)?;
         if round == 0
@@ -55,18 +71,25 @@ pub(super) async fn converge(
         if observed.role.is_none() {
             desired.password.clone_from(&verifier);
         }
-        enter(cluster, &before, &mut observed, &cx.cancel).await.map_err(&failed)?;
-        if deep {
-            let set_last = private.password.as_ref();
-            probe_password(cluster, &mut observed, set_last, &cx.cancel).await.map_err(&failed)?;
-        }
-        let changes = diff(&desired, &observed);
-        if changes.is_empty() {
+        let must_leave = !desired.login && observed.role.as_ref().is_some_and(|role| role.login);
+        // Who is to be shut out is shut out before anything of it is read.
+        if !must_leave && let Err(error) = look(cluster, &mut observed, deep, &cx.cancel).await
+            // A tenant that is not complete cannot be finished unseen.
+            && (cx.cancel.is_cancelled() || !observed.is_complete())
+        {
             leave(cluster, &observed).await;
-            return Ok(finished(model, &desired, &observed));
+            return Err(failed(error));
+        }
+        let mut repair = repair(&desired, &observed);
+        if tried.is_some() {
+            repair.tried.clear();
+        }
+        if repair.is_empty() {
+            leave(cluster, &observed).await;
+            return Ok(finished(model, &desired, &observed, tried.unwrap_or_default()));
         }
         if round + 1 == ROUNDS {
-            let left = render(&changes).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
+            let left = render(&repair.needed).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
             return Err(Diagnostic::error(
                 format!("Could not {what}"),
                 format!(
@@ -74,35 +97,71 @@ pub(super) async fn converge(
                 ),
             ));
         }
+        if repair.needed.is_empty() {
+            let said = attempt(cx, cluster, &desired, &observed, repair).await;
+            if cx.cancel.is_cancelled() {
+                leave(cluster, &observed).await;
+            }
+            tried = Some(said.map_err(&failed)?);
+            continue;
+        }
+        let changes = &repair.needed;
         if changes.iter().any(|change| matches!(change, Change::RenameDatabase { .. })) {
             // Which it cannot be while we are in it.
             leave(cluster, &observed).await;
         }
-        let result = cluster.run(&render(&changes), &cx.cancel).await;
+        let result = cluster.run(&render(changes), &cx.cancel).await;
         if result.is_err() {
             leave(cluster, &observed).await;
         }
-        result.map_err(|error| about_extensions(failed(error.clone()), &error, &changes))?;
-        let set = changes.iter().rev().find_map(|change| match change {
-            Change::SetPassword { verifier, .. } => Some(verifier),
-            Change::CreateRole { password, .. } => password.as_ref(),
-            _ => None,
-        });
-        private.password = set.map(Verifier::challenge).or(private.password.take());
+        result.map_err(|error| about_extensions(failed(error.clone()), &error, changes))?;
         desired.password = None;
     }
     unreachable!("the last round returns")
 }
 
+/// Tries each change once, and says which did not go. Only an interruption ends it.
+async fn attempt(
+    cx: &Context,
+    cluster: &Cluster,
+    desired: &Desired,
+    observed: &Observed,
+    repair: Repair,
+) -> Result<Diagnostics, Error> {
+    let mut said = Diagnostics::default();
+    let started = Instant::now();
+    for change in repair.tried {
+        let script = render_patiently(&change);
+        let mut result = cluster.run(&script, &cx.cancel).await;
+        let mut left = observed.inside.clone();
+        // A batch at a time, until nothing moves.
+        while matches!(change, Change::Tidy { .. }) && result.is_ok() && started.elapsed() < TIDYING {
+            let mut again = observed.clone();
+            look(cluster, &mut again, false, &cx.cancel).await?;
+            let is_left = crate::tenant::repair(desired, &again).tried.contains(&change);
+            if !is_left || again.inside == left {
+                break;
+            }
+            left = again.inside;
+            result = cluster.run(&script, &cx.cancel).await;
+        }
+        match result {
+            Err(error @ (Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))) => return Err(error),
+            Err(error) => said.push(diagnose::not_done(&script, &error)),
+            Ok(()) => {}
+        }
+    }
+    Ok(said)
+}
+
 /// The state after an update that failed: what is there, as far as that can be told.
-pub(super) async fn reached(cluster: &Cluster, prior: &Model, model: &Model) -> Model {
+pub(super) async fn reached(cluster: &Cluster, prior: &Model, model: &Model) -> Option<(Model, Statuses)> {
     let cancel = CancellationToken::new();
-    let (Ok(before), Ok(after)) = (prior.names(), model.names()) else { return prior.clone() };
-    let Ok((_, mut observed)) = inspect(cluster, &before, &after, &cancel).await else { return prior.clone() };
-    let Ok(expected) = prior.desired() else { return prior.clone() };
-    let _ = enter(cluster, &before, &mut observed, &cancel).await;
+    let (before, after, expected) = (prior.names().ok()?, model.names().ok()?, prior.desired().ok()?);
+    let (_, mut observed) = inspect(cluster, &before, &after, &cancel).await.ok()?;
+    let _ = look(cluster, &mut observed, false, &cancel).await;
     leave(cluster, &observed).await;
-    prior.clone().observe(&expected, &observed)
+    Some(prior.clone().observe(&expected, &observed))
 }
 
 pub(super) async fn destroy(cx: &Context, cluster: &Cluster, model: &Model) -> Result<(), Diagnostic> {
@@ -197,41 +256,57 @@ async fn inspect(
     Ok((snapshot, observed))
 }
 
-/// Adds what only a session inside the database sees, if one is let in.
-pub(in super::super) async fn enter(
+/// Adds what only a session inside the database sees, if one is let in, and with `deep` what the server asks of a login. What
+/// cannot be read is noted with the reason, and told as an error as well.
+pub(in super::super) async fn look(
     cluster: &Cluster,
-    names: &Names,
     observed: &mut Observed,
+    deep: bool,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let let_in = observed.database.as_ref().is_some_and(|database| database.connectable);
-    let Some(database) = observed.database_name().filter(|_| let_in && observed.role.is_some()) else { return Ok(()) };
-    let extensions: SchemaName = crate::tenant::names::EXTENSIONS_SCHEMA.parse().expect("a name");
-    let at_home = observed.at_home();
-    let look = Look {
-        schemas: &[&names.schema, &extensions],
-        comment_prefix: Some(ANY_PREFIX),
-        expected_roles: Some(&at_home),
-    };
-    observed.inside = Some(cluster.inspect_inside(&database, &look, cancel).await?);
-    Ok(())
+    let entered = enter(cluster, observed, cancel).await;
+    if deep && let (Some(role), Some(database)) = (observed.role_name(), observed.database_name()) {
+        let asked = cluster.begin_login(&role, &database, cancel).await;
+        observed.login = asked.map_err(|error| error.to_string());
+    }
+    entered
 }
 
-/// Adds whether the server holds another password than the one that was set last.
-pub(super) async fn probe_password(
-    cluster: &Cluster,
-    observed: &mut Observed,
-    set_last: Option<&Challenge>,
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let (Some(set_last), Some(role), Some(database)) = (set_last, observed.role_name(), observed.database_name())
-    else {
+async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &CancellationToken) -> Result<(), Error> {
+    let Some(database) = observed.database_name().filter(|_| observed.is_enterable()) else {
+        observed.inside = Err(why_not_entered(observed).to_owned());
         return Ok(());
     };
-    // A server that does not ask this role for SCRAM tells nothing.
-    observed.password_changed =
-        cluster.begin_login(&role, &database, cancel).await?.challenge().map(|found| found != *set_last);
-    Ok(())
+    let limit = cancel.child_token();
+    let read = cluster.inspect_inside(&database, &limit);
+    let inside = tokio::select! {
+        inside = read => inside,
+        () = async { tokio::time::sleep(PATIENCE).await; limit.cancel(); std::future::pending().await } => unreachable!(),
+    };
+    match inside {
+        Ok(inside) => {
+            observed.inside = Ok(inside);
+            Ok(())
+        }
+        Err(error) => {
+            observed.inside = Err(match &error {
+                Error::Cancelled { .. } if !cancel.is_cancelled() => {
+                    format!("reading its database took longer than {} s", PATIENCE.as_secs())
+                }
+                error => error.to_string(),
+            });
+            Err(error)
+        }
+    }
+}
+
+fn why_not_entered(observed: &Observed) -> &'static str {
+    match (&observed.database, &observed.role) {
+        (None, _) => "its database is missing",
+        (_, None) => "its role is missing",
+        (Some(database), _) if !database.allow_connections => "its database accepts no connections",
+        _ => "this admin may not connect to its database",
+    }
 }
 
 /// Ends our own sessions with the tenant's database.
@@ -241,13 +316,24 @@ pub(in super::super) async fn leave(cluster: &Cluster, observed: &Observed) {
     }
 }
 
-/// The state that was reached, and a word on what this admin could not enforce.
-fn finished(model: &Model, desired: &Desired, observed: &Observed) -> (Model, Diagnostics) {
-    let mut state = model.clone().observe(desired, observed);
-    let found = state.isolation.known_entries().unwrap_or_default();
-    let planned = model.isolation.known_entries();
-    let rest = "The rest of the tenant is as it should be.";
-    let (isolation, diagnostics) = controls::settled("isolation", planned.as_ref(), found, rest);
-    state.isolation = isolation.into_iter().collect();
-    (state, diagnostics)
+/// The state that was reached, and a word on what could not be enforced. What was planned stands.
+fn finished(model: &Model, desired: &Desired, observed: &Observed, tried: Diagnostics) -> Reached {
+    let findings = super::named(findings(desired, observed));
+    let rest = "The rest of the tenant is as it should be. To have it so, say why in `accept`.";
+    let (isolation, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
+    diagnostics.extend(tried);
+    let (found, _) = model.clone().observe(desired, observed);
+    let settle = |planned: &Field<String>, found: Field<String>| {
+        if planned.is_unknown() { found } else { planned.clone() }
+    };
+    let state = Model {
+        isolation,
+        encoding: settle(&model.encoding, found.encoding),
+        locale_provider: settle(&model.locale_provider, found.locale_provider),
+        lc_collate: settle(&model.lc_collate, found.lc_collate),
+        lc_ctype: settle(&model.lc_ctype, found.lc_ctype),
+        locale: settle(&model.locale, found.locale),
+        ..model.clone()
+    };
+    Reached { state, statuses: Statuses::of(&findings), diagnostics }
 }
