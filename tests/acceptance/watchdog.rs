@@ -457,6 +457,8 @@ fn evasions(major: u32) {
     assert_eq!(sweep(), "1");
     assert_eq!(count(&server, "tenant = 'rogue' AND reason = 'statement_timeout'"), "1");
     eventually("one of them is left", || value(&server, "postgres", active) == "1");
+    // On a slow machine it would be beyond its limit at the next sweep.
+    server.superuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'fastpath function call'");
     drop((busy, rested));
 
     // Another encoding breaks neither the sweep nor the provider's reading.
@@ -505,7 +507,96 @@ fn evasions(major: u32) {
     assert_eq!(count(&server, "reason = 'override of everything' AND ended IS NOT NULL AND database IS NULL"), "1");
     let rows = "SELECT count(*) FROM pg_db_role_setting WHERE setrole = 'rogue'::regrole AND setdatabase = 0";
     assert_eq!(value(&server, "postgres", rows), "0");
+
+    // However small it is compressed: as it is stored, this has less than the 100000 bytes.
+    tenant(
+        "rogue",
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE rogue SET search_path = %L', repeat('x', 1000000)); END $$",
+    );
+    assert_eq!(sweep(), "1");
+    assert_eq!(count(&server, "reason = 'override of everything' AND ended IS NOT NULL AND database IS NULL"), "2");
+    assert_eq!(value(&server, "postgres", rows), "0");
     workspace.apply();
+}
+
+/// Whoever owns another database or role can write a tenant's marker on it, and settings for it.
+fn forgeries(major: u32) {
+    let options = Options { major: Some(major), admin_owns_maintenance: true, ..Options::default() };
+    let server = Server::start(options).unwrap();
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &tenants());
+    workspace.apply();
+    let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    let tenant = |role: &str, sql: &str| server.sql(role, role, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    let sweep = || admin("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days')")[0][0].clone().unwrap();
+    admin(INSTALL);
+    let settings = || {
+        server.superuser(
+            "SELECT setdatabase::text, setrole::text, setconfig::text FROM pg_db_role_setting
+             WHERE setrole = 'neighbour'::regrole ORDER BY setdatabase",
+        )
+    };
+    let before = settings();
+
+    server.superuser("CREATE ROLE eve LOGIN CREATEROLE");
+    server.superuser("CREATE DATABASE eve OWNER eve");
+    let marker = |of: &str| {
+        value(
+            &server,
+            "postgres",
+            &format!("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '{of}'"),
+        )
+    };
+    let idle = if major >= 14 { "ALTER DATABASE eve SET idle_session_timeout = 1;" } else { "" };
+    tenant(
+        "eve",
+        &format!(
+            "COMMENT ON DATABASE eve IS '{}'; ALTER DATABASE eve SET statement_timeout = 1;
+             ALTER DATABASE eve SET idle_in_transaction_session_timeout = 1; ALTER DATABASE eve SET lock_timeout = 1; {idle}",
+            marker("neighbour")
+        ),
+    );
+    let session = server.session("neighbour", "neighbour").unwrap();
+    let working = busy(&server, "neighbour", "SET statement_timeout = 0; SELECT pg_sleep(3)");
+    let waiting = server.session("neighbour", "neighbour").unwrap();
+    waiting.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    waiting.sql("BEGIN; SELECT 1").unwrap();
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(sweep(), "0");
+    session.sql("SELECT 1").expect("an idle session is left alone");
+    waiting.sql("COMMIT").expect("a transaction within its limit is left alone");
+    working.join().unwrap().expect("a statement within its limit is left alone");
+    assert_eq!(settings(), before);
+
+    // Of two databases of the admin's with one marker, the one that the role's marker names.
+    admin("CREATE DATABASE another");
+    admin(&format!(
+        "COMMENT ON DATABASE another IS '{}'; ALTER DATABASE another SET statement_timeout = 1",
+        marker("rogue")
+    ));
+    // From 16 on a marker on a role of one's own is no better. Before, CREATEROLE is power over every role anyway.
+    if major >= 16 {
+        let role = format!("CREATE ROLE mallory; COMMENT ON ROLE mallory IS '{}'", marker("rogue"));
+        server.sql("postgres", "eve", &role).unwrap();
+    }
+    assert_eq!(sweep(), "0");
+    assert_eq!(settings(), before);
+
+    // The real limits hold all the same, in PostgreSQL's reading: here octal, once 512 ms and once 1000.
+    tenant("rogue", "ALTER ROLE rogue SET statement_timeout = '01000'");
+    tenant("rogue", "ALTER ROLE rogue SET idle_in_transaction_session_timeout = '01750'");
+    assert_eq!(sweep(), "1");
+    assert_eq!(count(&server, "tenant = 'rogue' AND observed = '01000' AND expected = '1000'"), "1");
+    admin("ALTER DATABASE rogue SET statement_timeout = '010s'; ALTER ROLE rogue SET statement_timeout = '8 s'");
+    assert_eq!(sweep(), "0");
+    // And the sweep keeps none of it.
+    admin(
+        "DO $$ BEGIN
+           PERFORM set_config('idle_in_transaction_session_timeout', '7min', true);
+           PERFORM pgtenant_watchdog.sweep(false, NULL, '90 days');
+           ASSERT current_setting('idle_in_transaction_session_timeout') = '7min';
+         END $$",
+    );
 }
 
 macro_rules! on_a_server_of_its_own {
@@ -532,4 +623,7 @@ on_a_server_of_its_own! {
     a_sweep_is_neither_evaded_nor_held_up_on_13: evasions(13),
     a_sweep_is_neither_evaded_nor_held_up_on_15: evasions(15),
     a_sweep_is_neither_evaded_nor_held_up_on_18: evasions(18),
+    a_sweep_believes_no_forged_marker_on_13: forgeries(13),
+    a_sweep_believes_no_forged_marker_on_15: forgeries(15),
+    a_sweep_believes_no_forged_marker_on_18: forgeries(18),
 }

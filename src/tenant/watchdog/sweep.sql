@@ -15,37 +15,67 @@ DECLARE
   done timestamptz;
   failure text;
   held text[] := '{}';
+  quoted CONSTANT text := '"(?:[^"\\\x01-\x1f]|\\["\\])*"';
+  before CONSTANT text := current_setting('idle_in_transaction_session_timeout');
   actions bigint := 0;
 BEGIN
   FOR this IN
     WITH markers AS (
-      -- The tenant's name as JSON has it, which is the same text in the comments on its database and its role.
-      SELECT c.classoid, c.objoid, m.tenant
+      -- A comment is its owner's to write: one counts only on what the admin owns or administers. Up to 15 whoever may
+      -- comment on a role may change it too. Names are as JSON has them.
+      SELECT c.classoid, c.objoid, to_json(coalesce(d.datname, r.rolname)::text)::text AS name,
+             m.names[1] AS tenant, m.names[2] AS database, m.names[3] AS role
       FROM pg_shdescription c
+      LEFT JOIN pg_database d ON c.classoid = 'pg_database'::regclass AND d.oid = c.objoid
+      LEFT JOIN pg_roles r ON c.classoid = 'pg_authid'::regclass AND r.oid = c.objoid
       CROSS JOIN LATERAL (
-        SELECT CASE WHEN starts_with(c.description, '{"pgtenant":')
-                    THEN substring(c.description FROM '^\{"pgtenant":("(?:[^"\\]|\\.)*"),"stage":"ready",') END) AS m (tenant)
-      WHERE m.tenant IS NOT NULL
+        SELECT CASE
+          WHEN starts_with(c.description, '{"pgtenant":')
+               AND (pg_has_role(d.datdba, 'USAGE') OR pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')
+                    OR r.oid IS NOT NULL AND current_setting('server_version_num')::int < 160000)
+          THEN regexp_match(left(c.description, 4096),
+                            format('^\{"pgtenant":(%1$s),"stage":"ready","database":(%1$s),"role":(%1$s),', quoted))
+        END) AS m (names)
+      WHERE m.names IS NOT NULL
     ), tenants AS (
-      SELECT r.tenant, r.objoid AS role, d.objoid AS database
-      FROM markers r
-      JOIN markers d ON d.tenant = r.tenant AND d.classoid = 'pg_database'::regclass
-      WHERE r.classoid = 'pg_authid'::regclass
-    ), settings AS (
-      -- As ASCII, whatever they were written in; what is written in it is `exact`.
-      SELECT s.setdatabase, s.setrole, split_part(b.ascii, '=', 1) AS name, v.value, b.ascii = e.entry AS exact,
-             CASE WHEN b.ascii LIKE '%\_timeout=%' THEN m.milliseconds END AS milliseconds
+      SELECT t.tenant, t.role, t.database
+      FROM (
+        SELECT r.tenant, r.objoid AS role, d.objoid AS database, r.database = d.name AND d.role = r.name AS agree,
+               count(*) OVER (PARTITION BY r.tenant) AS pairs
+        FROM markers r
+        JOIN markers d ON d.tenant = r.tenant AND d.classoid = 'pg_database'::regclass
+        WHERE r.classoid = 'pg_authid'::regclass) t
+      -- Of several that carry one marker, those that name each other.
+      WHERE t.pairs = 1 OR t.agree
+    ), rows AS MATERIALIZED (
+      -- What is stored may be compressed to less than a hundredth: with nothing appended it is measured in memory.
+      SELECT s.setdatabase, s.setrole, s.setconfig, b.bytes
       FROM pg_db_role_setting s
+      CROSS JOIN LATERAL (
+        SELECT CASE WHEN pg_column_size(s.setconfig) <= 100000 THEN pg_column_size(array_cat(s.setconfig, '{}'))
+                    ELSE pg_column_size(s.setconfig) END) AS b (bytes)
+      WHERE s.setrole = 0 AND s.setdatabase IN (SELECT database FROM tenants)
+         OR s.setrole IN (SELECT role FROM tenants)
+    ), settings AS (
+      -- As ASCII, whatever they were written in; what is written in it is `exact`. Durations are read by the server, which
+      -- has taken them as such before: 010s is 8 s. The parameter for that limits nothing while this runs, and is put back.
+      SELECT s.setdatabase, s.setrole, n.name, v.value, b.ascii = e.entry AS exact,
+             u.duration[1]::numeric * CASE u.duration[2] WHEN 's' THEN 1000 WHEN 'min' THEN 60000 WHEN 'h' THEN 3600000
+                                                         WHEN 'd' THEN 86400000 ELSE 1 END AS milliseconds
+      FROM rows s
       CROSS JOIN LATERAL unnest(s.setconfig) AS e (entry)
       CROSS JOIN LATERAL encode(substr(textsend(e.entry), 1, 8192), 'escape') AS b (ascii)
+      CROSS JOIN LATERAL split_part(b.ascii, '=', 1) AS n (name)
       CROSS JOIN LATERAL substr(b.ascii, strpos(b.ascii, '=') + 1) AS v (value)
-      LEFT JOIN LATERAL (
-        SELECT n[1]::numeric * CASE n[2] WHEN 'us' THEN 0.001 WHEN 's' THEN 1000 WHEN 'min' THEN 60000
-                                 WHEN 'h' THEN 3600000 WHEN 'd' THEN 86400000 ELSE 1 END
-        FROM regexp_match(left(v.value, 80), '^\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(us|ms|s|min|h|d)?\s*$') AS n
-      ) AS m (milliseconds) ON true
-      WHERE s.setrole = 0 AND s.setdatabase IN (SELECT database FROM tenants)
-         OR s.setrole IN (SELECT role FROM tenants) AND pg_column_size(s.setconfig) <= 100000
+      CROSS JOIN LATERAL (
+        SELECT regexp_match(
+          CASE WHEN n.name NOT IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+                                   'idle_session_timeout', 'transaction_timeout') THEN NULL
+               WHEN v.value ~ '^(?:0|[1-9][0-9]*)$' THEN v.value
+               WHEN b.ascii = e.entry AND length(v.value) <= 80
+                 THEN set_config('idle_in_transaction_session_timeout', v.value, true) END,
+          '^([0-9]+)(ms|s|min|h|d)?$')) AS u (duration)
+      WHERE s.setrole = 0 OR s.bytes <= 100000
     ), guarded AS (
       -- search_path is no limit: the role's own, in its database, is how it finds its schema.
       SELECT t.tenant, t.role, t.database, s.name, s.value, s.milliseconds
@@ -77,10 +107,10 @@ BEGIN
       WHERE clock_timestamp() - w.started > l.milliseconds * interval '1 ms' + interval '1 s'
       ORDER BY a.pid, l.name
     ), oversized AS (
-      SELECT t.tenant, t.role, t.database AS home, s.setdatabase, pg_column_size(s.setconfig) AS bytes
+      SELECT t.tenant, t.role, t.database AS home, s.setdatabase, s.bytes
       FROM tenants t
-      JOIN pg_db_role_setting s ON s.setrole = t.role
-      WHERE pg_column_size(s.setconfig) > 100000
+      JOIN rows s ON s.setrole = t.role
+      WHERE s.bytes > 100000
     ), astray AS (
       -- A row for the role in one database stands above those of the database, whatever it says.
       SELECT g.tenant, g.role, g.database AS home, s.setdatabase, g.name, g.value AS expected,
@@ -161,6 +191,7 @@ BEGIN
     actions := actions + 1;
   END LOOP;
 
+  PERFORM set_config('idle_in_transaction_session_timeout', before, true);
   DELETE FROM pgtenant_watchdog.actions WHERE recorded < clock_timestamp() - retention;
   RETURN actions;
 END
