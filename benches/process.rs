@@ -17,11 +17,16 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
 use support::postgres::{ADMIN, Options, Server, pem};
 use support::scratch;
 use support::terraform::{Installation, Workspace};
+use support::traffic::traffic;
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 const SIZE_LIMIT: u64 = 10_000_000;
 const SPAWNS: usize = 40;
 const TENANTS: usize = 50;
+
+/// How many tenants a plan is measured with, and how often.
+const PLANNED: usize = 200;
+const PLANS: usize = 5;
 
 const PROVIDER_TF: &str = "provider \"pgtenant\" {}\n";
 const TENANTS_TF: &str = r#"
@@ -32,11 +37,54 @@ resource "pgtenant_tenant" "bench" {
 }
 "#;
 
+/// Tenants with their guardrails, and as many resources that Terraform has built in.
+const PLANNED_TF: &str = r#"
+variable "deep_verify" {
+  type = bool
+}
+
+provider "pgtenant" {
+  deep_verify = var.deep_verify
+}
+
+locals {
+  names = toset([for number in range(TENANTS) : "plan${number}"])
+}
+
+resource "pgtenant_tenant" "bench" {
+  for_each            = local.names
+  name                = each.key
+  deletion_protection = false
+}
+
+resource "pgtenant_guardrails" "bench" {
+  for_each          = pgtenant_tenant.bench
+  tenant            = each.value.name
+  connection_limit  = 2
+  statement_timeout = "30s"
+}
+"#;
+const BUILT_IN_TF: &str = r#"
+locals {
+  names = toset([for number in range(TENANTS) : "plan${number}"])
+}
+
+resource "terraform_data" "tenant" {
+  for_each = local.names
+  input    = { name = each.key, deletion_protection = false }
+}
+
+resource "terraform_data" "guardrails" {
+  for_each = terraform_data.tenant
+  input    = { tenant = each.value.output.name, connection_limit = 2, statement_timeout = "30s" }
+}
+"#;
+
 fn main() -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("This is not an optimised build: the figures mean nothing. Run `cargo bench`.");
     }
-    let measured = size().and_then(|()| handshake()).and_then(|()| tenants());
+    let measured = size().and_then(|()| handshake()).and_then(|()| tenants()).and_then(|()| plans());
     scratch::clear();
     match measured {
         Ok(()) => ExitCode::SUCCESS,
@@ -135,6 +183,48 @@ fn tenants() -> Result<(), String> {
     match peak {
         Some(kilobytes) => row("peak resident memory during apply", &format!("{:.1} MB", kilobytes as f64 / 1e3), ""),
         None => row("peak resident memory during apply", "-", "read from /proc, which only Linux has"),
+    }
+    Ok(())
+}
+
+/// A plan of many tenants, looking inside or not, against one of as many resources that cost Terraform the same and the
+/// provider nothing. In turns, for the machine is not the same from one minute to the next.
+fn plans() -> Result<(), String> {
+    let server = Server::start(Options { extra_conf: "max_connections = 1000\n", ..Options::default() })?;
+    let text = |template: &str| template.replace("TENANTS", &PLANNED.to_string());
+    let mut tenants = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
+    tenants.envs(server.env()).env("TF_VAR_deep_verify", "true").write("main.tf", &text(PLANNED_TF));
+    let built_in = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
+    built_in.write("main.tf", &text(BUILT_IN_TF));
+    for workspace in [&tenants, &built_in] {
+        workspace.try_run(&["apply", "-auto-approve"])?.ok()?;
+    }
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    let mut seen = Vec::new();
+    for _ in 0..PLANS {
+        let (floor, planned) = timed(|| built_in.try_run(&["plan", "-detailed-exitcode"])?.ok());
+        planned?;
+        times[0].push(floor);
+        for (at, deep) in [(1, "false"), (2, "true")] {
+            tenants.env("TF_VAR_deep_verify", deep);
+            let mark = server.log_mark();
+            let (time, planned) = timed(|| tenants.try_run(&["plan", "-detailed-exitcode"])?.ok());
+            planned?;
+            times[at].push(time);
+            seen.push((deep, traffic(&server.log_since(mark), ADMIN)));
+        }
+    }
+    let medians = times.map(|mut times| {
+        times.sort();
+        times[PLANS / 2]
+    });
+    let floor = "plan of as many terraform_data";
+    for (at, deep) in [(1, "false"), (2, "true")] {
+        let what = format!("plan of {PLANNED}, deep_verify = {deep}");
+        row(&what, &seconds(medians[at]), &against(medians[at], medians[0], floor));
+        if let Some((_, traffic)) = seen.iter().rfind(|(of, _)| *of == deep) {
+            row("", "", &format!("{} connections, {} statements", traffic.connections, traffic.statements));
+        }
     }
     Ok(())
 }

@@ -194,13 +194,16 @@ impl Resource for BaselineResource {
         };
         model.id = Field::Known(ID.to_owned());
         let unchanged = prior.as_ref().filter(|prior| prior.databases == model.databases);
-        model.controls = match unchanged {
-            Some(before) => {
-                let statuses = Private::decode(&request.private).statuses;
-                controls::planned(&before.controls, &statuses, (&before.accepted(), &model.accepted()))
+        let statuses = Private::decode(&request.private).statuses;
+        if let Some(before) = unchanged {
+            let accept = (&before.accepted(), &model.accepted());
+            model.controls = controls::planned(&before.controls, &statuses, accept, false);
+            if request.prior.as_ref() != Some(&model.clone().encode()) {
+                model.controls = controls::planned(&before.controls, &statuses, accept, true);
             }
-            None => Field::Unknown,
-        };
+        } else {
+            model.controls = Field::Unknown;
+        }
         let mut diagnostics = Diagnostics::default();
         let value = model.clone().encode();
         if request.prior.as_ref() != Some(&value)
@@ -400,8 +403,8 @@ fn finished(model: &Model, observed: &Observed) -> (Model, Statuses, Diagnostics
     let findings = baseline::assess(observed, &model.accepted());
     let advice = "Its owner, or a superuser, may repair that. Have one of them do it, make this admin the owner, or say in \
                   `accept` why it may be; until then every tenant has it.";
-    let (controls, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
-    (Model { controls, ..model.clone() }, Statuses::of(&findings), diagnostics)
+    let (controls, statuses, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
+    (Model { controls, ..model.clone() }, statuses, diagnostics)
 }
 
 /// The state after an update that failed: what is there, as far as that can be told.

@@ -52,17 +52,20 @@ pub(super) fn described(findings: &BTreeMap<String, Finding>) -> Controls {
 }
 
 /// What each control is planned to be: enforced, or unknown where this admin may not repair it, so that the plan goes on
-/// showing it. `accept` says which reasons changed: their sentences will.
+/// showing it. `accept` says which reasons changed: their sentences will. `applies` is whether something else is to be applied:
+/// then what could not be looked at may be.
 pub(super) fn planned(
     prior: &Controls,
     statuses: &Statuses,
     accept: (&BTreeMap<String, String>, &BTreeMap<String, String>),
+    applies: bool,
 ) -> Controls {
     let Some(prior) = prior.as_known() else { return Field::Unknown };
     let planned = |(name, said): (&String, &Item<String>)| {
         let item = match statuses.0.get(name) {
             _ if accept.0.get(name) != accept.1.get(name) => Item::Unknown,
             Some(Known::Enforced | Known::Found) => Item::Known(ENFORCED.to_owned()),
+            Some(Known::NotInspected) if applies => Item::Unknown,
             Some(Known::Accepted | Known::NotInspected) => said.clone(),
             Some(Known::NotPermitted) | None => Item::Unknown,
         };
@@ -79,19 +82,27 @@ pub(super) fn settled(
     planned: &Controls,
     findings: &BTreeMap<String, Finding>,
     advice: &str,
-) -> (Controls, Diagnostics) {
+) -> (Controls, Statuses, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     for (name, finding) in findings.iter().filter(|(_, finding)| finding.status.is_drift()) {
         let detail = format!("{}. {advice}", capitalised(&finding.describe()));
         let warning = Diagnostic::warning(format!("Control {name:?} is not enforced"), detail);
         diagnostics.push(warning.at(Path::attribute(attribute).key(name)));
     }
-    let Some(planned) = planned.as_known() else { return (described(findings), diagnostics) };
-    let settled = planned.iter().map(|(name, item)| {
+    let mut statuses = Statuses::of(findings);
+    let Some(planned) = planned.as_known() else { return (described(findings), statuses, diagnostics) };
+    let mut settled = BTreeMap::new();
+    for (name, item) in planned {
         let found = findings.get(name).map(Finding::describe).unwrap_or_default();
-        (name.clone(), item.as_known().cloned().unwrap_or(found))
-    });
-    (settled.collect(), diagnostics)
+        let said = item.as_known().cloned().unwrap_or_else(|| found.clone());
+        if said != found {
+            // The status is that of what stands in state.
+            let status = if said == ENFORCED { Known::Enforced } else { Known::Accepted };
+            statuses.0.insert(name.clone(), status);
+        }
+        settled.insert(name.clone(), Item::Known(said));
+    }
+    (Field::Known(settled), statuses, diagnostics)
 }
 
 fn capitalised(text: &str) -> String {
@@ -118,10 +129,10 @@ mod tests {
     fn check(before: Status, planned_as: Option<&str>, after: Status, state: &str, warnings: usize) {
         let before = finding(before);
         let none = BTreeMap::new();
-        let planned = planned(&described(&before), &Statuses::of(&before), (&none, &none));
+        let planned = planned(&described(&before), &Statuses::of(&before), (&none, &none), false);
         let item = planned.as_known().unwrap()["schema"].clone();
         assert_eq!(item.as_known().map(String::as_str), planned_as);
-        let (settled, diagnostics) = settled("isolation", &planned, &finding(after), "Ask its owner.");
+        let (settled, _, diagnostics) = settled("isolation", &planned, &finding(after), "Ask its owner.");
         assert_eq!(settled, [("schema".to_owned(), state.to_owned())].into_iter().collect());
         assert_eq!(diagnostics.0.len(), warnings);
         assert!(!diagnostics.has_errors());
@@ -134,8 +145,6 @@ mod tests {
         check(Status::Found, Some("enforced"), Status::NotPermitted, "enforced", 1);
         check(Status::NotPermitted, None, Status::NotPermitted, "not permitted: schema app is missing", 1);
         check(Status::NotPermitted, None, Status::Enforced, "enforced", 0);
-        let closed = || Status::NotInspected("closed".to_owned());
-        check(closed(), Some("not inspected: closed"), Status::Enforced, "not inspected: closed", 0);
     }
 
     #[test]
@@ -143,7 +152,7 @@ mod tests {
         let accepted = finding(Status::Accepted("why".to_owned()));
         let because = |reason: &str| BTreeMap::from([("schema".to_owned(), reason.to_owned())]);
         let of = |before: &BTreeMap<String, String>, after: &BTreeMap<String, String>| {
-            let planned = planned(&described(&accepted), &Statuses::of(&accepted), (before, after));
+            let planned = planned(&described(&accepted), &Statuses::of(&accepted), (before, after), false);
             planned.as_known().unwrap()["schema"].as_known().cloned()
         };
         assert_eq!(of(&because("why"), &because("why")).as_deref(), Some("accepted: schema app is missing (why)"));
@@ -152,10 +161,22 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_looked_at_may_be_when_something_is_applied() {
+        let closed = finding(Status::NotInspected("closed".to_owned()));
+        let none = BTreeMap::new();
+        let of = |applies| {
+            let planned = planned(&described(&closed), &Statuses::of(&closed), (&none, &none), applies);
+            planned.as_known().unwrap()["schema"].as_known().cloned()
+        };
+        assert_eq!(of(false).as_deref(), Some("not inspected: closed"));
+        assert_eq!(of(true), None);
+    }
+
+    #[test]
     fn what_is_not_on_record_is_not_read_out_of_a_sentence() {
         let prior: Controls = [("schema".to_owned(), ENFORCED.to_owned())].into_iter().collect();
         let none = BTreeMap::new();
-        let planned = planned(&prior, &Statuses::default(), (&none, &none));
+        let planned = planned(&prior, &Statuses::default(), (&none, &none), false);
         assert_eq!(planned.as_known().unwrap()["schema"].as_known(), None);
     }
 }

@@ -477,7 +477,7 @@ async fn apply(
         } else if tried.is_none() && !theirs.is_empty() {
             tried = Some(attempt(cluster, &theirs, &cx.cancel).await.map_err(failed)?);
         } else {
-            let (overrides, mut diagnostics) = controls::settled(
+            let (overrides, _, mut diagnostics) = controls::settled(
                 "overrides",
                 &model.overrides,
                 &limits::overrides(&desired, &observed),

@@ -405,13 +405,16 @@ impl Resource for TenantResource {
             }
         }
         model.id = model.name.clone();
-        model.isolation = match &prior {
-            Some(before) => {
-                let statuses = Private::decode(&request.private).statuses;
-                controls::planned(&before.isolation, &statuses, (&before.accepted(), &model.accepted()))
+        let statuses = Private::decode(&request.private).statuses;
+        if let Some(before) = &prior {
+            let accept = (&before.accepted(), &model.accepted());
+            model.isolation = controls::planned(&before.isolation, &statuses, accept, false);
+            if request.prior.as_ref() != Some(&model.clone().encode()) {
+                model.isolation = controls::planned(&before.isolation, &statuses, accept, true);
             }
-            None => Field::Unknown,
-        };
+        } else {
+            model.isolation = Field::Unknown;
+        }
         let mut diagnostics = Diagnostics::default();
         if let Some(prior) = &prior
             && prior.is_replaced_by(&model)

@@ -90,11 +90,10 @@ impl Desired {
 
     /// The marker that a complete tenant's role and schema carry.
     pub(super) fn marker(&self, observed: &Observed) -> Marker {
-        let before = observed.role_marker();
         let set: Option<Challenge> = self.password.as_ref().map(Verifier::challenge);
         Marker {
             // What the server shows of a password that was set before there was a record of it.
-            password: set.or_else(|| before.and_then(|marker| marker.password)).or_else(|| observed.challenge()),
+            password: set.or_else(|| observed.recorded()).or_else(|| observed.challenge()),
             ..Marker::new(&self.names, Stage::Ready, self.password_version)
         }
     }

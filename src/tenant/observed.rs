@@ -272,9 +272,17 @@ impl Observed {
         })
     }
 
+    /// What the server showed of the password when it was put on record. Of a role without a password it makes something up
+    /// from the role's name: that is of no use once it was renamed.
+    pub fn recorded(&self) -> Option<Challenge> {
+        let marker = self.role_marker()?;
+        let is_current = marker.password_version.is_some() || marker.role == self.role.as_ref()?.name;
+        marker.password.filter(|_| is_current)
+    }
+
     /// Whether the password is another than the one that was set last; `None` if that cannot be told.
     pub fn password_changed(&self) -> Option<bool> {
-        let set = self.role_marker()?.password?;
+        let set = self.recorded()?;
         match self.login.as_ref().ok()? {
             Authentication::Scram(shown) => Some(*shown != set),
             Authentication::Md5 => Some(true),

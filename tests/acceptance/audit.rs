@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::fixture::{self, PROVIDER, closes_public, workspace};
-use crate::scale::traffic;
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 use crate::support::terraform::Workspace;
+use crate::support::traffic::traffic;
 use crate::support::{eventually, signal};
 
 /// The command with the environment that reaches the server, and no other.

@@ -5,7 +5,6 @@ use crate::support::postgres::{ADMIN, Admin, Options, SUPERUSER, Server};
 use crate::support::terraform::Workspace;
 
 const THIS: &str = "pgtenant_cluster_baseline.this";
-const NOT_OURS: &str = " (not this admin's to change)";
 /// PUBLIC's part in what a new server grants: what is there before, and after it was given back.
 const OPEN: &str = "postgres CONNECT, postgres TEMPORARY, template1 CONNECT";
 
@@ -39,11 +38,15 @@ fn creates_in_public(server: &Server, database: &str) -> String {
     value(server, database, "SELECT has_schema_privilege('public', 'public', 'CREATE')")
 }
 
+/// The controls of the server as a whole, which are enforced in all of these tests but where they say otherwise.
+const CLUSTER: [&str; 4] = ["markers", "other_databases", "parameters", "server_privileges"];
+
 #[track_caller]
 fn assert_controls(workspace: &Workspace, expected: [(&str, &str); 4]) {
     let found = workspace.resource(THIS)["controls"].clone();
+    let cluster = CLUSTER.map(|control| (control, "enforced"));
     let expected: serde_json::Map<_, _> =
-        expected.into_iter().map(|(control, found)| (control.to_owned(), found.into())).collect();
+        expected.into_iter().chain(cluster).map(|(control, found)| (control.to_owned(), found.into())).collect();
     assert_eq!(found, serde_json::Value::Object(expected));
 }
 
@@ -89,15 +92,15 @@ fn life(major: u32) {
     assert!(unknown.message().contains("its ID is `cluster`"), "{}", unknown.message());
 
     for (database, sql, control, found) in [
-        ("postgres", "GRANT CONNECT ON DATABASE postgres TO PUBLIC", ENFORCED[0].0, "PUBLIC has CONNECT"),
+        ("postgres", "GRANT CONNECT ON DATABASE postgres TO PUBLIC", ENFORCED[0].0, "found: PUBLIC has CONNECT on database postgres"),
         (
             "postgres",
             "GRANT CREATE, TEMPORARY ON DATABASE template1 TO PUBLIC",
             ENFORCED[2].0,
-            "PUBLIC has CREATE, TEMPORARY",
+            "found: PUBLIC has CREATE, TEMPORARY on database template1",
         ),
-        ("postgres", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[1].0, "PUBLIC has CREATE on public"),
-        ("template1", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[3].0, "PUBLIC has CREATE on public"),
+        ("postgres", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[1].0, "found: PUBLIC has CREATE on schema public"),
+        ("template1", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[3].0, "found: PUBLIC has CREATE on schema public"),
     ] {
         server.sql(database, SUPERUSER, sql).unwrap();
         let plan = workspace.plan();
@@ -151,36 +154,53 @@ life_on! {
     closed_kept_closed_and_given_back_on_18: 18,
 }
 
-/// An admin who owns neither the databases nor their schemas.
+/// An admin who owns neither the databases nor their schemas: what it may not change stays in the plan until it is accepted.
 #[test]
-fn what_this_admin_may_not_change_is_told_and_not_planned() {
-    let there = |major: &u32| {
-        crate::majors::is_there("baseline::what_this_admin_may_not_change_is_told_and_not_planned", *major)
-    };
-    for major in [15, 13].into_iter().filter(there) {
+fn what_this_admin_may_not_change_stays_in_the_plan_until_it_is_accepted() {
+    let name = "baseline::what_this_admin_may_not_change_stays_in_the_plan_until_it_is_accepted";
+    for major in [15, 13].into_iter().filter(|major| crate::majors::is_there(name, *major)) {
         let server = server(Options { major: Some(major), ..Options::default() });
         let workspace = workspace(&server);
         workspace.write("main.tf", &baseline(""));
-        let applied = workspace.apply();
-        let schema = if server.major < 15 { &format!("PUBLIC has CREATE on public{NOT_OURS}") } else { "enforced" };
-        let controls = [
-            (ENFORCED[0].0, &*format!("PUBLIC has CONNECT, TEMPORARY{NOT_OURS}")),
-            (ENFORCED[1].0, schema),
-            (ENFORCED[2].0, &format!("PUBLIC has CONNECT{NOT_OURS}")),
-            (ENFORCED[3].0, schema),
-        ];
-        assert_controls(&workspace, controls);
-        for (control, _) in controls.iter().filter(|(_, found)| *found != "enforced") {
+        let applied = workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+        let theirs = "accepted: PUBLIC has CREATE on schema public (PostgreSQL 13 and 14: a superuser owns the schema public of \
+                      each new database, and no other admin may change it)";
+        let schema = if server.major < 15 { theirs } else { "enforced" };
+        assert_controls(
+            &workspace,
+            [
+                (ENFORCED[0].0, "not permitted: PUBLIC has CONNECT, TEMPORARY on database postgres"),
+                (ENFORCED[1].0, schema),
+                (ENFORCED[2].0, "not permitted: PUBLIC has CONNECT on database template1"),
+                (ENFORCED[3].0, schema),
+            ],
+        );
+        let doors = [ENFORCED[0].0, ENFORCED[2].0];
+        for control in doors {
             let warning = format!("Warning: Control \"{control}\" is not enforced");
             assert!(applied.stdout.contains(&warning), "{}", applied.stdout);
         }
         assert_eq!(public(&server), OPEN);
-        workspace.import_fresh(&[(THIS, "cluster")], &[], &[]);
+        for _ in 0..2 {
+            assert_eq!(workspace.plan().changes(THIS), doors.map(|control| format!("controls.{control}")));
+            workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+        }
+        let accept = "accept = {
+            \"postgres.public_privileges\"  = \"a database of others\"
+            \"template1.public_privileges\" = \"a database of others\"
+          }";
+        workspace.write("main.tf", &baseline(accept));
+        workspace.apply();
+        let found = workspace.resource(THIS)["controls"]["template1.public_privileges"].clone();
+        assert_eq!(found, "accepted: PUBLIC has CONNECT on database template1 (a database of others)");
+        workspace.write("main.tf", &baseline("accept = { doors = \"open\" }"));
+        assert!(workspace.plan_error().contains("No control \"doors\""), "{}", workspace.plan_error());
 
         // Once the admin owns one, it is closed, and that is remembered to be given back.
         server.superuser(&format!("ALTER DATABASE postgres OWNER TO {ADMIN}"));
-        workspace.write("main.tf", &baseline("restore_on_destroy = true"));
-        assert_eq!(workspace.plan().changes(THIS), ["controls.postgres.public_privileges", "restore_on_destroy"]);
+        let rest = "restore_on_destroy = true
+          accept = { \"template1.public_privileges\" = \"a database of others\" }";
+        workspace.write("main.tf", &baseline(rest));
         workspace.apply();
         assert_eq!(public(&server), "template1 CONNECT");
         workspace.destroy();
@@ -220,12 +240,19 @@ fn databases_are_chosen_and_must_exist() {
         let message = workspace.plan_error();
         assert!(message.contains(words) && message.contains("databases"), "{message}");
     }
-    let of = |databases: &str| baseline(&format!("databases = {databases}\n  restore_on_destroy = true"));
+    let of = |databases: &str| {
+        let accept = "accept = { other_databases = \"for everybody\" }";
+        baseline(&format!("databases = {databases}\n  restore_on_destroy = true\n  {accept}"))
+    };
     workspace.write("main.tf", &of("[\"postgres\", \"shared\", \"retired\"]"));
     workspace.apply();
     assert_eq!(outcome(&server, "shared", "bystander", "SELECT 1"), "42501");
     assert_eq!(workspace.resource(THIS)["controls"]["retired.public_schema"], "enforced");
     assert_eq!(public(&server), "template1 CONNECT");
+    assert_eq!(
+        workspace.resource(THIS)["controls"]["other_databases"],
+        "accepted: PUBLIC has CONNECT on database template1 (for everybody)"
+    );
 
     // What is taken off the list is given back, and what is put on it is closed.
     workspace.write("main.tf", &of("[\"shared\", \"template1\"]"));
@@ -275,7 +302,7 @@ fn the_provider_is_not_locked_out() {
     workspace.assert_empty_plan();
     workspace.run(&["apply", "-refresh-only", "-auto-approve"]).ok().unwrap();
     let found = workspace.resource(THIS)["controls"]["template1.public_schema"].clone();
-    assert_eq!(found, format!("this admin is not let in to look{NOT_OURS}"));
+    assert_eq!(found, "not inspected: this admin is not let in to look");
 }
 
 /// A create that fails leaves nothing behind: there is no state to remember it in.

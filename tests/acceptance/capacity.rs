@@ -21,7 +21,7 @@ fn workspace(server: &Server) -> Workspace {
 
 /// Tenants with these limits; one without has no guardrails.
 fn config(budget: &str, tenants: &[(&str, Option<i64>)]) -> String {
-    let mut text = format!("provider \"pgtenant\" {{\n  connection_budget = {budget:?}\n}}\n");
+    let mut text = format!("provider \"pgtenant\" {{\n  connection_budget = {budget:?}\n  deep_verify = false\n}}\n");
     for (name, limit) in tenants {
         text += &format!(
             "resource \"pgtenant_tenant\" {name:?} {{\n  name = {name:?}\n  deletion_protection = false\n}}\n"

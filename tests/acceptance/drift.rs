@@ -37,53 +37,53 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "postgres",
         "GRANT CONNECT, TEMPORARY ON DATABASE drift TO PUBLIC",
-        &[(TENANT, "isolation.public_privileges", "PUBLIC has CONNECT, TEMPORARY")],
+        &[(TENANT, "isolation.public_privileges", "found: PUBLIC has CONNECT, TEMPORARY on database drift")],
     ),
     drift(
         "postgres",
         "GRANT CONNECT ON DATABASE drift TO drift_other",
-        &[(TENANT, "isolation.other_privileges", "drift_other has CONNECT")],
+        &[(TENANT, "isolation.other_privileges", "found: drift_other has CONNECT on database drift")],
     ),
     drift(
         "postgres",
         "GRANT CREATE ON DATABASE drift TO drift",
-        &[(TENANT, "isolation.tenant_privileges", "the tenant has CREATE")],
+        &[(TENANT, "isolation.tenant_privileges", "found: drift has CREATE on database drift")],
     ),
     drift(
         "postgres",
         "GRANT CONNECT ON DATABASE drift TO drift WITH GRANT OPTION",
-        &[(TENANT, "isolation.tenant_privileges", "the tenant has CONNECT with grant option")],
+        &[(TENANT, "isolation.tenant_privileges", "found: drift lacks CONNECT on database drift; drift has CONNECT WITH GRANT OPTION on database drift")],
     ),
     drift(
         "postgres",
         "REVOKE CONNECT ON DATABASE drift FROM drift",
-        &[(TENANT, "isolation.tenant_privileges", "the tenant lacks CONNECT")],
+        &[(TENANT, "isolation.tenant_privileges", "found: drift lacks CONNECT on database drift")],
     ),
-    drift("postgres", "ALTER DATABASE drift OWNER TO drift", &[(TENANT, "isolation.database_owner", "owned by drift")]),
+    drift("postgres", "ALTER DATABASE drift OWNER TO drift", &[(TENANT, "isolation.database_owner", "found: drift owns database drift")]),
     drift(
         "postgres",
         "ALTER ROLE drift CREATEDB CREATEROLE INHERIT",
-        &[(TENANT, "isolation.role_attributes", "CREATEDB, CREATEROLE, INHERIT")],
+        &[(TENANT, "isolation.role_attributes", "found: drift has CREATEDB; drift has CREATEROLE; drift has INHERIT")],
     ),
     drift(
         "postgres",
         "ALTER ROLE drift IN DATABASE drift SET search_path = public, app",
-        &[(TENANT, "isolation.search_path", "public, app")],
+        &[(TENANT, "isolation.search_path", "found: search_path = \"public, app\" for role drift in database drift")],
     ),
     drift(
         "postgres",
         "ALTER DATABASE drift IS_TEMPLATE true",
-        &[(TENANT, "isolation.database_open", "the database is a template")],
+        &[(TENANT, "isolation.database_open", "found: database drift is a template")],
     ),
     drift(
         "postgres",
         "ALTER DATABASE drift ALLOW_CONNECTIONS false",
-        &[(TENANT, "isolation.database_open", "the database accepts no connections")],
+        &[(TENANT, "isolation.database_open", "found: database drift accepts no connections")],
     ),
     drift(
         "postgres",
         "COMMENT ON DATABASE drift IS 'the drift database'",
-        &[(TENANT, "isolation.registered", "the marker is missing or not up to date")],
+        &[(TENANT, "isolation.registered", "found: the marker of database drift is missing or not up to date")],
     ),
     drift(
         "drift",
@@ -98,18 +98,18 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "postgres",
         "ALTER ROLE drift CONNECTION LIMIT -1",
-        &[(TENANT, "isolation.governed", "no connection limit"), (GUARDRAILS, "connection_limit", "-1")],
+        &[(TENANT, "isolation.governed", "found: drift has CONNECTION LIMIT -1"), (GUARDRAILS, "connection_limit", "-1")],
     ),
     drift(
         "postgres",
         "ALTER DATABASE drift CONNECTION LIMIT -1",
-        &[(GUARDRAILS, "overrides.connection limit of the database", "-1")],
+        &[(GUARDRAILS, "overrides.database.connection_limit", "found: database drift has CONNECTION LIMIT -1")],
     ),
     drift("postgres", "ALTER DATABASE drift SET statement_timeout = 0", &[(GUARDRAILS, "statement_timeout", "0")]),
     drift(
         "postgres",
         "ALTER DATABASE drift RESET lock_timeout",
-        &[(TENANT, "isolation.governed", "no lock_timeout"), (GUARDRAILS, "lock_timeout", "")],
+        &[(TENANT, "isolation.governed", "found: lock_timeout is not as required for database drift"), (GUARDRAILS, "lock_timeout", "")],
     ),
     drift(
         "postgres",
@@ -133,17 +133,17 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "as the admin",
         "GRANT drift TO drift_other",
-        &[(TENANT, "isolation.memberships", "drift_other is a member")],
+        &[(TENANT, "isolation.memberships", "found: drift_other is a member of drift")],
     ),
     drift(
         "as the admin",
         "GRANT drift_other TO drift",
-        &[(TENANT, "isolation.memberships", "a member of drift_other")],
+        &[(TENANT, "isolation.memberships", "found: drift is a member of drift_other")],
     ),
     drift(
         "as the admin",
         "GRANT CONNECT ON DATABASE drift_elsewhere TO drift",
-        &[(TENANT, "isolation.elsewhere", "CONNECT on database drift_elsewhere")],
+        &[(TENANT, "isolation.elsewhere", "found: drift has CONNECT on database drift_elsewhere")],
     ),
     drift(
         "as the tenant",
@@ -161,26 +161,26 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "as the tenant",
         "ALTER ROLE drift SET statement_timeout = 0",
-        &[(GUARDRAILS, "overrides.statement_timeout of the role", "0")],
+        &[(GUARDRAILS, "overrides.role.statement_timeout", "found: statement_timeout = \"0\" for role drift")],
     ),
     drift(
         "as the tenant",
         "ALTER ROLE drift IN DATABASE drift SET lock_timeout = 0",
-        &[(GUARDRAILS, "overrides.lock_timeout of the role in database drift", "0")],
+        &[(GUARDRAILS, "overrides.role_in_database.lock_timeout", "found: lock_timeout = \"0\" for role drift in database drift")],
     ),
     drift(
         "as the tenant",
         "ALTER ROLE drift IN DATABASE postgres SET work_mem = '2GB'",
-        &[(GUARDRAILS, "overrides.work_mem of the role in database postgres", "2GB")],
+        &[(GUARDRAILS, "overrides.role_in_database.work_mem", "found: work_mem = \"2GB\" for role drift in database postgres")],
     ),
     drift(
         "as the tenant",
         "ALTER ROLE drift RESET ALL",
         &[
-            (GUARDRAILS, "overrides.idle_in_transaction_session_timeout of the role", "unset"),
-            (GUARDRAILS, "overrides.lock_timeout of the role", "unset"),
-            (GUARDRAILS, "overrides.statement_timeout of the role", "unset"),
-            (GUARDRAILS, "overrides.work_mem of the role", "unset"),
+            (GUARDRAILS, "overrides.role.idle_in_transaction_session_timeout", "found: idle_in_transaction_session_timeout is not as required for role drift"),
+            (GUARDRAILS, "overrides.role.lock_timeout", "found: lock_timeout is not as required for role drift"),
+            (GUARDRAILS, "overrides.role.statement_timeout", "found: statement_timeout is not as required for role drift"),
+            (GUARDRAILS, "overrides.role.work_mem", "found: work_mem is not as required for role drift"),
         ],
     ),
 ];

@@ -376,7 +376,7 @@ fn a_tenant_is_a_member_of_the_roles_it_is_given(server: &Server) {
     workspace.import_fresh(&[(THIS, "carded")], &[], &["deletion_protection"]);
     server.sql("postgres", ADMIN, "REVOKE tokens FROM carded").unwrap();
     let plan = workspace.plan();
-    assert_eq!(plan.before(THIS)["isolation"]["memberships"], "not a member of tokens");
+    assert_eq!(plan.before(THIS)["isolation"]["memberships"], "found: carded is not a member of tokens");
     workspace.apply();
     assert_eq!(is_member(), "t");
     workspace.write("main.tf", &tenant("carded", ""));

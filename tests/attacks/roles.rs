@@ -118,16 +118,16 @@ pub fn attacks() -> Vec<Attack> {
             ],
         )
         .comes_to(Outcome::Detected(&[
-            (ATTACKER, "overrides.statement_timeout of the role"),
-            (ATTACKER, "overrides.lock_timeout of the role"),
-            (ATTACKER, "overrides.idle_in_transaction_session_timeout of the role"),
+            (ATTACKER, "overrides.role.statement_timeout"),
+            (ATTACKER, "overrides.role.lock_timeout"),
+            (ATTACKER, "overrides.role.idle_in_transaction_session_timeout"),
         ])),
         each("set_its_own_idle_limit_persistently", &["ALTER ROLE attacker SET idle_session_timeout = 0"])
             .on(13..=13, Outcome::Stopped("42704"))
-            .on(14..=18, Outcome::Detected(&[(ATTACKER, "overrides.idle_session_timeout of the role")])),
+            .on(14..=18, Outcome::Detected(&[(ATTACKER, "overrides.role.idle_session_timeout")])),
         each("set_its_own_transaction_limit_persistently", &["ALTER ROLE attacker SET transaction_timeout = 0"])
             .on(13..=16, Outcome::Stopped("42704"))
-            .on(17..=18, Outcome::Detected(&[(ATTACKER, "overrides.transaction_timeout of the role")])),
+            .on(17..=18, Outcome::Detected(&[(ATTACKER, "overrides.role.transaction_timeout")])),
         each(
             "set_its_own_limits_in_its_database",
             &[
@@ -137,8 +137,8 @@ pub fn attacks() -> Vec<Attack> {
             ],
         )
         .comes_to(Outcome::Detected(&[
-            (ATTACKER, "overrides.statement_timeout of the role in database attacker"),
-            (ATTACKER, "overrides.lock_timeout of the role in database attacker"),
+            (ATTACKER, "overrides.role_in_database.statement_timeout"),
+            (ATTACKER, "overrides.role_in_database.lock_timeout"),
         ])),
         each(
             "set_its_own_limits_in_another_database",
@@ -148,15 +148,15 @@ pub fn attacks() -> Vec<Attack> {
             ],
         )
         .comes_to(Outcome::Detected(&[
-            (ATTACKER, "overrides.statement_timeout of the role in database victim"),
-            (ATTACKER, "overrides.lock_timeout of the role in database postgres"),
+            (ATTACKER, "overrides.role_in_database.statement_timeout"),
+            (ATTACKER, "overrides.role_in_database.lock_timeout"),
         ])),
         each("move_its_own_search_path", &["ALTER ROLE attacker IN DATABASE attacker SET search_path = public, app"])
             .comes_to(Outcome::Detected(&[("pgtenant_tenant.attacker", "isolation.search_path")])),
         each("reset_all_its_settings", &["ALTER ROLE vandal RESET ALL"]).by("vandal").comes_to(Outcome::Detected(&[
-            (VANDAL, "overrides.statement_timeout of the role"),
-            (VANDAL, "overrides.lock_timeout of the role"),
-            (VANDAL, "overrides.idle_in_transaction_session_timeout of the role"),
+            (VANDAL, "overrides.role.statement_timeout"),
+            (VANDAL, "overrides.role.lock_timeout"),
+            (VANDAL, "overrides.role.idle_in_transaction_session_timeout"),
         ])),
         each("reset_all_its_settings_in_its_database", &["ALTER ROLE hasty IN DATABASE hasty RESET ALL"])
             .by("hasty")

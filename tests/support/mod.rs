@@ -10,6 +10,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod scratch;
 pub mod terraform;
+pub mod traffic;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

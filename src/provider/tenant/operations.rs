@@ -320,7 +320,7 @@ pub(in super::super) async fn leave(cluster: &Cluster, observed: &Observed) {
 fn finished(model: &Model, desired: &Desired, observed: &Observed, tried: Diagnostics) -> Reached {
     let findings = super::named(findings(desired, observed));
     let rest = "The rest of the tenant is as it should be. To have it so, say why in `accept`.";
-    let (isolation, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
+    let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
     diagnostics.extend(tried);
     let (found, _) = model.clone().observe(desired, observed);
     let settle = |planned: &Field<String>, found: Field<String>| {
@@ -335,5 +335,5 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed, tried: Diagno
         locale: settle(&model.locale, found.locale),
         ..model.clone()
     };
-    Reached { state, statuses: Statuses::of(&findings), diagnostics }
+    Reached { state, statuses, diagnostics }
 }
