@@ -27,6 +27,7 @@ pub mod planning;
 pub mod schema;
 pub mod serve;
 pub mod server;
+pub mod shown;
 mod side_services;
 pub mod timeouts;
 pub mod transport;

@@ -62,7 +62,7 @@ pub fn read_only_values(block: &Block, config: &Value) -> Diagnostics {
     let mut found = Vec::new();
     find(block, config, &Path::default(), |attribute| attribute.mode == Mode::Computed, &mut found);
     let refuse = |path: Path| {
-        let detail = format!("{path} is what the provider found, and not for a configuration to set. Leave it out.");
+        let detail = format!("`{path}` is read-only. Remove it from the configuration.");
         Diagnostic::error("Read-only attribute", detail).at(path)
     };
     Diagnostics(found.into_iter().map(refuse).collect())
