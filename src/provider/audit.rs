@@ -60,23 +60,25 @@ model! {
             "The name of the one tenant to look at. Default: all. The controls of the cluster are told in either case."
         ),
         member_of: Field<Set<Item<String>>> = optional(
-            "The roles that tenants may be members of, such as `rds_iam`: `member_of` of `pgtenant_tenant` is in Terraform's \
-             state, not on the server. Any other membership is a finding. Default: none."
+            "The roles that tenants may be members of, such as `rds_iam`: `member_of` of `pgtenant_tenant` is in \
+             Terraform's state, not on the server. Any other membership is a finding. Default: none."
         ),
         passed: Field<bool> = computed("Whether every control could be looked at, and was as expected."),
         controls: Field<Vec<ControlRow>> = computed(
-            "The controls, always the same and in the same order. `id`, as `tenant.public_privileges`; `title`; `expected`; \
-             `checked`, how many of what were looked at; `found`, `\"as expected\"`, the server's parameters, or how many are \
-             not as expected and the first of them; `status`, `pass`, `fail` or `not_checked`; `nist`, the controls of NIST SP \
-             800-53 Rev. 5 that it supports; `stig`, the rules of the PostgreSQL STIG whose own check finds something where \
-             this fails, or the part of it that the guide names; `findings`, for each tenant, database or `server` that is not as expected: `subject`, `status` \
-             (`fail` or `not_checked`) and `found`. What was found is cut at 300 characters."
+            "The controls, always the same and in the same order. `id`, as `tenant.public_privileges`; `title`; \
+             `expected`; `checked`, how many of what were looked at; `found`, `\"as expected\"`, the server's \
+             parameters, or how many are not as expected and the first of them; `status`, `pass`, `fail` or \
+             `not_checked`; `nist`, the controls of NIST SP 800-53 Rev. 5 that it supports; `stig`, the rules of the \
+             PostgreSQL STIG whose own check finds something where this fails, or the part of it that the guide names; \
+             `findings`, for each tenant, database or `server` that is not as expected: `subject`, `status` (`fail` or \
+             `not_checked`) and `found`. What was found is cut at 300 characters."
         ),
         tenants: Field<Vec<String>> = computed("The names of the tenants that were looked at, in order."),
         server_version: Field<String> = computed("The server's version, as `17.5`."),
         html: Field<String> = computed(
-            "All of it as one HTML page that needs nothing else: write it to a file. Without the time, which would make it \
-             another with each plan; the page that `terraform-provider-pgtenant audit --format html` writes has it."
+            "All of it as one HTML page that needs nothing else: write it to a file. Without the time, which would \
+             make it another with each plan; the page that `terraform-provider-pgtenant audit --format html` writes \
+             has it."
         ),
     }
 }

@@ -55,13 +55,13 @@ model! {
         .default(i64::from(Limits::safe().connection_limit)),
         durations: Durations = part(),
         parameters: Field<BTreeMap<String, Item<String>>> = optional(
-            "Other parameters for the tenant's sessions, as `{ work_mem = \"16MB\" }`. Whether the server has them, takes \
-             the value and lets this admin set them is checked while planning. A parameter that is set for the database \
-             and not listed here is reset."
+            "Other parameters for the tenant's sessions, as `{ work_mem = \"16MB\" }`. Whether the server has them, \
+             takes the value and lets this admin set them is checked while planning. A parameter that is set for the \
+             database and not listed here is reset."
         ),
         overrides: Field<BTreeMap<String, Item<String>>> = computed(
-            "What stands against these limits where the tenant, or somebody else, may write: the role's own settings, in \
-             all databases or in one, and the database's connection limit. Empty when nothing does; an apply takes \
+            "What stands against these limits where the tenant, or somebody else, may write: the role's own settings, \
+             in all databases or in one, and the database's connection limit. Empty when nothing does; an apply takes \
              back what does. Values are cut at 80 characters."
         ),
         id: Field<String> = computed("The tenant's name."),

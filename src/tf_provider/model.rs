@@ -429,7 +429,8 @@ macro_rules! model {
         $visibility:vis struct $name:ident {
             $(
                 $(#[$field_meta:meta])*
-                $field_visibility:vis $field:ident: $ty:ty = $mode:ident($($argument:tt)*) $(.$flag:ident($($value:tt)*))*
+                $field_visibility:vis $field:ident: $ty:ty =
+                    $mode:ident($($argument:tt)*) $(.$flag:ident($($value:tt)*))*
             ),* $(,)?
         }
     ) => {
