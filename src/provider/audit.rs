@@ -65,8 +65,8 @@ model! {
             "The name of the one tenant to look at. Default: all. The controls of the cluster are told in either case."
         ),
         member_of: Field<Set<Item<String>>> = optional(
-            "The roles that tenants may be members of, such as `rds_iam`: `member_of` of `pgtenant_tenant` is in Terraform's \
-             state, not on the server. Any other membership is a finding. Default: none."
+            "The roles that tenants may be members of, such as `rds_iam`: `member_of` of `pgtenant_tenant` is in \
+             Terraform's state, not on the server. Any other membership is a finding. Default: none."
         ),
         accept: Field<BTreeMap<String, Item<BTreeMap<String, Item<String>>>>> = optional(
             "What is accepted of each tenant, by its name: `{ acme = pgtenant_tenant.acme.accept }`. It is in Terraform's \
@@ -89,8 +89,9 @@ model! {
         tenants: Field<Vec<String>> = computed("The names of the tenants that were looked at, in order."),
         server_version: Field<String> = computed("The server's version, as `17.5`."),
         html: Field<String> = computed(
-            "All of it as one HTML page that needs nothing else: write it to a file. Without the time, which would make it \
-             another with each plan; the page that `terraform-provider-pgtenant audit --format html` writes has it."
+            "All of it as one HTML page that needs nothing else: write it to a file. Without the time, which would \
+             make it another with each plan; the page that `terraform-provider-pgtenant audit --format html` writes \
+             has it."
         ),
     }
 }

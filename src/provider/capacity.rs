@@ -118,8 +118,9 @@ impl DataSource for CapacityDataSource {
 fn hidden() -> Diagnostic {
     Diagnostic::warning(
         "What others are connected for is hidden from this admin",
-        "`in_use` and `used` may count more than connections: parallel workers, replication and background workers look \
-         the same to it. Grant the admin pg_read_all_stats (pg_monitor holds it; on RDS, so does rds_superuser).",
+        "`in_use` and `used` may count more than connections: parallel workers, replication and background workers \
+         look the same to it. Grant the admin pg_read_all_stats (pg_monitor holds it; on RDS, so does \
+         rds_superuser).",
     )
 }
 
@@ -131,9 +132,9 @@ const SHOWN: usize = 10;
 pub(super) fn overcommitted(found: &Overcommitment) -> Diagnostic {
     let Overcommitment { committed, available, capacity, unlimited } = found;
     let mut detail = format!(
-        "With this plan the limits of all tenants come to {committed} connections. The server has {available} for them: \
-         {}. That is {} too many: when all are taken, whoever comes next is refused (SQLSTATE 53300), the admin perhaps \
-         among them.",
+        "With this plan the limits of all tenants come to {committed} connections. The server has {available} for \
+         them: {}. That is {} too many: when all are taken, whoever comes next is refused (SQLSTATE 53300), the admin \
+         perhaps among them.",
         made_up_of(capacity),
         committed - available
     );
@@ -145,7 +146,8 @@ pub(super) fn overcommitted(found: &Overcommitment) -> Diagnostic {
         detail.push_str(&format!(" Without a limit, and so counted as all {available}: {}.", names.join(", ")));
     }
     detail.push_str(
-        "\n\nLower the limits of other tenants first, in an apply of their own: what this plan lowers or destroys still \
+        "\n\n\
+         Lower the limits of other tenants first, in an apply of their own: what this plan lowers or destroys still \
          counts. Or raise max_connections, or put a pooler such as PgBouncer before the server. `connection_budget` in \
          the provider block is whether this warns, fails or is not checked.",
     );

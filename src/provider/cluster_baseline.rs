@@ -56,8 +56,8 @@ model! {
     #[derive(Clone, Debug, Default)]
     struct Model {
         databases: Field<Set<Item<String>>> = optional_computed(
-            "The databases that are closed, each of which must exist. Default: `[\"postgres\", \"template1\"]`. One that \
-             is taken off the list stays closed, unless `restore_on_destroy` is set."
+            "The databases that are closed, each of which must exist. Default: `[\"postgres\", \"template1\"]`. One \
+             that is taken off the list stays closed, unless `restore_on_destroy` is set."
         )
         .default(DATABASES.to_vec()),
         restore_on_destroy: Field<bool> = optional_computed(
@@ -338,8 +338,8 @@ fn locked_out(database: &DatabaseName, login: &Login) -> Diagnostic {
         format!("Closing database {:?} would lock this provider out", database.as_str()),
         format!(
             "It logs in as {:?}, which may connect only because everybody may; PostgreSQL asks that before it takes \
-             `assume_role` into account. Let it in by name first, as the database's owner or a superuser: GRANT CONNECT \
-             ON DATABASE {} TO {role}; nothing was changed.",
+             `assume_role` into account. Let it in by name first, as the database's owner or a superuser: GRANT \
+             CONNECT ON DATABASE {} TO {role}; nothing was changed.",
             login.role,
             database.quoted()
         ),
@@ -393,8 +393,8 @@ async fn converge(
     Err(Diagnostic::error(
         format!("Could not {what}"),
         "What is taken from PUBLIC is there again: something else on the server grants it at the same time, or a role \
-         that holds a privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it back \
-         (`SELECT datname, datacl FROM pg_database` says who granted what).",
+         that holds a privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it \
+         back (`SELECT datname, datacl FROM pg_database` says who granted what).",
     ))
 }
 

@@ -117,19 +117,26 @@ model! {
         pub(super) connection_budget: Field<String> = optional(CONNECTION_BUDGET.about(
             "What becomes of a plan that raises a tenant's `connection_limit` so that all limits together exceed the \
              connections that the server has for tenants: `max_connections` less `superuser_reserved_connections`, \
-             `reserved_connections` (PostgreSQL 16 and newer) and `rds.rds_superuser_reserved_connections` (RDS). `warn` \
-             says so, `error` refuses the plan, `off` asks nothing. Every tenant on the server counts, suspended ones too, \
-             in whichever Terraform state it is. A tenant counts with the limit that it has, or the one planned for it if \
-             that is more: what a plan lowers or destroys counts until it is applied, for an apply comes in any order. A \
-             new tenant counts with its `pgtenant_guardrails`; one without, which has 10 connections, from when it exists. \
-             A limit, or a server, that is not known while planning is not checked."
+             `reserved_connections` (PostgreSQL 16 and newer) and `rds.rds_superuser_reserved_connections` (RDS). \
+             `warn` says so, `error` refuses the plan, `off` asks nothing. Every tenant on the server counts, \
+             suspended ones too, in whichever Terraform state it is. A tenant counts with the limit that it has, or \
+             the one planned for it if that is more: what a plan lowers or destroys counts until it is applied, for an \
+             apply comes in any order. A new tenant counts with its `pgtenant_guardrails`; one without, which has 10 \
+             connections, from when it exists. A limit, or a server, that is not known while planning is not checked."
         )),
         pub(super) deep_verify: Field<bool> = optional(
+<<<<<<< HEAD
             "Whether a refresh looks into each tenant's database: at schemas, privileges on objects, default privileges, \
              extensions and whatever else acts there, and by a login that is begun and left, whether its password was \
              changed. That is two connections and two statements for each tenant. With `false` a refresh is one query for \
              all; it still sees what the shared catalogs tell, and `isolation` says `not inspected` of the rest. Default: \
              `true`."
+=======
+            "Whether a refresh also looks at what cannot be seen from outside: it enters each tenant's database for \
+             its schemas, their privileges, default privileges and extensions, and begins a login as the tenant to see \
+             whether its password was changed. That is two connections for each tenant; without it, a refresh is one \
+             query for all. An apply always enters the database. Default: `false`."
+>>>>>>> models
         ),
     }
 }

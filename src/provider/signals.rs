@@ -329,8 +329,8 @@ fn missing(tenant: &str) -> Diagnostic {
 fn hidden() -> Diagnostic {
     Diagnostic::warning(
         "What other roles' sessions do is hidden from this admin",
-        "It sees how many there are (parallel workers among them), and neither what they do nor who waits for whom. Grant it \
-         pg_read_all_stats (pg_monitor holds it; on RDS, so does rds_superuser).",
+        "It sees how many there are (parallel workers among them), and neither what they do nor who waits for whom. \
+         Grant it pg_read_all_stats (pg_monitor holds it; on RDS, so does rds_superuser).",
     )
 }
 

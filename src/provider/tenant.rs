@@ -46,24 +46,25 @@ model! {
     struct Model {
         name: Field<String> = required(
             "What the tenant is called. Database and role are called the same where nothing else is said. Up to 63 \
-             bytes, any characters that can be seen. Changing it renames in place. Visible to every role on the server, \
-             as are all names: no customer data in it."
+             bytes, any characters that can be seen. Changing it renames in place. Visible to every role on the \
+             server, as are all names: no customer data in it."
         ),
         database: Field<String> = optional_computed(
-            "The tenant's database. Default: `name`. A change renames it in place, which needs that nobody is connected \
-             to it."
+            "The tenant's database. Default: `name`. A change renames it in place, which needs that nobody is \
+             connected to it."
         ),
         role: Field<String> = optional_computed(
-            "The tenant's role, with which it logs in. Default: `name`. A change renames it in place; its password stays."
+            "The tenant's role, with which it logs in. Default: `name`. A change renames it in place; its password \
+             stays."
         ),
         schema: Field<String> = optional_computed(
             "The schema in which the tenant makes its objects. A change renames it in place."
         )
         .default("app"),
         password_wo: Field<Secret> = optional(
-            "The role's password, in clear text or as a SCRAM-SHA-256 verifier. Write-only: never in state or plan. The \
-             server is sent a verifier that is made here. Without one, the role cannot log in with a password. It is set \
-             when the role is made and when `password_wo_version` changes."
+            "The role's password, in clear text or as a SCRAM-SHA-256 verifier. Write-only: never in state or plan. \
+             The server is sent a verifier that is made here. Without one, the role cannot log in with a password. It \
+             is set when the role is made and when `password_wo_version` changes."
         )
         .sensitive()
         .write_only(),
@@ -85,9 +86,10 @@ model! {
         )
         .default(Value::List(Vec::new())),
         member_of: Field<Set<Item<String>>> = optional_computed(
-            "Roles that the tenant's role is a member of, such as `rds_iam` for a login with IAM tokens; the admin needs \
-             the ADMIN option on them. Mind that a tenant may become each of them (`SET ROLE`), and that from PostgreSQL \
-             16 on the role that made the tenant counts as a member of `rds_iam` as well, which refuses its password."
+            "Roles that the tenant's role is a member of, such as `rds_iam` for a login with IAM tokens; the admin \
+             needs the ADMIN option on them. Mind that a tenant may become each of them (`SET ROLE`), and that from \
+             PostgreSQL 16 on the role that made the tenant counts as a member of `rds_iam` as well, which refuses its \
+             password."
         )
         .default(Value::List(Vec::new())),
         encoding: Field<String> = optional_computed(when_made("The database's character encoding. Default: `UTF8`."))
@@ -119,8 +121,8 @@ model! {
         )
         .default(true),
         on_destroy: Field<String> = optional_computed(
-            "What a destroy does: `drop` drops database and role; `archive` closes them, renames them with the date, and \
-             keeps them."
+            "What a destroy does: `drop` drops database and role; `archive` closes them, renames them with the date, \
+             and keeps them."
         )
         .default("drop"),
         force_destroy: Field<bool> = optional_computed(
@@ -620,8 +622,8 @@ fn protected(model: &Model) -> Option<Diagnostic> {
         Diagnostic::error(
             format!("Tenant {name:?} is protected against deletion"),
             "Destroying it, or replacing it because its encoding or locale changes, would drop its database with all \
-             data. If that is meant, set `deletion_protection = false`, apply, and try again. `on_destroy = \"archive\"` \
-             keeps the data.",
+             data. If that is meant, set `deletion_protection = false`, apply, and try again. `on_destroy = \
+             \"archive\"` keeps the data.",
         )
         .at_attribute("deletion_protection"),
     )
@@ -636,8 +638,9 @@ fn occupied(conflict: &Conflict, names: &Names) -> Diagnostic {
         Conflict::Tenant(_) => Diagnostic::error(
             format!("There is a tenant {tenant:?} already"),
             format!(
-                "This provider made it, and it is complete. If it is another Terraform state's, choose another name. To \
-                 take it into this one:\n\n{}",
+                "This provider made it, and it is complete. If it is another Terraform state's, choose another name. \
+                 To take it into this one:\n\n\
+                 {}",
                 import(tenant.to_owned())
             ),
         )

@@ -41,29 +41,28 @@ impl WatchdogResource {
 fn schema() -> Schema {
     Model::schema(
         0,
-        "Ends what exceeds its limits and cannot be ended otherwise: a tenant may set its own time limits \
-         aside, and catch the cancellation of a statement. A function in the maintenance database, run by \
-         [pg_cron](https://github.com/citusdata/pg_cron), measures every tenant's sessions against the \
-         limits in its database's settings, which the tenant cannot write: `statement_timeout`, \
-         `transaction_timeout`, `idle_in_transaction_session_timeout` and `idle_session_timeout`. It \
-         terminates those beyond them, and takes back what the tenant's role has set against any \
-         parameter that is on record. One for each server is enough, whoever's tenants they are. The server \
-         shows neither what a client means nor where one statement of a batch ends: a dump as the \
-         tenant's own role is held to its limits as well, and statements that are sent as one simple \
-         query count as one.\n\n\
-         Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, \
-         `reason` (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, \
-         `database`, `application_name`, `client_addr`, `started` (when the statement, the transaction or \
-         the idling began), `ended` (when the session was told to end, or the setting was taken back), and the `sqlstate` of what failed. No statement's text is kept.\n\n\
-         The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be \
-         the maintenance database. With `cron.use_background_workers = on` the job needs no password, but a free \
-         slot of `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` \
-         it logs in (pg_hba.conf, .pgpass) and needs a connection, which `connection_budget` keeps \
-         free. Prefer `off` where it can log in. A job that does not run is told by every refresh. The \
-         admin needs `pg_signal_backend`, `pg_read_all_stats` (both in RDS's \
-         `rds_superuser`) and CREATE on the maintenance database; where it may not create the extension, a \
-         superuser does, and grants USAGE on the schema `cron`. The job belongs to the role that logs in: \
-         when that one is replaced (`assume_role`), apply again as the new one.",
+        "Ends what exceeds its limits and cannot be ended otherwise: a tenant may set its own time limits aside, and \
+         catch the cancellation of a statement. A function in the maintenance database, run by \
+         [pg_cron](https://github.com/citusdata/pg_cron), measures every tenant's sessions against the limits in its \
+         database's settings, which the tenant cannot write: `statement_timeout`, `transaction_timeout`, \
+         `idle_in_transaction_session_timeout` and `idle_session_timeout`. It terminates those beyond them, and takes \
+         back what the tenant's role has set against any parameter that is on record. One for each server is enough, \
+         whoever's tenants they are. The server shows neither what a client means nor where one statement of a batch \
+         ends: a dump as the tenant's own role is held to its limits as well, and statements that are sent as one \
+         simple query count as one.\n\n\
+         Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, `reason` \
+         (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, `database`, \
+         `application_name`, `client_addr`, `started` (when the statement, the transaction or the idling began), \
+         `ended` (when the session was told to end, or the setting was taken back), and the `sqlstate` of what failed. \
+         No statement's text is kept.\n\n\
+         The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be the maintenance \
+         database. With `cron.use_background_workers = on` the job needs no password, but a free slot of \
+         `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` it logs in \
+         (pg_hba.conf, .pgpass) and needs a connection, which `connection_budget` keeps free. Prefer `off` where it \
+         can log in. A job that does not run is told by every refresh. The admin needs `pg_signal_backend`, \
+         `pg_read_all_stats` (both in RDS's `rds_superuser`) and CREATE on the maintenance database; where it may not \
+         create the extension, a superuser does, and grants USAGE on the schema `cron`. The job belongs to the role \
+         that logs in: when that one is replaced (`assume_role`), apply again as the new one.",
     )
 }
 
@@ -79,8 +78,8 @@ model! {
         ))
         .default(INTERVAL),
         dry_run: Field<bool> = optional_computed(
-            "Whether it only records what it would do: rows without `ended`, one for each session or setting. Begin with \
-             this on a server whose tenants were not watched before."
+            "Whether it only records what it would do: rows without `ended`, one for each session or setting. Begin \
+             with this on a server whose tenants were not watched before."
         )
         .default(false),
         transaction_timeout: Field<String> = optional(
@@ -92,8 +91,8 @@ model! {
         ))
         .default(RETENTION_DAYS),
         keep_actions: Field<bool> = optional_computed(
-            "Whether a destroy leaves the table of what was done, and its schema: it is evidence. The next watchdog goes \
-             on with it. To have it dropped, set this to `false` and apply before you destroy."
+            "Whether a destroy leaves the table of what was done, and its schema: it is evidence. The next watchdog \
+             goes on with it. To have it dropped, set this to `false` and apply before you destroy."
         )
         .default(true),
         controls: Controls = computed(format!(
@@ -346,17 +345,17 @@ fn describe(obstacle: &Obstacle, database: &str) -> Diagnostic {
         Obstacle::NotLoaded => Diagnostic::error(
             "The server has not loaded pg_cron",
             format!(
-                "The watchdog is a job of pg_cron. In postgresql.conf or, on RDS, in the instance's parameter group, add \
-                 pg_cron to `shared_preload_libraries`, and set `cron.database_name` to the maintenance database {database}. \
-                 Restart the server, and apply again. Elsewhere than on RDS the \
-                 package comes first: postgresql-<major>-cron on Debian, pg_cron_<major> on Red Hat."
+                "The watchdog is a job of pg_cron. In postgresql.conf or, on RDS, in the instance's parameter group, \
+                 add pg_cron to `shared_preload_libraries`, and set `cron.database_name` to the maintenance database \
+                 {database}. Restart the server, and apply again. Elsewhere than on RDS the package comes first: \
+                 postgresql-<major>-cron on Debian, pg_cron_<major> on Red Hat."
             ),
         ),
         Obstacle::OtherDatabase(home) => Diagnostic::error(
             format!("pg_cron keeps its jobs in database {home:?}"),
             format!(
-                "The watchdog belongs where the provider connects, which is {database}. Set `cron.database_name` to that \
-                 and restart the server, or give the provider `database = {home:?}`."
+                "The watchdog belongs where the provider connects, which is {database}. Set `cron.database_name` to \
+                 that and restart the server, or give the provider `database = {home:?}`."
             ),
         ),
         Obstacle::NoUsage { login } => {
@@ -364,8 +363,8 @@ fn describe(obstacle: &Obstacle, database: &str) -> Diagnostic {
             Diagnostic::error(
                 "The provider may not use pg_cron",
                 format!(
-                    "It logs in as {login:?}, which lacks USAGE on the schema `cron`. As the one who created the extension, \
-                     in database {database}: GRANT USAGE ON SCHEMA cron TO {role};"
+                    "It logs in as {login:?}, which lacks USAGE on the schema `cron`. As the one who created the \
+                     extension, in database {database}: GRANT USAGE ON SCHEMA cron TO {role};"
                 ),
             )
         }
@@ -380,8 +379,8 @@ fn describe(obstacle: &Obstacle, database: &str) -> Diagnostic {
         Obstacle::Blind { missing } => Diagnostic::error(
             format!("The admin lacks {missing}"),
             format!(
-                "Without it the watchdog would see nothing, or end nothing. As a superuser or, on RDS, the master user: \
-                 GRANT {missing} TO the role that the provider acts as, which must inherit it."
+                "Without it the watchdog would see nothing, or end nothing. As a superuser or, on RDS, the master \
+                 user: GRANT {missing} TO the role that the provider acts as, which must inherit it."
             ),
         ),
         Obstacle::NoCreate => Diagnostic::error(
@@ -401,8 +400,9 @@ fn not_creatable(error: &Error, observed: &Observed) -> Diagnostic {
     Diagnostic::error(
         "This admin may not create the extension pg_cron",
         format!(
-            "{error}.\n\nHave a superuser do it in the maintenance database, then apply again: CREATE EXTENSION pg_cron; \
-             GRANT USAGE ON SCHEMA cron TO {role};"
+            "{error}.\n\n\
+             Have a superuser do it in the maintenance database, then apply again: CREATE EXTENSION pg_cron; GRANT \
+             USAGE ON SCHEMA cron TO {role};"
         ),
     )
 }

@@ -12,6 +12,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
+use super::shown::shown;
+
 /// What carries our messages speaks of little but their bytes, which may hold secrets.
 const TRANSPORT: [&str; 5] = ["h2", "hyper", "tonic", "tower", "rustls"];
 
@@ -111,8 +113,13 @@ pub(super) fn write_line(level: &str, message: &str, module: &str, fields: Map<S
 
 fn line(level: &str, message: &str, module: &str, at: SystemTime, fields: Map<String, Json>) -> String {
     let mut all = fields;
+    for value in all.values_mut() {
+        if let Json::String(text) = value {
+            *text = shown(text);
+        }
+    }
     all.insert("@level".into(), level.into());
-    all.insert("@message".into(), message.into());
+    all.insert("@message".into(), shown(message).into());
     all.insert("@module".into(), module.into());
     all.insert("@timestamp".into(), timestamp(at).into());
     format!("{}\n", Json::Object(all))
@@ -147,6 +154,17 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_foreign_in_a_line_is_made_safe() {
+        let mut fields = Map::new();
+        fields.insert("database".into(), "d\u{9b}".into());
+        assert_eq!(
+            line("info", "\u{1b}[2J\u{202e}", "a", UNIX_EPOCH, fields),
+            "{\"@level\":\"info\",\"@message\":\"\\\\u{1b}[2J\\\\u{202e}\",\"@module\":\"a\",\
+             \"@timestamp\":\"1970-01-01T00:00:00.000000Z\",\"database\":\"d\\\\u{9b}\"}\n"
+        );
+    }
 
     #[test]
     fn timestamps() {

@@ -14,6 +14,8 @@
 //! 44 ms in every call (no TCP_NODELAY), cannot upgrade state, and knows neither write-only attributes
 //! nor ephemeral resources. None of that can be mended from outside of it.
 
+#[cfg(test)]
+mod arbitrary;
 pub mod codec;
 pub mod diagnostic;
 pub mod interface;
@@ -25,6 +27,7 @@ pub mod planning;
 pub mod schema;
 pub mod serve;
 pub mod server;
+pub mod shown;
 mod side_services;
 pub mod timeouts;
 pub mod transport;

@@ -59,6 +59,8 @@ pub trait Attributes: Sized {
 #[derive(Debug, Default)]
 pub struct Decoder {
     path: Path,
+    /// How many steps of it Terraform follows: up to a set, whose elements it addresses by their value.
+    followed: Option<usize>,
     diagnostics: Diagnostics,
 }
 
@@ -71,6 +73,15 @@ impl Decoder {
         read
     }
 
+    /// Reads the elements of a set.
+    pub fn within_set<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.followed;
+        self.followed = outer.or(Some(self.path.0.len()));
+        let read = read(self);
+        self.followed = outer;
+        read
+    }
+
     /// Reads an attribute of an object.
     pub fn attribute<T: Typed>(&mut self, object: &Value, name: &str) -> Option<T> {
         self.within(Step::Attribute(name.to_owned()), |at| T::from_value(object.get(name), at))
@@ -79,7 +90,9 @@ impl Decoder {
     /// Notes that the type cannot hold the value. `must` ends the sentence "It must ...".
     pub fn refuse<T>(&mut self, must: &str) -> Option<T> {
         let detail = format!("`{}` must {must}.", self.path);
-        self.diagnostics.push(Diagnostic::error("Invalid value", detail).at(self.path.clone()));
+        let followed = self.followed.unwrap_or(self.path.0.len());
+        let path = Path(self.path.0[..followed].to_vec());
+        self.diagnostics.push(Diagnostic::error("Invalid value", detail).at(path));
         None
     }
 
@@ -110,8 +123,14 @@ impl<T> Item<T> {
 }
 
 /// The elements of a set as Terraform sends them: in its order, each once.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set<T>(pub Vec<T>);
+
+impl<T> Default for Set<T> {
+    fn default() -> Self {
+        Set(Vec::new())
+    }
+}
 
 impl<T> Set<T> {
     pub fn is_empty(&self) -> bool {
@@ -333,7 +352,7 @@ impl<T: Typed> Typed for Set<T> {
     }
 
     fn from_value(value: &Value, at: &mut Decoder) -> Option<Self> {
-        Vec::from_value(value, at).map(Set)
+        at.within_set(|at| Vec::from_value(value, at)).map(Set)
     }
 
     fn into_value(self) -> Value {
@@ -410,7 +429,8 @@ macro_rules! model {
         $visibility:vis struct $name:ident {
             $(
                 $(#[$field_meta:meta])*
-                $field_visibility:vis $field:ident: $ty:ty = $mode:ident($($argument:tt)*) $(.$flag:ident($($value:tt)*))*
+                $field_visibility:vis $field:ident: $ty:ty =
+                    $mode:ident($($argument:tt)*) $(.$flag:ident($($value:tt)*))*
             ),* $(,)?
         }
     ) => {
@@ -479,4 +499,181 @@ macro_rules! object {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tf_provider::arbitrary::{self, Known};
+    use crate::tf_provider::{Mode, timeouts};
+
+    model! {
+        struct Sample {
+            flag: Field<bool> = optional("A flag."),
+            count: Field<i64> = optional_computed("A count.").default(7).keeps_prior(),
+            ratio: Field<f64> = optional("A ratio."),
+            text: Field<String> = required("A text.").requires_replace().sensitive(),
+            deep: Field<BTreeMap<String, Field<Vec<Field<String>>>>> = optional("Lists in a map."),
+            names: Field<Set<Item<String>>> = optional("Names."),
+            settings: Field<BTreeMap<String, Item<i64>>> = optional("Settings."),
+            rows: Field<Vec<Row>> = computed("Rows."),
+            more: Part = part(),
+            timeouts: Value = block(timeouts::block(&["create"])),
+        }
+    }
+
+    object! {
+        struct Row {
+            name: String,
+            size: Option<i64>,
+        }
+    }
+
+    model! {
+        struct Part {
+            last: Field<bool> = optional("The last."),
+        }
+    }
+
+    #[test]
+    fn a_declaration_is_the_schema() {
+        let block = Sample::schema(3, "A sample.").block;
+        let names: Vec<_> = block.attributes.iter().map(|attribute| attribute.name).collect();
+        assert_eq!(names, ["flag", "count", "ratio", "text", "deep", "names", "settings", "rows", "last"]);
+        let attribute = |name| block.attribute(name).unwrap();
+        let count = attribute("count");
+        assert_eq!((count.mode, &count.default, count.keeps_prior), (Mode::OptionalComputed, &Some(7.into()), true));
+        let text = attribute("text");
+        assert_eq!((text.mode, text.sensitive, text.requires_replace), (Mode::Required, true, true));
+        assert_eq!(text.description, "A text.");
+        assert_eq!(attribute("deep").ty, Type::map(Type::list(Type::String)));
+        assert_eq!(attribute("names").ty, Type::set(Type::String));
+        let row = Type::object([("name", Type::String), ("size", Type::Number)]);
+        assert_eq!((attribute("rows").mode, &attribute("rows").ty), (Mode::Computed, &Type::list(row)));
+        assert_eq!(block.blocks[0].name, "timeouts");
+    }
+
+    /// What is said of a sample with this value for an attribute.
+    fn check(name: &str, value: Value, expected: &[&str]) {
+        let whole = Value::object([(name, value)]);
+        let said = match Sample::decode(&whole) {
+            Ok(_) => Vec::new(),
+            Err(diagnostics) => diagnostics.0,
+        };
+        let told: Vec<_> = said.iter().map(|diagnostic| diagnostic.detail.as_str()).collect();
+        assert_eq!(told, expected);
+        for diagnostic in &said {
+            let path = diagnostic.path.as_ref().unwrap().to_string();
+            // Terraform follows no path into a set.
+            let end = if name == "names" { "[" } else { "` must " };
+            assert!(diagnostic.detail.starts_with(&format!("`{path}{end}")), "{path}: {}", diagnostic.detail);
+        }
+    }
+
+    #[test]
+    fn what_a_type_cannot_hold_is_refused_where_it_is() {
+        let number = Value::Number;
+        let list = |values: &[Value]| Value::List(values.to_vec());
+        let whole = "`count` must be a whole number of at most 64 bits.";
+        check("count", number(Number::Float(1.5)), &[whole]);
+        check("count", number(Number::Decimal("9223372036854775808".into())), &[whole]);
+        check("count", number(Number::Float(1e30)), &[whole]);
+        check("count", i64::MIN.into(), &[]);
+        check("ratio", (1 << 53).into(), &[]);
+        check("ratio", ((1 << 53) + 1).into(), &["`ratio` must be a number of at most 53 bits."]);
+        let null = |path: &str| format!("`{path}` must not be null. Give it a value, or remove it.");
+        check("names", list(&["a".into(), Value::Null, Value::Unknown]), &[&null("names[1]")]);
+        check("names", list(&[Value::Null, Value::Null]), &[&null("names[0]"), &null("names[1]")]);
+        check("settings", Value::object([("k", Value::Null)]), &[&null("settings[\"k\"]")]);
+        check(
+            "settings",
+            Value::object([("k", number(Number::Float(0.5)))]),
+            &["`settings[\"k\"]` must be a whole number of at most 64 bits."],
+        );
+        check("deep", Value::object([("k", list(&[Value::Null, Value::Unknown])), ("l", Value::Null)]), &[]);
+        check("deep", Value::object([("k", list(&[true.into()]))]), &["`deep[\"k\"][0]` must be a string."]);
+        check("rows", list(&[Value::object([("size", 7.into())])]), &[&null("rows[0].name")]);
+        check(
+            "rows",
+            list(&[Value::object([("name", "a".into()), ("size", Value::Unknown)])]),
+            &["`rows[0].size` must be known."],
+        );
+        check("last", "no".into(), &["`last` must be true or false."]);
+    }
+
+    #[test]
+    fn a_value_that_is_null_or_unknown_throughout() {
+        let unknown = Sample::decode(&Value::Unknown).unwrap();
+        assert!(unknown.text.is_unknown() && unknown.names.is_unknown() && unknown.more.last.is_unknown());
+        let null = Sample::decode(&Value::Null).unwrap();
+        assert!(null.text.is_null() && null.names.is_null() && null.timeouts.is_null());
+    }
+
+    #[test]
+    fn known_elements_are_had_without_the_others() {
+        let names: Field<Set<Item<i64>>> = Field::Known(Set(vec![Item::Known(1), Item::Unknown, Item::Known(3)]));
+        assert_eq!(names.known_elements().collect::<Vec<_>>(), [&1, &3]);
+        assert!(!names.is_wholly_known());
+        let names: Field<Set<Item<i64>>> = [1, 2].into_iter().collect();
+        assert!(names.is_wholly_known() && !names.as_known().unwrap().is_empty());
+        let map = |value| Field::Known(BTreeMap::from([("a".to_owned(), Item::Known(1)), ("b".to_owned(), value)]));
+        assert_eq!(map(Item::Unknown).known_entries(), Some([("a".to_owned(), 1)].into()));
+        assert_eq!(map(Item::Known(2)).known_entries().map(|entries| entries.len()), Some(2));
+        assert_eq!(Field::<BTreeMap<String, Item<i64>>>::Unknown.known_entries(), None);
+    }
+
+    /// Reads and writes: the same value, as wholly known as it was, or why not.
+    fn there_and_back<T: Typed>(value: &Value) -> Result<(), TestCaseError> {
+        let mut at = Decoder::default();
+        match T::from_value(value, &mut at) {
+            Some(read) => {
+                prop_assert!(at.diagnostics.is_empty());
+                prop_assert_eq!(read.is_wholly_known(), value.is_wholly_known());
+                prop_assert_eq!(&read.into_value(), value);
+            }
+            None => prop_assert!(at.diagnostics.has_errors()),
+        }
+        prop_assert!(at.path.0.is_empty());
+        Ok(())
+    }
+
+    type Everything = Field<BTreeMap<String, Field<Vec<Field<Set<Field<String>>>>>>>;
+
+    proptest! {
+        #[test]
+        fn what_was_read_is_written_as_it_was(
+            value in arbitrary::value(&Sample::schema(0, "").block.ty(), Known::Partly)
+        ) {
+            match Sample::decode(&value) {
+                Ok(sample) if matches!(value, Value::Map(_)) => prop_assert_eq!(sample.encode(), value),
+                Ok(_) => {}
+                Err(diagnostics) => prop_assert!(diagnostics.has_errors()),
+            }
+        }
+
+        #[test]
+        fn whatever_a_type_holds_comes_back(
+            count in arbitrary::value(&Type::Number, Known::Partly),
+            names in arbitrary::value(&Type::set(Type::String), Known::Partly),
+            rows in arbitrary::value(&Vec::<Row>::ty(), Known::Partly),
+        ) {
+            there_and_back::<Field<i64>>(&count)?;
+            there_and_back::<Field<f64>>(&count)?;
+            there_and_back::<Option<i64>>(&count)?;
+            there_and_back::<Field<Set<Item<String>>>>(&names)?;
+            there_and_back::<Field<Vec<Item<Row>>>>(&rows)?;
+        }
+
+        /// Fields throughout hold whatever Terraform sends.
+        #[test]
+        fn a_field_at_every_level_refuses_nothing(
+            value in arbitrary::value(&Everything::ty(), Known::Partly)
+        ) {
+            let mut at = Decoder::default();
+            prop_assert!(Everything::from_value(&value, &mut at).is_some());
+            there_and_back::<Everything>(&value)?;
+        }
+    }
 }

@@ -62,7 +62,7 @@ pub fn read_only_values(block: &Block, config: &Value) -> Diagnostics {
     let mut found = Vec::new();
     find(block, config, &Path::default(), |attribute| attribute.mode == Mode::Computed, &mut found);
     let refuse = |path: Path| {
-        let detail = format!("{path} is what the provider found, and not for a configuration to set. Leave it out.");
+        let detail = format!("`{path}` is read-only. Remove it from the configuration.");
         Diagnostic::error("Read-only attribute", detail).at(path)
     };
     Diagnostics(found.into_iter().map(refuse).collect())
@@ -122,8 +122,11 @@ fn find_replacements(block: &Block, prior: &Value, planned: &Value, at: &Path, f
     }
 }
 
-/// Where attributes of a kind are set.
+/// Where attributes of a kind are set. In a block that is unknown as a whole, nothing is known to be.
 fn find(block: &Block, config: &Value, at: &Path, kind: fn(&Attribute) -> bool, found: &mut Vec<Path>) {
+    if config.is_unknown() {
+        return;
+    }
     for attribute in block.attributes.iter().filter(|attribute| kind(attribute)) {
         if !config.get(attribute.name).is_null() {
             found.push(at.clone().then(attribute.name));
@@ -195,8 +198,11 @@ fn path(at: &Path, nested: &NestedBlock, step: Option<Step>) -> Path {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::tf_provider::Type;
+    use crate::tf_provider::arbitrary::{self, Known};
     use crate::tf_provider::codec::json::Extra;
 
     /// name: required, replaces; limit: default 10; mode: optional and computed; id: keeps; seen: computed;
@@ -344,5 +350,148 @@ mod tests {
         let config = value(r#"{"name":"a","secret":"?","rule":[{"note":"n"},{"note":"n","token":"t"}]}"#);
         let found = write_only_values(&block(), &config);
         assert_eq!(found.iter().map(Path::to_string).collect::<Vec<_>>(), ["secret", "rule[1].token"]);
+    }
+
+    const NESTINGS: [(Nesting, &str); 5] = [
+        (Nesting::Single, "single"),
+        (Nesting::List, "list"),
+        (Nesting::Set, "set"),
+        (Nesting::Map, "map"),
+        (Nesting::Group, "group"),
+    ];
+
+    /// A block with blocks of every nesting, each with a write-only `token`, a `note` that replaces, a `size` with
+    /// a default and a computed `hash`.
+    fn nested() -> Block {
+        let block = Block {
+            attributes: vec![
+                Attribute::optional("token", Type::String, "").write_only(),
+                Attribute::optional("note", Type::String, "").requires_replace(),
+                Attribute::optional_computed("size", Type::Number, "").default(1),
+                Attribute::computed("hash", Type::String, ""),
+            ],
+            ..Block::default()
+        };
+        let nested = |(nesting, name)| NestedBlock { name, nesting, block: block.clone(), min_items: 0, max_items: 0 };
+        Block { blocks: NESTINGS.map(nested).into(), ..Block::default() }
+    }
+
+    /// One block of a nesting that holds `attributes`.
+    fn one(nesting: Nesting, attributes: Value) -> Value {
+        match nesting {
+            Nesting::Single | Nesting::Group => attributes,
+            Nesting::List | Nesting::Set => Value::List(vec![attributes]),
+            Nesting::Map => Value::object([("k", attributes)]),
+        }
+    }
+
+    fn inside(nesting: Nesting, value: &Value) -> &Value {
+        match (nesting, value) {
+            (Nesting::List | Nesting::Set, Value::List(elements)) => &elements[0],
+            (Nesting::Map, value) => value.get("k"),
+            (_, value) => value,
+        }
+    }
+
+    #[test]
+    fn absent_blocks_have_the_shape_that_terraform_stores() {
+        let mut value = Value::object([]);
+        settle(&nested(), &mut value);
+        let null = Value::object([("token", Value::Null)]);
+        for (name, expected) in [
+            ("single", Value::Null),
+            ("list", Value::List(Vec::new())),
+            ("set", Value::List(Vec::new())),
+            ("map", Value::object([])),
+            ("group", null),
+        ] {
+            assert_eq!(value.get(name), &expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn blocks_of_every_nesting_follow_the_rules() {
+        for (nesting, name) in NESTINGS {
+            let block = |token: &str, note: &str, hash: Value| {
+                let attributes =
+                    [("token", token.into()), ("note", note.into()), ("size", Value::Null), ("hash", hash)];
+                Value::object([(name, one(nesting, Value::object(attributes)))])
+            };
+            let (mut prior, config) = (block("", "was", "h".into()), block("t", "is", Value::Null));
+            settle(&nested(), &mut prior);
+            let mut proposed = block("t", "is", "h".into());
+            let planned = propose(&nested(), &config, Some(&prior), proposed.clone());
+            let expected = Value::object([
+                ("token", Value::Null),
+                ("note", "is".into()),
+                ("size", 1.into()),
+                ("hash", if nesting == Nesting::Set { "h".into() } else { Value::Unknown }),
+            ]);
+            assert_eq!(inside(nesting, planned.get(name)), &expected, "{name}");
+            settle(&nested(), &mut proposed);
+            assert_eq!(inside(nesting, proposed.get(name)).get("token"), &Value::Null, "{name}");
+
+            let at = match nesting {
+                Nesting::Single | Nesting::Group | Nesting::Set => format!("{name}.note"),
+                Nesting::List => format!("{name}[0].note"),
+                Nesting::Map => format!("{name}[\"k\"].note"),
+            };
+            let replaced = replacements(&nested(), &prior, &planned);
+            assert_eq!(replaced.iter().map(Path::to_string).collect::<Vec<_>>(), std::slice::from_ref(&at), "{name}");
+            let written = write_only_values(&nested(), &config);
+            assert_eq!(written.iter().map(Path::to_string).collect::<Vec<_>>(), [at.replace("note", "token")]);
+        }
+    }
+
+    #[test]
+    fn what_is_computed_is_refused_where_it_is_set() {
+        let config = value(r#"{"name":"a","seen":"x","mode":"m","rule":[{"hash":"?"}]}"#);
+        let refused = read_only_values(&block(), &config);
+        let paths: Vec<_> = refused.0.iter().map(|refused| refused.path.as_ref().unwrap().to_string()).collect();
+        assert_eq!(paths, ["seen", "rule[0].hash"]);
+    }
+
+    proptest! {
+        #[test]
+        fn to_settle_twice_is_to_settle_once(value in arbitrary::value(&nested().ty(), Known::Partly)) {
+            let mut once = value;
+            settle(&nested(), &mut once);
+            prop_assert!(write_only_values(&nested(), &once).is_empty());
+            let mut twice = once.clone();
+            settle(&nested(), &mut twice);
+            prop_assert_eq!(twice, once);
+        }
+
+        #[test]
+        fn what_is_configured_is_planned_as_it_is(config in arbitrary::value(&block().ty(), Known::Partly)) {
+            let planned = propose(&block(), &config, None, config.clone());
+            for attribute in &block().attributes {
+                let (said, planned) = (config.get(attribute.name), planned.get(attribute.name));
+                let expected = match (&attribute.default, attribute.mode) {
+                    _ if attribute.write_only => &Value::Null,
+                    _ if !said.is_null() => said,
+                    _ if config.is_null() => &Value::Null,
+                    (Some(default), _) => default,
+                    (None, Mode::Computed | Mode::OptionalComputed) => &Value::Unknown,
+                    (None, _) => &Value::Null,
+                };
+                // An unknown object stays one: it has no attributes to set.
+                prop_assert!(planned == expected || config.is_unknown(), "{}: {planned:?}", attribute.name);
+            }
+        }
+
+        #[test]
+        fn flagged_and_changed_is_replaced(
+            prior in arbitrary::value(&block().ty(), Known::Wholly),
+            planned in arbitrary::value(&block().ty(), Known::Partly),
+        ) {
+            let replaced = replacements(&block(), &prior, &planned);
+            for attribute in &block().attributes {
+                let changed = prior.get(attribute.name) != planned.get(attribute.name);
+                let found = replaced.contains(&Path::attribute(attribute.name));
+                prop_assert_eq!(found, attribute.requires_replace && changed, "{}", attribute.name);
+            }
+            prop_assert!(replacements(&block(), &planned, &planned).is_empty());
+        }
     }
 }

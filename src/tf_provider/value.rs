@@ -190,3 +190,25 @@ impl<T> From<Option<T>> for Field<T> {
         value.map_or(Field::Null, Field::Known)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wholly_known_at_every_depth() {
+        let holds = |inner: Value| {
+            [
+                inner.clone(),
+                Value::List(vec!["a".into(), inner.clone()]),
+                Value::object([("a", "a".into()), ("b", inner.clone())]),
+                Value::Dynamic(Box::new((Type::String, inner.clone()))),
+                Value::List(vec![Value::object([("a", Value::List(vec![inner]))])]),
+            ]
+        };
+        for known in [Value::Null, true.into(), 7.into(), "text".into(), Value::List(Vec::new()), Value::object([])] {
+            assert!(holds(known).iter().all(Value::is_wholly_known));
+        }
+        assert!(!holds(Value::Unknown).iter().any(Value::is_wholly_known));
+    }
+}

@@ -17,6 +17,7 @@ mod guardrails;
 mod harness;
 mod input;
 mod interrupt;
+mod models;
 mod scale;
 mod secrets;
 mod signals;

@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::postgres::{Cluster, Error};
 use crate::tenant::audit::{self, Report, Status};
 use crate::tf_provider::serve::{Invocation, Subcommand};
+use crate::tf_provider::shown::shown;
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::super::{configuration, diagnose};
@@ -149,7 +150,7 @@ fn print(text: &str, code: u8) -> u8 {
 }
 
 fn complain(text: &str) -> u8 {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = std::io::stderr().lock().write_all(shown(text).as_bytes());
     NOT_CHECKED
 }
 

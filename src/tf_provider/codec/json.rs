@@ -143,13 +143,16 @@ fn write(at: &mut Position, value: &Value, ty: &Type) -> Result<Json, Error> {
 fn write_number(at: &Position, number: &Number) -> Result<Json, Error> {
     match number {
         Number::Int(number) => Ok(Json::from(*number)),
-        Number::Float(number) if number.is_finite() => Ok(Json::from(*number)),
+        // Without an exponent, as `number_from_text` knows it again.
+        Number::Float(number) if number.is_finite() => write_decimal(at, &number.to_string()),
         Number::Float(_) => Err(at.error("wrong value", "JSON has finite numbers only")),
-        // Read back by `serde_json` with all its digits.
-        Number::Decimal(text) => {
-            serde_json::from_str(text).map_err(|_| at.error("wrong value", "not a decimal number"))
-        }
+        Number::Decimal(text) => write_decimal(at, text),
     }
+}
+
+/// `serde_json` keeps all the digits.
+fn write_decimal(at: &Position, text: &str) -> Result<Json, Error> {
+    serde_json::from_str(text).map_err(|_| at.error("wrong value", "not a decimal number"))
 }
 
 #[cfg(test)]
@@ -167,6 +170,8 @@ mod tests {
         check(&Type::Bool, &true.into(), "true");
         check(&Type::Number, &7.into(), "7");
         check(&Type::Number, &Value::Number(Number::Float(0.5)), "0.5");
+        check(&Type::Number, &Value::Number(Number::Float(1e-7)), "0.0000001");
+        check(&Type::Number, &Value::Number(Number::Float(1e20)), "100000000000000000000");
         let digits = "123456789012345678901234567890.5";
         check(&Type::Number, &Value::Number(Number::Decimal(digits.into())), digits);
         check(&Type::set(Type::String), &vec!["a", "b"].into(), r#"["a","b"]"#);

@@ -91,7 +91,7 @@ pub(super) fn number_from_float(number: f64) -> Option<Number> {
 }
 
 /// See [`number_from_float`]. A decimal becomes a float only if that float is written the same.
-fn number_from_text(text: &str) -> Option<Number> {
+pub(super) fn number_from_text(text: &str) -> Option<Number> {
     if let Ok(number) = text.parse() {
         return Some(Number::Int(number));
     }
@@ -102,4 +102,41 @@ fn number_from_text(text: &str) -> Option<Number> {
         return number_from_float(float);
     }
     Some(Number::Decimal(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{decode_type, encode_type, json, msgpack};
+    use crate::tf_provider::arbitrary::{self, Known};
+    use crate::tf_provider::{Type, Value};
+
+    fn typed(known: Known) -> impl Strategy<Value = (Type, Value)> {
+        arbitrary::ty().prop_flat_map(move |ty| (Just(ty.clone()), arbitrary::value(&ty, known)))
+    }
+
+    proptest! {
+        #[test]
+        fn types_come_back_as_they_were(ty in arbitrary::ty()) {
+            prop_assert_eq!(decode_type(&encode_type(&ty)).unwrap(), ty);
+        }
+
+        #[test]
+        fn values_come_back_from_msgpack_as_they_were((ty, value) in typed(Known::Partly)) {
+            prop_assert_eq!(msgpack::decode(&msgpack::encode(&value, &ty).unwrap(), &ty).unwrap(), value);
+        }
+
+        #[test]
+        fn values_come_back_from_json_as_they_were((ty, value) in typed(Known::Wholly)) {
+            let text = json::encode(&value, &ty).unwrap();
+            prop_assert_eq!(json::decode(&text, &ty, json::Extra::Refuse).unwrap(), value);
+        }
+
+        #[test]
+        fn bytes_are_read_or_refused(ty in arbitrary::ty(), bytes in any::<Vec<u8>>()) {
+            let _ = msgpack::decode(&bytes, &ty);
+            let _ = json::decode(&bytes, &ty, json::Extra::Drop);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use tonic::{Response, Status};
 
 use super::convert;
 use super::wire;
-use crate::tf_provider::{Diagnostics, panics};
+use crate::tf_provider::{Diagnostics, FunctionError, panics};
 
 /// A response that can say what went wrong.
 pub(super) trait Complain: Default {
@@ -45,7 +45,7 @@ with_diagnostics!(
 impl Complain for wire::call_function::Response {
     fn complain(&mut self, diagnostics: Diagnostics) {
         let text: Vec<_> = diagnostics.0.into_iter().map(|d| format!("{}: {}", d.summary, d.detail)).collect();
-        self.error = Some(wire::FunctionError { text: text.join("\n"), function_argument: None });
+        self.error = Some(convert::function_error(FunctionError { text: text.join("\n"), argument: None }));
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::wire;
 use crate::tf_provider::codec::{self, encode_type, json, msgpack};
+use crate::tf_provider::shown::shown;
 use crate::tf_provider::{
-    Attribute, Block, Diagnostic, Diagnostics, Function, Mode, NestedBlock, Nesting, Path, Schema, Severity, Step,
-    Type, Value,
+    Attribute, Block, Diagnostic, Diagnostics, Function, FunctionError, Mode, NestedBlock, Nesting, Path, Schema,
+    Severity, Step, Type, Value,
 };
 
 /// An absent value is null.
@@ -38,10 +39,25 @@ pub(super) fn diagnostics(diagnostics: Diagnostics) -> impl Iterator<Item = wire
             Severity::Error => wire::diagnostic::Severity::Error.into(),
             Severity::Warning => wire::diagnostic::Severity::Warning.into(),
         },
-        summary: diagnostic.summary,
-        detail: diagnostic.detail,
-        attribute: diagnostic.path.filter(|path| !path.0.is_empty()).map(path),
+        summary: shown(&diagnostic.summary),
+        detail: shown(&diagnostic.detail),
+        attribute: diagnostic.path.filter(|path| !path.0.is_empty()).map(shown_path),
     })
+}
+
+/// A path that is only shown, and not followed.
+fn shown_path(path: Path) -> wire::AttributePath {
+    let safe = |step| match step {
+        Step::Attribute(name) => Step::Attribute(shown(&name)),
+        Step::Key(key) => Step::Key(shown(&key)),
+        Step::Index(index) => Step::Index(index),
+    };
+    self::path(Path(path.0.into_iter().map(safe).collect()))
+}
+
+/// What is wrong with a call of a function.
+pub(super) fn function_error(error: FunctionError) -> wire::FunctionError {
+    wire::FunctionError { text: shown(&error.text), function_argument: error.argument }
 }
 
 pub(super) fn path(path: Path) -> wire::AttributePath {
@@ -122,5 +138,24 @@ pub(super) fn function(from: &dyn Function) -> wire::Function {
         description: from.description().to_owned(),
         description_kind: wire::StringKind::Markdown.into(),
         deprecation_message: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_foreign_in_a_diagnostic_is_made_safe() {
+        let path = Path::attribute("parameters").key("k\u{9b}").index(1);
+        let diagnostic =
+            Diagnostic::error("There is a role \u{1b}[2J", "It says \u{202e}no\u{0}".repeat(2000)).at(path);
+        let sent = diagnostics(diagnostic.into()).next().unwrap();
+        assert_eq!(sent.summary, "There is a role \\u{1b}[2J");
+        assert!(sent.detail.starts_with("It says \\u{202e}no\\u{0}It"), "{}", sent.detail);
+        assert!(sent.detail.ends_with(" bytes more were cut)"), "{}", sent.detail);
+        assert_eq!(sent.attribute, Some(self::path(Path::attribute("parameters").key("k\\u{9b}").index(1))));
+        let error = FunctionError { text: "no \u{7f}".to_owned(), argument: Some(0) };
+        assert_eq!(function_error(error).text, "no \\u{7f}");
     }
 }

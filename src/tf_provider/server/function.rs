@@ -1,16 +1,13 @@
 //! Calls of provider functions. What is wrong is told about an argument, not as a diagnostic.
 
-use super::{Server, wire};
+use super::{Server, convert, wire};
 use crate::tf_provider::codec::{json, msgpack};
 use crate::tf_provider::{FunctionError, Type, Value};
 
 pub(super) fn call(server: &Server, request: &wire::call_function::Request) -> wire::call_function::Response {
     match result(server, request) {
         Ok(result) => wire::call_function::Response { result: Some(result), error: None },
-        Err(error) => {
-            let error = wire::FunctionError { text: error.text, function_argument: error.argument };
-            wire::call_function::Response { result: None, error: Some(error) }
-        }
+        Err(error) => wire::call_function::Response { result: None, error: Some(convert::function_error(error)) },
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use pgtenant::tf_provider::{Block, Field, Type, Value};
+use pgtenant::tf_provider::{Block, Type, Value};
+
+use crate::values;
 
 pub const ACCOUNT: &str = "123456789012";
 
@@ -66,16 +68,16 @@ pub fn arn(region: &str, service: &str, regional: bool, resource: &str) -> Strin
 }
 
 /// The region that an object has before AWS is asked: its own argument's, or else the provider's.
-pub fn region(config: &Value, provider: &str) -> Field<String> {
-    match config.string("region") {
-        Field::Null => Field::Known(provider.to_owned()),
-        field => field,
+pub fn region(config: &Value, provider: &str) -> Value {
+    match config.get("region") {
+        Value::Null => provider.into(),
+        value => value.clone(),
     }
 }
 
 /// Puts an answer in the place of everything that was unknown in the plan.
 pub fn fill_in(type_name: &str, block: &Block, planned: &mut Value, provider_region: &str) {
-    let region = region(planned, provider_region).known().unwrap_or_else(|| provider_region.to_owned());
+    let region = region(planned, provider_region).as_str().unwrap_or(provider_region).to_owned();
     let made = Made::of(type_name, planned, &region);
     let Value::Map(values) = planned else { return };
     let known = Value::Map(values.clone());
@@ -119,7 +121,7 @@ impl<'a> Made<'a> {
 
     /// `None`: nothing that anybody refers to.
     fn answer(&self, attribute: &str, known: &Value) -> Option<Value> {
-        let port = || known.int("port").known().unwrap_or(5432);
+        let port = || values::known(known, "port").unwrap_or(5432);
         let address = || {
             let made_up = format!("{}.abc123.{}.rds.amazonaws.com", self.name, self.region);
             std::env::var(ADDRESS).unwrap_or(made_up)
@@ -138,7 +140,7 @@ impl<'a> Made<'a> {
             "availability_zone" => format!("{}a", self.region).into(),
             "ca_cert_identifier" => "rds-ca-rsa2048-g1".into(),
             "status" => "available".into(),
-            "engine_version_actual" => match known.string("engine_version").known() {
+            "engine_version_actual" => match values::known::<String>(known, "engine_version") {
                 Some(version) if version.contains('.') => version.into(),
                 Some(major) => format!("{major}.4").into(),
                 None => "17.4".into(),
@@ -149,11 +151,11 @@ impl<'a> Made<'a> {
             "policy_id" => format!("ANPA{}", self.hash[..17].to_uppercase()).into(),
             "create_date" | "latest_restorable_time" => "2026-01-01T00:00:00Z".into(),
             "target_key_arn" => {
-                let key = known.string("target_key_id").known().unwrap_or_default();
+                let key = values::known::<String>(known, "target_key_id").unwrap_or_default();
                 if key.starts_with("arn:") { key.into() } else { self.sibling("kms", &format!("key/{key}")) }
             }
             "backup_vault_arn" => {
-                let vault = known.string("backup_vault_name").known().unwrap_or_default();
+                let vault = values::known::<String>(known, "backup_vault_name").unwrap_or_default();
                 self.sibling("backup", &format!("backup-vault:{vault}"))
             }
             "rotation_enabled" => true.into(),
@@ -166,11 +168,11 @@ impl<'a> Made<'a> {
     }
 
     fn master_secret(&self, known: &Value) -> Value {
-        if self.type_name != "aws_db_instance" || known.bool("manage_master_user_password").known() != Some(true) {
+        if self.type_name != "aws_db_instance" || values::known(known, "manage_master_user_password") != Some(true) {
             return Value::List(Vec::new());
         }
         let secret = format!("secret:rds!{}-AbCdEf", self.id.to_lowercase());
-        let key = known.string("master_user_secret_kms_key_id").known();
+        let key = values::known::<String>(known, "master_user_secret_kms_key_id");
         Value::List(vec![Value::object([
             ("kms_key_id", key.map_or_else(|| self.sibling("kms", "alias/aws/secretsmanager"), Value::from)),
             ("secret_arn", self.sibling("secretsmanager", &secret)),
@@ -182,7 +184,7 @@ impl<'a> Made<'a> {
 /// As configured, or as Terraform makes one: the prefix and 26 digits.
 fn name(planned: &Value, hash: &str) -> String {
     let names = ["name", "identifier", "alarm_name", "dashboard_name", "db_snapshot_identifier", "rule", "policy_name"];
-    let of = |names: &[&str]| names.iter().find_map(|name| planned.string(name).known());
+    let of = |names: &[&str]| names.iter().find_map(|name| values::known::<String>(planned, name));
     of(&names).unwrap_or_else(|| {
         let prefix = of(&["name_prefix", "identifier_prefix"]).unwrap_or_else(|| "terraform-".to_owned());
         format!("{prefix}{}", &hash[..26])

@@ -2,6 +2,8 @@
 
 use pgtenant::tf_provider::{Block, Diagnostic, Diagnostics, Nesting, Path, Value};
 
+use crate::values;
+
 /// What AWS takes as JSON text.
 const JSON: &[&str] =
     &["assume_role_policy", "content", "dashboard_body", "event_pattern", "filter_policy", "policy", "policy_document"];
@@ -62,7 +64,7 @@ pub fn check(type_name: &str, block: &Block, config: &Value) -> Diagnostics {
     let mut found = Diagnostics::default();
     walk(type_name, block, config, &Path::default(), &mut found);
     if type_name == "aws_cloudwatch_log_group"
-        && let Some(days) = config.int("retention_in_days").known()
+        && let Some(days) = values::known::<i64>(config, "retention_in_days")
         && !RETENTION.contains(&days)
     {
         let detail = format!("CloudWatch keeps a log for one of these numbers of days: {RETENTION:?}; got {days}.");

@@ -9,6 +9,7 @@ use pgtenant::tf_provider::{
 };
 
 use crate::answers::{self, ACCOUNT, arn, partition};
+use crate::values::known;
 use crate::{Configured, policy_document, schema};
 
 pub struct Stubbed {
@@ -34,8 +35,8 @@ impl DataSource for Stubbed {
 
     async fn read(&self, _: &Context, config: Value) -> Result<State, Diagnostics> {
         let provider = self.configured.settings().region;
-        let region = answers::region(&config, &provider).known().unwrap_or(provider);
-        let key = config.string("key_id").known().unwrap_or_default();
+        let region = answers::region(&config, &provider).as_str().unwrap_or(&provider).to_owned();
+        let key = known::<String>(&config, "key_id").unwrap_or_default();
         let mut value = config;
         let mut answer = |name: &str, answer: Value| value.set(name, answer);
         match self.type_name {
@@ -138,7 +139,7 @@ impl EphemeralResource for SecretVersion {
     async fn open(&self, _: &Context, config: Value) -> Result<State, Diagnostics> {
         let mut value = config;
         let secret = serde_json::json!({ "username": "platform_admin", "password": *PASSWORD });
-        value.set("arn", value.string("secret_id"));
+        value.set("arn", value.get("secret_id").clone());
         value.set("secret_string", secret.to_string());
         value.set("version_stages", vec!["AWSCURRENT"]);
         Ok(value.into())

@@ -16,6 +16,7 @@ mod data_sources;
 mod policy_document;
 mod resource;
 mod schema;
+mod values;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -85,7 +86,7 @@ impl Provider for Stub {
 
     async fn configure(&self, _: &Context, config: Value) -> Diagnostics {
         let mut settings = Settings::default();
-        if let Some(region) = config.string("region").known() {
+        if let Some(region) = values::known(&config, "region") {
             settings.region = region;
         }
         if let Value::List(blocks) = config.get("default_tags")

@@ -3,12 +3,14 @@
 use pgtenant::tf_provider::{Diagnostic, Diagnostics, Value};
 use serde_json::{Map, Value as Json};
 
+use crate::values::{known, texts};
+
 const VERSION: &str = "2012-10-17";
 
 pub fn read(config: Value) -> Result<Value, Diagnostics> {
     let mut document = Document::default();
-    let texts = |name: &str| config.strings(name).known().unwrap_or_default();
-    let one = |name: &str| config.string(name).known();
+    let texts = |name: &str| texts(&config, name);
+    let one = |name: &str| known::<String>(&config, name);
 
     for (name, text) in one("source_json")
         .into_iter()
@@ -121,10 +123,10 @@ fn blocks<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 
 fn statement(block: &Value) -> Result<Map<String, Json>, Diagnostics> {
     let mut statement = Map::new();
-    if let Some(sid) = block.string("sid").known().filter(|sid| !sid.is_empty()) {
+    if let Some(sid) = known::<String>(block, "sid").filter(|sid| !sid.is_empty()) {
         statement.insert("Sid".to_owned(), sid.into());
     }
-    let effect = block.string("effect").known().unwrap_or_else(|| "Allow".to_owned());
+    let effect = known(block, "effect").unwrap_or_else(|| "Allow".to_owned());
     if !["Allow", "Deny"].contains(&effect.as_str()) {
         let detail = format!("The effect of a statement is Allow or Deny, not {effect:?}.");
         return Err(Diagnostic::error("Invalid effect", detail).at_attribute("statement").into());
@@ -136,7 +138,7 @@ fn statement(block: &Value) -> Result<Map<String, Json>, Diagnostics> {
         ("resources", "Resource"),
         ("not_resources", "NotResource"),
     ] {
-        let texts = block.strings(attribute).known().unwrap_or_default();
+        let texts = texts(block, attribute);
         if !texts.is_empty() {
             statement.insert(key.to_owned(), one_or_all(sorted(texts)));
         }
@@ -148,8 +150,8 @@ fn statement(block: &Value) -> Result<Map<String, Json>, Diagnostics> {
     }
     let mut conditions: Map<String, Json> = Map::new();
     for condition in blocks(block, "condition") {
-        let text = |name: &str| condition.string(name).known().unwrap_or_default();
-        let values = condition.strings("values").known().unwrap_or_default();
+        let text = |name: &str| known::<String>(condition, name).unwrap_or_default();
+        let values = texts(condition, "values");
         let of_test = conditions.entry(text("test")).or_insert_with(|| Json::Object(Map::new()));
         if let Json::Object(variables) = of_test {
             variables.insert(text("variable"), one_or_all(values));
@@ -163,8 +165,8 @@ fn statement(block: &Value) -> Result<Map<String, Json>, Diagnostics> {
 
 fn principals(blocks: &[Value]) -> Option<Json> {
     let of = |block: &Value| {
-        let identifiers = block.strings("identifiers").known().unwrap_or_default();
-        (block.string("type").known().unwrap_or_default(), identifiers)
+        let identifiers = texts(block, "identifiers");
+        (known::<String>(block, "type").unwrap_or_default(), identifiers)
     };
     if blocks.is_empty() {
         return None;

@@ -1,8 +1,8 @@
 //! Every resource: what is configured is planned and kept, what AWS answers is made up.
 
 use pgtenant::tf_provider::{
-    Applied, ApplyRequest, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource, Schema, State,
-    Value, async_trait,
+    Applied, ApplyRequest, Context, Diagnostic, Diagnostics, PlanRequest, Planned, Resource, Schema, State, Value,
+    async_trait,
 };
 
 use crate::{Configured, answers, checks, schema};
@@ -63,7 +63,7 @@ impl Resource for Stubbed {
         if let Some(prior) = &request.prior
             && prior.get("engine_version") != value.get("engine_version")
         {
-            value.set("engine_version_actual", Field::<String>::Unknown);
+            value.set("engine_version_actual", Value::Unknown);
         }
         Planned { value, private: request.private, ..Planned::default() }
     }
