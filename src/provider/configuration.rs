@@ -125,18 +125,11 @@ model! {
              connections, from when it exists. A limit, or a server, that is not known while planning is not checked."
         )),
         pub(super) deep_verify: Field<bool> = optional(
-<<<<<<< HEAD
             "Whether a refresh looks into each tenant's database: at schemas, privileges on objects, default privileges, \
              extensions and whatever else acts there, and by a login that is begun and left, whether its password was \
              changed. That is two connections and two statements for each tenant. With `false` a refresh is one query for \
              all; it still sees what the shared catalogs tell, and `isolation` says `not inspected` of the rest. Default: \
              `true`."
-=======
-            "Whether a refresh also looks at what cannot be seen from outside: it enters each tenant's database for \
-             its schemas, their privileges, default privileges and extensions, and begins a login as the tenant to see \
-             whether its password was changed. That is two connections for each tenant; without it, a refresh is one \
-             query for all. An apply always enters the database. Default: `false`."
->>>>>>> models
         ),
     }
 }

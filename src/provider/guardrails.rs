@@ -61,18 +61,11 @@ model! {
              takes the value and lets this admin set them is checked while planning. A parameter that is set for the \
              database and not listed here is reset."
         ),
-<<<<<<< HEAD
         overrides: Controls = computed(
             "What stands against these limits where the tenant, or somebody else, may write. The keys are \
              `role.<parameter>` (the role's own setting), `role_in_database.<parameter>` (its setting in one database) and \
              `database.connection_limit`; the values begin with `found: `, or with `not permitted: ` for what this admin may \
              not change. Empty when nothing does; an apply takes back what does. Values are cut at 80 characters."
-=======
-        overrides: Field<BTreeMap<String, Item<String>>> = computed(
-            "What stands against these limits where the tenant, or somebody else, may write: the role's own settings, \
-             in all databases or in one, and the database's connection limit. Empty when nothing does; an apply takes \
-             back what does. Values are cut at 80 characters."
->>>>>>> models
         ),
         id: Field<String> = computed("The tenant's name."),
         timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),

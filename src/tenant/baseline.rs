@@ -111,12 +111,17 @@ fn cluster(snapshot: &Snapshot, listed: &BTreeSet<DatabaseName>) -> Vec<Seen> {
     }
     let mut marked: BTreeMap<String, u32> = BTreeMap::new();
     for database in &snapshot.databases {
-        let Some(marker) = live(database.comment.as_deref()) else { continue };
-        let count = marked.entry(marker.tenant).or_default();
+        let Some(Marker { tenant, .. }) = live(database.comment.as_deref()) else { continue };
+        let count = marked.entry(tenant.clone()).or_default();
         if database.owner_usable {
             *count += 1;
         }
-        if !database.owner_usable || *count > 1 {
+        // A tenant's own, if its role's marker says so; whose it is, the tenant's own control tells.
+        let is_named = || {
+            let mut markers = snapshot.roles.iter().filter_map(role_marker);
+            markers.any(|of| of.tenant == tenant && of.database == database.name)
+        };
+        if !database.owner_usable && !is_named() || *count > 1 {
             push(Fact::Marker { objects: Objects::one(Kind::Database, &database.name), text: String::new() }, false);
         }
     }
@@ -177,13 +182,13 @@ impl Charter for BaselineCharter<'_> {
         }
     }
 
-    fn accepted(&self, control: Control, _: &[Deviation]) -> Option<String> {
+    fn accepted(&self, control: Control, drift: &[Deviation]) -> Option<String> {
         if let Some(reason) = self.accept.get(&self.key(control)) {
             return Some(reason.clone());
         }
         let theirs = !self.server.superuser && !self.server.has(Feature::OwnedPublicSchema);
-        let is_there = self.database.is_some_and(|(_, place)| place.is_some());
-        (control == Control::ClusterPublicSchema && theirs && is_there).then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
+        let not_ours = !drift.iter().any(Deviation::is_ours);
+        (control == Control::ClusterPublicSchema && theirs && not_ours).then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
     }
 
     fn unseen(&self, control: Control) -> Option<String> {

@@ -214,7 +214,9 @@ impl<'a> TenantCharter<'a> {
         match &objects.kind {
             Kind::Database if objects.is(Kind::Database, self.database) => Control::DatabaseOwner,
             Kind::Schema if objects.name() == Some("public") && self.schema != "public" => Control::PublicSchema,
-            Kind::Schema if objects.name().is_some_and(|name| self.is_home_schema(name)) => Control::SchemaPrivileges,
+            Kind::Schema if objects.database.is_none() && objects.name().is_none_or(|name| self.is_home_schema(name)) => {
+                Control::SchemaPrivileges
+            }
             Kind::Database | Kind::Tablespace => Control::Elsewhere,
             _ if objects.database.is_some() => Control::Elsewhere,
             Kind::Relation | Kind::Sequence | Kind::Routine | Kind::Type | Kind::LargeObject | Kind::DefaultPrivileges
@@ -257,10 +259,11 @@ impl Charter for TenantCharter<'_> {
             grantable: false,
         };
         let schema = |name: &str| Objects::one(Kind::Schema, name);
-        let mut required = vec![
-            (Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CONNECT")),
-            (Control::Schema, Fact::Present(schema(self.schema))),
-        ];
+        let mut required = vec![(Control::Schema, Fact::Present(schema(self.schema)))];
+        // An owner has every privilege, which is told.
+        if self.observed.database.as_ref().is_some_and(|database| database.owner != self.role) {
+            required.push((Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CONNECT")));
+        }
         let extended = !desired.extensions.is_empty();
         if extended {
             required.push((Control::Schema, Fact::Present(schema(EXTENSIONS_SCHEMA))));
@@ -373,7 +376,7 @@ impl Charter for TenantCharter<'_> {
         let server = &self.observed.server;
         let theirs = !server.superuser && !server.has(Feature::OwnedPublicSchema);
         let as_made = |deviation: &Deviation| {
-            matches!(deviation, Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, grantable: false, .. }, .. }))
+            matches!(deviation, Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, .. }, ours: false }))
         };
         let only = control == Control::PublicSchema && theirs && drift.iter().all(as_made);
         only.then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())

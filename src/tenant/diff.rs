@@ -36,6 +36,16 @@ pub enum Deviation {
     Unexpected(Seen),
 }
 
+impl Deviation {
+    /// Whether this admin may undo it.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Deviation::Missing(_) => true,
+            Deviation::Unexpected(seen) => seen.ours,
+        }
+    }
+}
+
 /// What became of one control.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
@@ -105,6 +115,7 @@ pub fn diff(charter: &impl Charter, seen: &[Seen]) -> BTreeMap<Control, Vec<Devi
             drift.entry(charter.control(&seen.fact)).or_default().push(Deviation::Unexpected(seen.clone()));
         }
     }
+    drift.values_mut().for_each(|deviations| deviations.sort());
     drift
 }
 
@@ -116,11 +127,7 @@ pub fn status(charter: &impl Charter, control: Control, drift: &[Deviation]) -> 
     if let Some(reason) = charter.accepted(control, drift) {
         return Status::Accepted(reason);
     }
-    let ours = drift.iter().any(|deviation| match deviation {
-        Deviation::Missing(_) => true,
-        Deviation::Unexpected(seen) => seen.ours,
-    });
-    if ours { Status::Found } else { Status::NotPermitted }
+    if drift.iter().any(Deviation::is_ours) { Status::Found } else { Status::NotPermitted }
 }
 
 /// Whether what is seen is what is required, however it is spelled.

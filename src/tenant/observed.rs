@@ -495,8 +495,9 @@ impl Facts<'_> {
                         continue;
                     }
                 }
-                None if !owns => continue,
-                Some(_) if !owns => continue,
+                // What it owns and holds in its own database is seen from inside, if that was read.
+                Some(_) if owns && kind == Kind::Schema && self.observed.inside.is_ok() => continue,
+                _ if !owns => continue,
                 _ => {}
             }
             let fact = if owns {

@@ -33,23 +33,22 @@ impl Repair {
 /// What was found of each control of a tenant. Of one without a role or a database nothing more can be told; [`repair`] makes
 /// those first.
 pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Finding> {
-    let missing = [
-        (observed.role.is_none(), Kind::Role, desired.names.role.as_str()),
-        (observed.database.is_none(), Kind::Database, desired.names.database.as_str()),
-    ];
-    let missing: Vec<Deviation> = missing
-        .into_iter()
-        .filter(|(is_missing, ..)| *is_missing)
-        .map(|(_, kind, name)| Deviation::Missing(Fact::Present(Objects::one(kind, name))))
-        .collect();
     let finding = |control, status, facts, repair| Finding { control, status, facts, repair };
-    if !missing.is_empty() {
-        let why = format!("{} missing", if observed.role.is_none() { "its role is" } else { "its database is" });
+    let why = match (&observed.role, &observed.database) {
+        (None, _) => Some("its role is missing"),
+        (_, None) => Some("its database is missing"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        let role = Fact::Present(Objects::one(Kind::Role, desired.names.role.as_str()));
         return Control::all(Of::Tenant)
             .map(|control| {
-                let found = match control {
-                    Control::Role => finding(control, Status::Found, missing.clone(), Vec::new()),
-                    _ => finding(control, Status::NotInspected(why.clone()), Vec::new(), Vec::new()),
+                let found = match (control, &observed.role) {
+                    (Control::Role, None) => {
+                        finding(control, Status::Found, vec![Deviation::Missing(role.clone())], Vec::new())
+                    }
+                    (Control::Role, Some(_)) => finding(control, Status::Enforced, Vec::new(), Vec::new()),
+                    _ => finding(control, Status::NotInspected(why.to_owned()), Vec::new(), Vec::new()),
                 };
                 (control, found)
             })

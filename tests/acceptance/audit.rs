@@ -171,8 +171,16 @@ struct Plant {
     not_checked: &'static [&'static str],
 }
 
-const INSIDE: &[&str] =
-    &["tenant.default_privileges", "tenant.public_schema", "tenant.schema_privileges", "tenant.search_path"];
+const INSIDE: &[&str] = &[
+    "tenant.default_privileges",
+    "tenant.extensions",
+    "tenant.objects",
+    "tenant.other_roles",
+    "tenant.public_schema",
+    "tenant.schema_privileges",
+    "tenant.search_path",
+    "tenant.system_privileges",
+];
 const ROOT: &str = SUPERUSER;
 
 const PLANTS: &[Plant] = &[
@@ -213,7 +221,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "GRANT pg_read_all_data TO acme")],
         undo: &[("postgres", ROOT, "REVOKE pg_read_all_data FROM acme")],
         fails: &["tenant.memberships"],
-        says: "acme: a member of pg_read_all_data",
+        says: "acme: acme is a member of pg_read_all_data",
         not_checked: &[],
     },
     Plant {
@@ -224,7 +232,7 @@ const PLANTS: &[Plant] = &[
             ("postgres", ROOT, "REVOKE ALL ON DATABASE acme FROM acme; GRANT CONNECT ON DATABASE acme TO acme"),
         ],
         fails: &["tenant.database_owner"],
-        says: "acme: owned by acme",
+        says: "acme: acme owns database acme",
         // The admin's own way in was that it owned it.
         not_checked: INSIDE,
     },
@@ -233,7 +241,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "ALTER ROLE acme CREATEDB")],
         undo: &[("postgres", ROOT, "ALTER ROLE acme NOCREATEDB")],
         fails: &["tenant.role_attributes"],
-        says: "acme: CREATEDB",
+        says: "acme: acme has CREATEDB",
         not_checked: &[],
     },
     Plant {
@@ -241,7 +249,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "ALTER ROLE acme SUPERUSER")],
         undo: &[("postgres", ROOT, "ALTER ROLE acme NOSUPERUSER")],
         fails: &["tenant.role_attributes", "cluster.cross_access"],
-        says: "acme: SUPERUSER (not this admin's to change)",
+        says: "acme: acme has SUPERUSER (not this admin's to change)",
         not_checked: &[],
     },
     Plant {
@@ -249,7 +257,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "ALTER DATABASE acme IS_TEMPLATE true")],
         undo: &[("postgres", ROOT, "ALTER DATABASE acme IS_TEMPLATE false")],
         fails: &["tenant.database_open"],
-        says: "acme: the database is a template",
+        says: "acme: database acme is a template",
         not_checked: &[],
     },
     Plant {
@@ -257,7 +265,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "ALTER DATABASE acme ALLOW_CONNECTIONS false")],
         undo: &[("postgres", ROOT, "ALTER DATABASE acme ALLOW_CONNECTIONS true")],
         fails: &["tenant.database_open"],
-        says: "acme: the database accepts no connections",
+        says: "acme: database acme accepts no connections",
         not_checked: INSIDE,
     },
     Plant {
@@ -265,7 +273,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "GRANT CREATE ON DATABASE acme TO acme")],
         undo: &[("postgres", ROOT, "REVOKE CREATE ON DATABASE acme FROM acme")],
         fails: &["tenant.tenant_privileges"],
-        says: "acme: the tenant has CREATE",
+        says: "acme: acme has CREATE on database acme",
         not_checked: &[],
     },
     Plant {
@@ -273,7 +281,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("acme", "acme", "CREATE TABLE shared (); GRANT SELECT ON shared TO globex")],
         undo: &[("acme", "acme", "DROP TABLE shared")],
         fails: &["tenant.other_roles", "tenant.elsewhere"],
-        says: "acme: globex has privileges on relations (1)",
+        says: "acme: globex has SELECT on relation shared",
         not_checked: &[],
     },
     Plant {
@@ -281,7 +289,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("acme", "acme", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")],
         undo: &[("acme", "acme", "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC")],
         fails: &["tenant.default_privileges"],
-        says: "acme: PUBLIC on tables of acme",
+        says: "acme: PUBLIC gets SELECT on each new relation of acme",
         not_checked: &[],
     },
     Plant {
@@ -292,7 +300,7 @@ const PLANTS: &[Plant] = &[
             ("acme", ADMIN, "GRANT USAGE, CREATE ON SCHEMA app TO acme"),
         ],
         fails: &["tenant.schema_privileges"],
-        says: "acme: the tenant owns app",
+        says: "acme: acme lacks CREATE on schema app; acme lacks USAGE on schema app; acme owns schema app",
         not_checked: &[],
     },
     Plant {
@@ -300,7 +308,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("acme", ROOT, "GRANT CREATE ON SCHEMA public TO PUBLIC")],
         undo: &[("acme", ROOT, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")],
         fails: &["tenant.public_schema"],
-        says: "acme: PUBLIC has CREATE on public",
+        says: "acme: PUBLIC has CREATE on schema public",
         not_checked: &[],
     },
     Plant {
@@ -315,8 +323,8 @@ const PLANTS: &[Plant] = &[
                  shobj_description((SELECT oid FROM pg_database WHERE datname = 'acme'), 'pg_database')); END $$",
             ),
         ],
-        fails: &["tenant.schema", "tenant.registered", "tenant.schema_privileges"],
-        says: "acme: the schema is missing",
+        fails: &["tenant.schema", "tenant.objects", "tenant.registered", "tenant.schema_privileges"],
+        says: "acme: schema app is missing",
         not_checked: &[],
     },
     Plant {
@@ -324,15 +332,15 @@ const PLANTS: &[Plant] = &[
         plant: &[("acme", "acme", "ALTER ROLE acme IN DATABASE acme SET search_path = public, app")],
         undo: &[("postgres", ROOT, "ALTER ROLE acme IN DATABASE acme SET search_path = app")],
         fails: &["tenant.search_path"],
-        says: "acme: public, app",
+        says: "acme: search_path = \"public, app\" for role acme in database acme",
         not_checked: &[],
     },
     Plant {
         what: "a tenant has lifted its own limit",
         plant: &[("acme", "acme", "ALTER ROLE acme SET statement_timeout = 0")],
         undo: &[("postgres", ROOT, "ALTER ROLE acme SET statement_timeout = 60000")],
-        fails: &["guardrails.overrides"],
-        says: "acme: statement_timeout of the role: 0",
+        fails: &["guardrails.overrides", "tenant.governed"],
+        says: "acme: role.statement_timeout: statement_timeout = \"0\" for role acme",
         not_checked: &[],
     },
     Plant {
@@ -343,7 +351,7 @@ const PLANTS: &[Plant] = &[
             ROOT,
             "ALTER DATABASE acme SET lock_timeout = 10000; ALTER ROLE acme SET lock_timeout = 10000",
         )],
-        fails: &["guardrails.time_limits"],
+        fails: &["guardrails.time_limits", "tenant.governed"],
         says: "acme: lock_timeout is 0",
         not_checked: &[],
     },
@@ -372,7 +380,7 @@ const PLANTS: &[Plant] = &[
         what: "all limits together are more than the server has",
         plant: &[("postgres", ROOT, "ALTER ROLE acme CONNECTION LIMIT 1190; ALTER DATABASE acme CONNECTION LIMIT 1195")],
         undo: &[("postgres", ROOT, "ALTER ROLE acme CONNECTION LIMIT 10; ALTER DATABASE acme CONNECTION LIMIT 15")],
-        fails: &["cluster.connection_budget"],
+        fails: &["cluster.connection_budget", "tenant.governed"],
         says: "server: the limits come to 1210, and there are 1197 connections for tenants",
         not_checked: &[],
     },
@@ -417,10 +425,14 @@ const PLANTS: &[Plant] = &[
             "tenant.database_owner",
             "tenant.default_privileges",
             "tenant.elsewhere",
+            "tenant.extensions",
             "tenant.governed",
             "tenant.memberships",
+            "tenant.objects",
             "tenant.other_privileges",
             "tenant.other_roles",
+            "tenant.parameters",
+            "tenant.password",
             "tenant.public_privileges",
             "tenant.public_schema",
             "tenant.registered",
@@ -428,6 +440,8 @@ const PLANTS: &[Plant] = &[
             "tenant.schema",
             "tenant.schema_privileges",
             "tenant.search_path",
+            "tenant.server_privileges",
+            "tenant.system_privileges",
             "tenant.tenant_privileges",
         ],
     },
@@ -443,7 +457,7 @@ const PLANTS: &[Plant] = &[
         what: "everybody may connect to a database that is nobody's",
         plant: &[("postgres", ROOT, "CREATE DATABASE reports TEMPLATE template0")],
         undo: &[("postgres", ROOT, "DROP DATABASE reports")],
-        fails: &["cluster.cross_access"],
+        fails: &["cluster.cross_access", "cluster.other_databases"],
         says: "acme: CONNECT, TEMPORARY on database reports as PUBLIC",
         not_checked: &[],
     },
@@ -452,7 +466,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("template1", ROOT, "GRANT CREATE ON SCHEMA public TO PUBLIC")],
         undo: &[("template1", ROOT, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")],
         fails: &["cluster.public_schema"],
-        says: "template1: PUBLIC has CREATE on public",
+        says: "template1: PUBLIC has CREATE on schema public",
         not_checked: &[],
     },
 ];

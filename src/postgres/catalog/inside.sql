@@ -18,7 +18,7 @@
     EXCEPT
     SELECT d.grantee, d.privilege_type, d.is_grantable FROM pg_catalog.aclexplode(h.expected) d) a
   -- Those on ordinary schemas come with the schemas.
-  WHERE h.acl <> h.expected AND (h.kind <> 'n' OR h.original)
+  WHERE h.acl <> h.expected AND (h.kind <> 'n' OR h.name IN ('pg_catalog', 'information_schema'))
   GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), owned AS (
   -- The bootstrap superuser's, which pg_shdepend does not have, and those whose routines act as their owner.

@@ -22,7 +22,7 @@ BEGIN
         EXCEPT
         SELECT d.grantee, d.privilege_type, d.is_grantable FROM pg_catalog.aclexplode(h.expected) d) a
       WHERE h.acl <> h.expected AND pg_catalog.pg_has_role(h.owner, 'USAGE') AND (h.original OR a.grantee <> ALL (home))
-        AND (h.kind <> 'n' OR h.original)
+        AND (h.kind <> 'n' OR h.name IN ('pg_catalog', 'information_schema'))
       ORDER BY h.classid, h.oid
       LIMIT 2000
     ), named AS (

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::postgres::catalog::setup::Setup;
 use crate::postgres::{Authentication, Duration};
 use crate::tenant::limits::{self, Limits, OnRecord};
-use crate::tenant::{Control, Finding, Observed, Stage, Status};
+use crate::tenant::{Control, Finding, Marker, Observed, Stage, Status};
 
 use super::Evidence;
 
@@ -88,11 +88,14 @@ fn complete(seen: &Seen) -> Verdict {
     let found = match (&observed.database, &observed.role) {
         (None, _) => "half-made: its database is missing",
         (_, None) => "half-made: its role is missing",
-        _ if observed.is_complete() => return Verdict::AsExpected,
-        _ => {
-            let creating = |stage: Stage| stage == Stage::Creating;
-            let begun = [observed.database_marker(), observed.role_marker()].into_iter().flatten();
-            if begun.map(|marker| marker.stage).any(creating) {
+        (Some(database), Some(role)) => {
+            // Whoever owns them: that is another control's.
+            let stages = [&database.comment, &role.comment].map(|comment| Marker::parse(comment.as_deref()));
+            let stages = stages.map(|marker| marker.map(|marker| marker.stage));
+            if stages == [Some(Stage::Ready), Some(Stage::Ready)] {
+                return Verdict::AsExpected;
+            }
+            if stages.contains(&Some(Stage::Creating)) {
                 "half-made: the next apply finishes it"
             } else {
                 "its database or its role carries no marker"
