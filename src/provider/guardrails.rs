@@ -508,10 +508,10 @@ async fn attempt(cluster: &Cluster, changes: &[Change], cancel: &CancellationTok
     Ok(said)
 }
 
-/// The note on the database whether there are guardrails: without it the tenant's own charter has the safe limits.
+/// The note on the role whether there are guardrails: without it the tenant's own charter has the safe limits.
 fn guarded(observed: &Observed, guardrails: bool) -> Option<Change> {
-    let marker = observed.database_marker().filter(|marker| marker.guardrails != guardrails)?;
-    Some(Change::MarkDatabase { database: observed.database_name()?, marker: Marker { guardrails, ..marker } })
+    let marker = observed.role_marker().filter(|marker| marker.guardrails != guardrails)?;
+    Some(Change::MarkRole { role: observed.role_name()?, marker: Marker { guardrails, ..marker } })
 }
 
 /// Back to the safe limits. Nothing to do for a tenant that is gone.

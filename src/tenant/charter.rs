@@ -88,7 +88,7 @@ impl Desired {
         path
     }
 
-    /// The marker that a complete tenant's role and schema carry.
+    /// The marker that a complete tenant's database and schema carry.
     pub(super) fn marker(&self, observed: &Observed) -> Marker {
         let set: Option<Challenge> = self.password.as_ref().map(Verifier::challenge);
         Marker {
@@ -98,8 +98,8 @@ impl Desired {
         }
     }
 
-    /// That of its database, which also says whether there are guardrails.
-    pub(super) fn database_marker(&self, observed: &Observed) -> Marker {
+    /// That of its role, which no owner of a database can write: it also says whether there are guardrails.
+    pub(super) fn role_marker(&self, observed: &Observed) -> Marker {
         Marker { guardrails: observed.is_guarded(), ..self.marker(observed) }
     }
 }
@@ -293,8 +293,8 @@ impl Charter for TenantCharter<'_> {
         required.extend(self.required_limits());
         let marker = |objects, marker: &Marker| (Control::Registered, Fact::Marker { objects, text: marker.text() });
         let own = desired.marker(self.observed);
-        required.push(marker(Objects::one(Kind::Role, self.role), &own));
-        required.push(marker(Objects::one(Kind::Database, self.database), &desired.database_marker(self.observed)));
+        required.push(marker(Objects::one(Kind::Role, self.role), &desired.role_marker(self.observed)));
+        required.push(marker(Objects::one(Kind::Database, self.database), &own));
         if self.observed.inside.is_ok() {
             required.push(marker(schema(self.schema), &own));
         }
@@ -386,6 +386,7 @@ impl Charter for TenantCharter<'_> {
         match (control, &self.observed.inside, &self.observed.login) {
             (Control::Password, _, Ok(Authentication::Scram(_) | Authentication::Md5)) => None,
             (Control::Password, _, Err(why)) => Some(why.clone()),
+            (Control::Password, _, Ok(_)) if self.observed.recorded().is_none() => None,
             (Control::Password, _, Ok(_)) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),
             (control, Err(why), _) if control.is_inside() => Some(why.clone()),
             _ => None,

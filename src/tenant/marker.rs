@@ -35,7 +35,7 @@ pub struct Marker {
     /// What the server shows of that password to whoever begins to log in: no secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Challenge>,
-    /// Whether a `pgtenant_guardrails` says what the limits are; else they are the safe ones.
+    /// On the role alone: whether a `pgtenant_guardrails` says what the limits are; else they are the safe ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guardrails: bool,
 }

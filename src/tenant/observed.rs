@@ -241,7 +241,7 @@ impl Observed {
 
     /// Whether a `pgtenant_guardrails` says what the limits are.
     pub fn is_guarded(&self) -> bool {
-        self.database_marker().is_some_and(|marker| marker.guardrails)
+        self.role_marker().is_some_and(|marker| marker.guardrails)
     }
 
     /// Whether the database could be entered.

@@ -470,8 +470,7 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
     }
     // Both are written last and together: a tenant is complete when they stand.
     if missing(Kind::Role) || missing(Kind::Database) {
-        changes.push(Change::MarkRole { role: names.role.clone(), marker });
-        let marker = desired.database_marker(observed);
+        changes.push(Change::MarkRole { role: names.role.clone(), marker: desired.role_marker(observed) });
         changes.push(Change::MarkDatabase { database: names.database.clone(), marker });
     }
     changes

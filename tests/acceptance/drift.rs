@@ -59,7 +59,20 @@ const FROM_OUTSIDE: &[Drift] = &[
         "REVOKE CONNECT ON DATABASE drift FROM drift",
         &[(TENANT, "isolation.tenant_privileges", "found: drift lacks CONNECT on database drift")],
     ),
-    drift("postgres", "ALTER DATABASE drift OWNER TO drift", &[(TENANT, "isolation.database_owner", "found: drift owns database drift")]),
+    drift(
+        "postgres",
+        "ALTER DATABASE drift OWNER TO drift",
+        &[
+            (TENANT, "isolation.database_owner", "found: drift owns database drift"),
+            (TENANT, "isolation.default_privileges", "not inspected: this admin may not connect to its database"),
+            (TENANT, "isolation.extensions", "not inspected: this admin may not connect to its database"),
+            (TENANT, "isolation.objects", "not inspected: this admin may not connect to its database"),
+            (TENANT, "isolation.other_roles", "not inspected: this admin may not connect to its database"),
+            (TENANT, "isolation.public_schema", "not inspected: this admin may not connect to its database"),
+            (TENANT, "isolation.schema_privileges", "not inspected: this admin may not connect to its database"),
+            (TENANT, "isolation.system_privileges", "not inspected: this admin may not connect to its database"),
+        ],
+    ),
     drift(
         "postgres",
         "ALTER ROLE drift CREATEDB CREATEROLE INHERIT",
@@ -78,7 +91,16 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "postgres",
         "ALTER DATABASE drift ALLOW_CONNECTIONS false",
-        &[(TENANT, "isolation.database_open", "found: database drift accepts no connections")],
+        &[
+            (TENANT, "isolation.database_open", "found: database drift accepts no connections"),
+            (TENANT, "isolation.default_privileges", "not inspected: its database accepts no connections"),
+            (TENANT, "isolation.extensions", "not inspected: its database accepts no connections"),
+            (TENANT, "isolation.objects", "not inspected: its database accepts no connections"),
+            (TENANT, "isolation.other_roles", "not inspected: its database accepts no connections"),
+            (TENANT, "isolation.public_schema", "not inspected: its database accepts no connections"),
+            (TENANT, "isolation.schema_privileges", "not inspected: its database accepts no connections"),
+            (TENANT, "isolation.system_privileges", "not inspected: its database accepts no connections"),
+        ],
     ),
     drift(
         "postgres",
