@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::fixture::{value, workspace};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, Session};
-use crate::support::terraform::Workspace;
+use crate::support::terraform::{Run, Workspace};
 
 /// Suspension takes less than 5 s where nothing else runs; a machine that builds at the same time is no failure.
 const BOUND: Duration = Duration::from_secs(20);
@@ -19,7 +19,10 @@ struct Poison {
     what: &'static str,
     /// More of the tenant's block.
     more: &'static str,
+    /// Makes it, which may need a session that stays.
     pour: fn(&Server, &str) -> Option<Session>,
+    /// Grants it away, again and again.
+    grant: fn(&Server, &str, Option<&Session>),
 }
 
 const POISONS: &[Poison] = &[
@@ -28,46 +31,78 @@ const POISONS: &[Poison] = &[
         what: "procedures that differ in the modes of their arguments",
         more: "",
         pour: overloaded,
+        grant: grant_overloaded,
     },
     Poison {
         tenant: "temporary",
         what: "a temporary table in an open session, granted away",
         more: "allow_temporary_tables = true",
         pour: temporary,
+        grant: grant_temporary,
     },
-    Poison { tenant: "defaults", what: "default privileges on large objects", more: "", pour: defaults },
-    Poison { tenant: "busy", what: "a grant in an open transaction, which a revoke waits for", more: "", pour: busy },
-    Poison { tenant: "granting", what: "4 000 large objects, granted away", more: "", pour: granting },
-    Poison { tenant: "crowded", what: "20 000 tables, granted away", more: "", pour: crowded },
+    Poison {
+        tenant: "defaults",
+        what: "default privileges on large objects",
+        more: "",
+        pour: no_objects,
+        grant: grant_defaults,
+    },
+    Poison {
+        tenant: "busy",
+        what: "a grant in an open transaction, which a revoke waits for",
+        more: "",
+        pour: busy,
+        grant: nothing,
+    },
+    Poison {
+        tenant: "granting",
+        what: "4 000 large objects, granted away",
+        more: "",
+        pour: granting,
+        grant: grant_granting,
+    },
+    Poison { tenant: "crowded", what: "20 000 tables, granted away", more: "", pour: crowded, grant: grant_crowded },
     Poison {
         tenant: "wide",
         what: "42 000 functions of 100 arguments with long types, granted away",
         more: "",
         pour: wide,
+        grant: grant_wide,
     },
     Poison {
         tenant: "ascii",
         what: "SQL_ASCII and a name of the bytes 81 ff",
         more: "encoding = \"SQL_ASCII\"\n  lc_collate = \"C\"\n  lc_ctype = \"C\"",
         pour: bytes,
+        grant: grant_bytes,
     },
     Poison {
         tenant: "windows",
         what: "WIN1252 and a name of the bytes 81 ff",
         more: "encoding = \"WIN1252\"\n  lc_collate = \"C\"\n  lc_ctype = \"C\"",
         pour: bytes,
+        grant: grant_bytes,
     },
     Poison {
         tenant: "forged",
         what: "another owner's database with the markers of this tenant and the neighbour",
         more: "",
         pour: forged,
+        grant: nothing,
     },
 ];
 
 #[track_caller]
 fn act(server: &Server, tenant: &str, sql: &str) {
-    server.sql(tenant, tenant, sql).unwrap_or_else(|error| panic!("{tenant}: {error}"));
+    let session = server.session(tenant, tenant).unwrap();
+    session.sql("SET statement_timeout = 0").unwrap();
+    session.sql(sql).unwrap_or_else(|error| panic!("{tenant}: {error}"));
+}
+
+fn nothing(_: &Server, _: &str, _: Option<&Session>) {}
+
+fn no_objects(_: &Server, _: &str) -> Option<Session> {
+    None
 }
 
 fn overloaded(server: &Server, tenant: &str) -> Option<Session> {
@@ -75,22 +110,32 @@ fn overloaded(server: &Server, tenant: &str) -> Option<Session> {
         server,
         tenant,
         "CREATE PROCEDURE app.p(IN a int) LANGUAGE sql AS 'SELECT 1';
-         CREATE PROCEDURE app.p(OUT a int) LANGUAGE sql AS 'SELECT 1';
-         GRANT EXECUTE ON PROCEDURE app.p(IN int) TO neighbour;
-         GRANT EXECUTE ON PROCEDURE app.p(OUT int) TO neighbour",
+         CREATE PROCEDURE app.p(OUT a int) LANGUAGE sql AS 'SELECT 1'",
     );
     None
 }
 
+fn grant_overloaded(server: &Server, tenant: &str, _: Option<&Session>) {
+    act(
+        server,
+        tenant,
+        "GRANT EXECUTE ON PROCEDURE app.p(IN int) TO neighbour;
+         GRANT EXECUTE ON PROCEDURE app.p(OUT int) TO neighbour",
+    );
+}
+
 fn temporary(server: &Server, tenant: &str) -> Option<Session> {
     let session = server.session(tenant, tenant).unwrap();
-    session.sql("CREATE TEMPORARY TABLE mine (a int); GRANT SELECT ON mine TO neighbour").unwrap();
+    session.sql("CREATE TEMPORARY TABLE mine (a int)").unwrap();
     Some(session)
 }
 
-fn defaults(server: &Server, tenant: &str) -> Option<Session> {
+fn grant_temporary(_: &Server, _: &str, session: Option<&Session>) {
+    session.unwrap().sql("GRANT SELECT ON mine TO neighbour").unwrap();
+}
+
+fn grant_defaults(server: &Server, tenant: &str, _: Option<&Session>) {
     act(server, tenant, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON LARGE OBJECTS TO neighbour");
-    None
 }
 
 fn busy(server: &Server, tenant: &str) -> Option<Session> {
@@ -102,15 +147,18 @@ fn busy(server: &Server, tenant: &str) -> Option<Session> {
 }
 
 fn granting(server: &Server, tenant: &str) -> Option<Session> {
+    act(server, tenant, "SELECT lo_create(number) FROM generate_series(1, 4000) AS number");
+    None
+}
+
+fn grant_granting(server: &Server, tenant: &str, _: Option<&Session>) {
     act(
         server,
         tenant,
         "DO $$ BEGIN FOR number IN 1..4000 LOOP
-           PERFORM lo_create(number);
            EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO neighbour', number);
          END LOOP; END $$",
     );
-    None
 }
 
 /// With a COMMIT now and then: each table is a lock until the transaction ends.
@@ -120,14 +168,24 @@ fn crowded(server: &Server, tenant: &str) -> Option<Session> {
         tenant,
         "DO $$ BEGIN FOR number IN 1..20000 LOOP
            EXECUTE format('CREATE TABLE app.t%s ()', number);
-           EXECUTE format('GRANT SELECT ON app.t%s TO neighbour', number);
            IF number % 1000 = 0 THEN COMMIT; END IF;
          END LOOP; END $$",
     );
     None
 }
 
-/// The tenant makes one, which the superuser copies: a tenant takes a minute for as many.
+fn grant_crowded(server: &Server, tenant: &str, _: Option<&Session>) {
+    act(
+        server,
+        tenant,
+        "DO $$ BEGIN FOR number IN 1..20000 LOOP
+           EXECUTE format('GRANT SELECT ON app.t%s TO neighbour', number);
+           IF number % 1000 = 0 THEN COMMIT; END IF;
+         END LOOP; END $$",
+    );
+}
+
+/// The tenant makes one, and the superuser copies it in the catalog: a tenant takes a minute for as many.
 fn wide(server: &Server, tenant: &str) -> Option<Session> {
     let name = "d".repeat(63);
     let arguments = vec![format!("app.{name}"); 100].join(", ");
@@ -136,8 +194,7 @@ fn wide(server: &Server, tenant: &str) -> Option<Session> {
         tenant,
         &format!(
             "CREATE DOMAIN app.{name} AS int;
-             CREATE FUNCTION app.f({arguments}) RETURNS int LANGUAGE sql AS 'SELECT 1';
-             GRANT EXECUTE ON FUNCTION app.f({arguments}) TO neighbour"
+             CREATE FUNCTION app.f({arguments}) RETURNS int LANGUAGE sql AS 'SELECT 1'"
         ),
     );
     let columns = value(
@@ -151,30 +208,58 @@ fn wide(server: &Server, tenant: &str) -> Option<Session> {
          INSERT INTO pg_proc (oid, proname, {columns})
            SELECT 3000000 + number, 'f' || number, {columns} FROM pg_proc, generate_series(1, 41999) AS number
            WHERE proname = 'f' AND pronamespace = 'app'::regnamespace;
-         INSERT INTO pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
-           SELECT dbid, classid, 3000000 + number, objsubid, refclassid, refobjid, deptype
-           FROM pg_shdepend, generate_series(1, 41999) AS number
-           WHERE classid = 'pg_proc'::regclass AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-             AND objid = (SELECT oid FROM pg_proc WHERE proname = 'f' AND pronamespace = 'app'::regnamespace)"
+         {}",
+        depend("o", tenant)
     );
     server.sql(tenant, SUPERUSER, &copy).unwrap_or_else(|error| panic!("{error}"));
     None
 }
 
+fn grant_wide(server: &Server, tenant: &str, _: Option<&Session>) {
+    let grant = format!(
+        "SET allow_system_table_mods = on;
+         UPDATE pg_proc SET proacl = '{{=X/{tenant},{tenant}=X/{tenant},neighbour=X/{tenant}}}'
+           WHERE pronamespace = 'app'::regnamespace;
+         {}",
+        depend("a", "neighbour")
+    );
+    server.sql(tenant, SUPERUSER, &grant).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// What the shared catalog says of every function in the schema, where it does not say it yet.
+fn depend(kind: &str, role: &str) -> String {
+    format!(
+        "INSERT INTO pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
+           SELECT d.oid, 'pg_proc'::regclass, p.oid, 0, 'pg_authid'::regclass, '{role}'::regrole, '{kind}'::\"char\"
+           FROM pg_proc AS p, pg_database AS d WHERE pronamespace = 'app'::regnamespace AND datname = current_database()
+           EXCEPT SELECT dbid, classid, objid, objsubid, refclassid, refobjid, deptype FROM pg_shdepend"
+    )
+}
+
+/// Nothing is converted on the way; in these encodings `chr` is a byte.
 fn bytes(server: &Server, tenant: &str) -> Option<Session> {
-    // Nothing is converted on the way; in these encodings `chr` is a byte.
     act(
         server,
         tenant,
         "SET client_encoding = SQL_ASCII;
          DO $$ BEGIN
            EXECUTE format('CREATE TABLE app.%I (%1$I int)', chr(129) || chr(255));
-           EXECUTE format('GRANT SELECT ON app.%I TO neighbour', chr(129) || chr(255));
            EXECUTE format('CREATE FUNCTION app.%I() RETURNS int LANGUAGE sql AS ''SELECT 1''', chr(129) || chr(255));
-           EXECUTE format('GRANT EXECUTE ON FUNCTION app.%I() TO neighbour', chr(129) || chr(255));
          END $$",
     );
     None
+}
+
+fn grant_bytes(server: &Server, tenant: &str, _: Option<&Session>) {
+    act(
+        server,
+        tenant,
+        "SET client_encoding = SQL_ASCII;
+         DO $$ BEGIN
+           EXECUTE format('GRANT SELECT ON app.%I TO neighbour', chr(129) || chr(255));
+           EXECUTE format('GRANT EXECUTE ON FUNCTION app.%I() TO neighbour', chr(129) || chr(255));
+         END $$",
+    );
 }
 
 /// As eve, who owns evedb and nothing else.
@@ -209,7 +294,7 @@ impl Configuration {
             let _ = writeln!(
                 text,
                 "resource \"pgtenant_tenant\" \"{tenant}\" {{\n  name = \"{tenant}\"\n  deletion_protection = false
-  suspended = {suspended}\n  {more}\n}}"
+  suspended = {suspended}\n  {more}\n  timeouts {{\n    update = \"60s\"\n  }}\n}}"
             );
         }
         let each: Vec<String> = POISONS.iter().map(|poison| format!("pgtenant_tenant.{}", poison.tenant)).collect();
@@ -227,8 +312,14 @@ resource \"pgtenant_guardrails\" \"this\" {{\n  for_each = local.healthy\n  tena
     }
 }
 
+/// The run, unless it was stuck.
+fn ended(workspace: &Workspace, arguments: &[&str], problems: &mut Vec<String>) -> Option<Run> {
+    workspace.try_run(arguments).inspect_err(|error| problems.push(error.clone())).ok()
+}
+
 fn limit(server: &Server, role: &str) -> String {
-    value(server, "postgres", &format!("SELECT rolconnlimit FROM pg_roles WHERE rolname = '{role}'"))
+    let sql = format!("SELECT coalesce(max(rolconnlimit)::text, 'no role') FROM pg_roles WHERE rolname = '{role}'");
+    value(server, "postgres", &sql)
 }
 
 #[test]
@@ -253,11 +344,11 @@ fn what_a_tenant_stores_hurts_neither_its_neighbour_nor_its_suspension() {
 
     let mut seconds: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
     let mut problems = Vec::new();
-    let mut held = Vec::new();
-    for (number, Poison { tenant, what, pour, .. }) in POISONS.iter().enumerate() {
+    for (number, Poison { tenant, what, pour, grant, .. }) in POISONS.iter().enumerate() {
         let mut took = |started: Instant| seconds.entry(tenant).or_default().push(started.elapsed().as_secs_f32());
         let started = Instant::now();
-        held.extend(pour(&server, tenant));
+        let session = pour(&server, tenant);
+        grant(&server, tenant, session.as_ref());
         took(started);
 
         // The neighbour's limit, and a tenant that was not there before, in the apply that meets the poison.
@@ -265,9 +356,9 @@ fn what_a_tenant_stores_hurts_neither_its_neighbour_nor_its_suspension() {
         configuration.newcomers = number + 1;
         configuration.write(&workspace);
         let started = Instant::now();
-        let applied = workspace.run(&["apply", "-auto-approve"]);
+        let applied = ended(&workspace, &["apply", "-auto-approve"], &mut problems);
         took(started);
-        if !applied.status.success() {
+        if let Some(applied) = applied.filter(|run| !run.status.success()) {
             problems.push(format!("{what}: the apply fails: {}", applied.message()));
         }
         let limits = [limit(&server, "neighbour"), limit(&server, &format!("newcomer{number}"))];
@@ -276,21 +367,24 @@ fn what_a_tenant_stores_hurts_neither_its_neighbour_nor_its_suspension() {
         }
 
         let started = Instant::now();
-        let planned = workspace.run(&["plan", "-detailed-exitcode"]);
+        let planned = ended(&workspace, &["plan", "-detailed-exitcode"], &mut problems);
         took(started);
-        if planned.status.code() == Some(1) {
+        if let Some(planned) = planned.filter(|run| run.status.code() == Some(1)) {
             problems.push(format!("{what}: the plan fails: {}", planned.message()));
         }
 
-        // What a refresh of all the others takes is none of the suspension.
+        // With all of it there again. What a refresh of all the others takes is none of the suspension.
+        grant(&server, tenant, session.as_ref());
         configuration.suspended.push(tenant);
         configuration.write(&workspace);
         let started = Instant::now();
         let address = format!("-target=pgtenant_tenant.{tenant}");
-        let suspended = workspace.run(&["apply", "-auto-approve", "-refresh=false", &address]);
+        let arguments = ["apply", "-auto-approve", "-refresh=false", &address];
+        let suspended = ended(&workspace, &arguments, &mut problems);
         took(started);
-        if !suspended.status.success() || started.elapsed() > BOUND {
-            problems.push(format!("{what}: suspended after {:?}: {}", started.elapsed(), suspended.message()));
+        let elapsed = started.elapsed();
+        if let Some(suspended) = suspended.filter(|run| !run.status.success() || elapsed > BOUND) {
+            problems.push(format!("{what}: suspended after {elapsed:?}: {}", suspended.message()));
         }
         let open = value(&server, "postgres", &format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{tenant}'"));
         if open != "f" {
