@@ -12,6 +12,7 @@ mod capacity;
 mod connection;
 mod drift;
 mod examples;
+mod facts;
 mod fixture;
 mod guardrails;
 mod harness;
