@@ -104,20 +104,10 @@ fn with_suffix(name: &str, suffix: &str) -> String {
 mod tests {
     use super::*;
     use crate::postgres::catalog::snapshot::Dependency;
-    use crate::tenant::{fixture, render};
-
-    fn texts(changes: &[Change]) -> Vec<String> {
-        render(changes).0.iter().flat_map(|step| &step.statements).map(|s| s.text.clone()).collect()
-    }
+    use crate::tenant::fixture::{self, texts};
 
     fn dependency(database: Option<&str>, kind: &str) -> Dependency {
-        Dependency {
-            role: "acme".into(),
-            database: database.map(str::to_owned),
-            class: "pg_class".into(),
-            kind: kind.into(),
-            count: 2,
-        }
+        fixture::dependency("acme", database, "pg_class", kind, 2)
     }
 
     #[test]

@@ -306,12 +306,11 @@ pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::{fixture, render};
+    use crate::tenant::fixture::{self, texts};
 
+    #[track_caller]
     fn check(desired: &Limits, previous: Option<&Limits>, observed: &Observed, expected: &[&str]) {
-        let script = render(&diff(desired, previous, observed));
-        let texts: Vec<&str> = script.0.iter().flat_map(|step| &step.statements).map(|s| s.text.as_str()).collect();
-        assert_eq!(texts, expected);
+        assert_eq!(texts(&repair(desired, previous, observed)), expected);
     }
 
     fn with_work_mem(value: &str) -> Limits {
@@ -323,7 +322,7 @@ mod tests {
     #[test]
     fn a_tenant_with_its_limits_needs_nothing() {
         check(&Limits::safe(), None, &fixture::observed(), &[]);
-        assert_eq!(Limits::observed(&fixture::observed()), Some(Limits::safe()));
+        assert_eq!(OnRecord::of(&fixture::observed()).unwrap().limits(), Limits::safe());
         assert_eq!(overrides(&Limits::safe(), &fixture::observed()), BTreeMap::new());
     }
 
@@ -338,11 +337,11 @@ mod tests {
             &fixture::observed(),
             &[
                 "ALTER DATABASE \"acme\" SET \"transaction_timeout\" = 300000",
-                "ALTER ROLE \"acme\" SET \"transaction_timeout\" = 300000",
                 "ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'",
+                "ALTER DATABASE \"acme\" CONNECTION LIMIT 25",
+                "ALTER ROLE \"acme\" SET \"transaction_timeout\" = 300000",
                 "ALTER ROLE \"acme\" SET \"work_mem\" = '16MB'",
                 "ALTER ROLE \"acme\" CONNECTION LIMIT 20",
-                "ALTER DATABASE \"acme\" CONNECTION LIMIT 25",
             ],
         );
     }
@@ -372,25 +371,29 @@ mod tests {
         observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "statement_timeout", &"9".repeat(200)));
         observed.settings.push(fixture::setting(Some("other"), Some("acme"), "lock_timeout", "0"));
         observed.database.as_mut().unwrap().connection_limit = -1;
-        let found = overrides(&Limits::safe(), &observed);
+        let found: Vec<_> =
+            overrides(&Limits::safe(), &observed).into_iter().map(|(key, finding)| (key, finding.describe())).collect();
         let expected = [
-            ("connection limit of the database", "-1".to_owned()),
-            ("lock_timeout of the role", "unset".to_owned()),
-            ("lock_timeout of the role in database other", "0".to_owned()),
-            ("statement_timeout of the role", "0".to_owned()),
-            ("statement_timeout of the role in database acme", format!("{}…", "9".repeat(80))),
+            ("database.connection_limit", "database acme has CONNECTION LIMIT -1"),
+            ("role.lock_timeout", "lock_timeout is not as required for role acme"),
+            ("role.statement_timeout", "statement_timeout = \"0\" for role acme"),
+            ("role_in_database.lock_timeout", "lock_timeout = \"0\" for role acme in database other"),
+            (
+                "role_in_database.statement_timeout",
+                &format!("statement_timeout = \"{}…\" for role acme in database acme", "9".repeat(80)),
+            ),
         ];
-        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value)).into());
+        assert_eq!(found, expected.map(|(key, what)| (key.to_owned(), format!("found: {what}"))));
         check(
             &Limits::safe(),
             None,
             &observed,
             &[
+                "ALTER DATABASE \"acme\" CONNECTION LIMIT 15",
                 "ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000",
                 "ALTER ROLE \"acme\" SET \"statement_timeout\" = 60000",
                 "ALTER ROLE \"acme\" IN DATABASE \"acme\" RESET \"statement_timeout\"",
                 "ALTER ROLE \"acme\" IN DATABASE \"other\" RESET \"lock_timeout\"",
-                "ALTER DATABASE \"acme\" CONNECTION LIMIT 15",
             ],
         );
     }
