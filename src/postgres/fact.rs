@@ -124,8 +124,9 @@ impl Objects {
         }
     }
 
+    /// Whether it is this one, shared or in the database that is spoken of.
     pub fn is(&self, kind: Kind, name: &str) -> bool {
-        self.kind == kind && self.name() == Some(name)
+        self.kind == kind && self.name() == Some(name) && self.database.is_none()
     }
 }
 
