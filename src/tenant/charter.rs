@@ -479,7 +479,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(6000))]
+        #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
         fn a_fact_that_is_not_meant_is_named_once_under_a_control_of_the_tenant(fact in fixture::any_fact(), ours: bool) {

@@ -310,7 +310,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(600))]
 
         /// Any text that a tenant can store is drift, unless it is what is required or PostgreSQL reads it as the same.
         #[test]

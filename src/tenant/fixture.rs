@@ -12,7 +12,7 @@ use crate::postgres::{Authentication, Challenge};
 
 use super::{Change, Desired, Locale, Marker, Names, Observed, Stage, render};
 
-pub(super) fn names() -> Names {
+pub(crate) fn names() -> Names {
     Names {
         tenant: "acme".parse().unwrap(),
         database: "acme".parse().unwrap(),
@@ -132,7 +132,7 @@ pub(super) fn role(name: &str, comment: Option<String>) -> Role {
 }
 
 /// A cluster with that tenant alone.
-pub(super) fn snapshot() -> Snapshot {
+pub(crate) fn snapshot() -> Snapshot {
     let comment = Some(marker(&names(), Stage::Ready).text());
     let mut settings = vec![setting(Some("acme"), Some("acme"), "search_path", "app")];
     for (name, value) in

@@ -406,4 +406,151 @@ mod tests {
         }
         check(&Limits::safe(), None, &observed, &[]);
     }
+
+    #[test]
+    fn what_is_on_record_is_read_whole_or_not_at_all() {
+        let mut observed = fixture::observed();
+        let long = "x".repeat(600);
+        let set = |name: &str, value: &str| fixture::setting(Some("acme"), None, name, value);
+        observed.settings.extend([set("app.tenant_id", "42"), set("search_path", "x"), set("idle_session_timeout", "soon")]);
+        observed.settings.push(fixture::setting(None, Some("acme"), "jit", "off"));
+        observed.settings.push(fixture::setting(Some("other"), None, "jit", "on"));
+        let mut cut = set("application_name", &long[..512]);
+        cut.digest = Some("00".repeat(32));
+        observed.settings.push(cut.clone());
+        let found = OnRecord::of(&observed).unwrap();
+        let names: Vec<_> = found.parameters.keys().map(ParameterName::as_str).collect();
+        assert_eq!(names, ["app.tenant_id", "application_name"]);
+        assert_eq!(found.parameters[&parameter("application_name")], cut.text());
+        assert_eq!(found.timeouts[&Timeout::IdleSession], Text::whole("soon"));
+        assert_eq!(found.timeout(Timeout::IdleSession), None, "it is there, and cannot be read");
+        assert_eq!(found.timeout(Timeout::Transaction), None);
+        assert_eq!(found.timeout(Timeout::Lock), Some(Duration::from_millis(10_000)));
+        let limits = found.limits();
+        assert_eq!(limits.parameters, [(parameter("app.tenant_id"), "42".to_owned())].into());
+        assert_eq!((limits.timeouts, limits.connection_limit), (Limits::safe().timeouts, 10));
+        observed.role = None;
+        assert_eq!(OnRecord::of(&observed), None);
+        assert_eq!(OnRecord::of(&Observed { database: None, ..fixture::observed() }), None);
+    }
+
+    fn with_parameter(name: &str, value: &str) -> Limits {
+        Limits { parameters: [(parameter(name), value.to_owned())].into(), ..Limits::safe() }
+    }
+
+    fn at_both(observed: &mut Observed, name: &str, value: &str, digest: Option<&str>) {
+        for mut row in [fixture::setting(Some("acme"), None, name, value), fixture::setting(None, Some("acme"), name, value)] {
+            row.digest = digest.map(str::to_owned);
+            observed.settings.push(row);
+        }
+    }
+
+    #[test]
+    fn dotted_and_long_parameters_are_set_once() {
+        let dotted = with_parameter("app.tenant_id", "42");
+        check(
+            &dotted,
+            None,
+            &fixture::observed(),
+            &[
+                "ALTER DATABASE \"acme\" SET \"app\".\"tenant_id\" = '42'",
+                "ALTER ROLE \"acme\" SET \"app\".\"tenant_id\" = '42'",
+            ],
+        );
+        let mut observed = fixture::observed();
+        at_both(&mut observed, "app.Tenant_Id", "42", None);
+        check(&dotted, None, &observed, &[]);
+        assert_eq!(overrides(&dotted, &observed), BTreeMap::new());
+        let (long, begin) = (with_parameter("application_name", &"x".repeat(600)), "x".repeat(512));
+        let mut observed = fixture::observed();
+        at_both(&mut observed, "application_name", &begin, Some(&sha256(&"x".repeat(600))));
+        check(&long, None, &observed, &[]);
+        let mut observed = fixture::observed();
+        at_both(&mut observed, "application_name", &begin, Some(&sha256("x")));
+        assert_eq!(overrides(&long, &observed).keys().collect::<Vec<_>>(), ["role.application_name"]);
+    }
+
+    fn sha256(text: &str) -> String {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn keys_are_identifiers_whatever_is_stored() {
+        let key = |level: (Option<&str>, Option<&str>), name: &str, value: &str| {
+            let mut observed = fixture::observed();
+            observed.settings.push(fixture::setting(level.0, level.1, name, value));
+            let limits = with_parameter("work_mem", "4MB");
+            let mut found = overrides(&limits, &observed);
+            // What is not set at the role is missing there.
+            let missing = found.remove("role.work_mem");
+            assert!(missing.is_some());
+            found.keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(key((Some("acme"), Some("acme")), "Work_Mem", "enforced"), ["role_in_database.work_mem"]);
+        assert_eq!(key((Some("ot\u{1b}her"), Some("acme")), "work_mem", "x"), ["role_in_database.work_mem"]);
+        assert_eq!(key((Some("acme"), Some("acme")), "jit", "off"), [""; 0], "not guarded");
+        assert_eq!(key((Some("acme"), None), "jit", "off"), [""; 0], "the database's rows are attributes of their own");
+        assert_eq!(key((Some("acme"), None), "work_mem", "1GB"), [""; 0]);
+    }
+
+    #[test]
+    fn a_role_that_is_not_to_be_altered_is_told_so() {
+        let mut observed = fixture::observed();
+        observed.role.as_mut().unwrap().manageable = false;
+        observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "lock_timeout", "0"));
+        let found = overrides(&Limits::safe(), &observed);
+        assert_eq!(found["role_in_database.lock_timeout"].status, Status::NotPermitted);
+        observed.role.as_mut().unwrap().manageable = true;
+        let found = overrides(&Limits::safe(), &observed);
+        assert_eq!(found["role_in_database.lock_timeout"].status, Status::Found);
+    }
+
+    #[test]
+    fn search_path_is_the_tenants_unless_it_is_guarded() {
+        let mut observed = fixture::observed();
+        observed.settings.push(fixture::setting(Some("acme"), None, "search_path", "x"));
+        observed.settings.push(fixture::setting(None, Some("acme"), "search_path", "y"));
+        check(&Limits::safe(), None, &observed, &[]);
+        // Its own in its database stays, whatever the database has.
+        check(
+            &with_parameter("search_path", "z"),
+            None,
+            &observed,
+            &["ALTER DATABASE \"acme\" SET \"search_path\" = 'z'", "ALTER ROLE \"acme\" SET \"search_path\" = 'z'"],
+        );
+    }
+
+    #[test]
+    fn what_was_guarded_before_is_reset_at_the_role_only_if_it_is_there() {
+        let before = with_work_mem("16MB");
+        check(&Limits::safe(), Some(&before), &fixture::observed(), &[]);
+        let mut observed = fixture::observed();
+        observed.settings.push(fixture::setting(None, Some("acme"), "work_mem", "16MB"));
+        check(&Limits::safe(), Some(&before), &observed, &["ALTER ROLE \"acme\" RESET \"work_mem\""]);
+        check(&with_work_mem("16MB"), Some(&before), &observed, &["ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'"]);
+        observed.role = None;
+        check(&Limits::safe(), Some(&before), &observed, &[]);
+    }
+
+    #[test]
+    fn limits_of_connections_do_not_overflow() {
+        let limits = Limits { connection_limit: i32::MAX, ..Limits::safe() };
+        check(
+            &limits,
+            None,
+            &fixture::observed(),
+            &["ALTER DATABASE \"acme\" CONNECTION LIMIT 2147483647", "ALTER ROLE \"acme\" CONNECTION LIMIT 2147483647"],
+        );
+    }
+
+    #[test]
+    fn timeouts_are_parameters() {
+        for (timeout, name, needs) in Timeout::ALL {
+            assert_eq!((timeout.name(), timeout.needs()), (name, needs));
+            assert_eq!(Timeout::of(&name.to_uppercase()), Some(timeout));
+        }
+        assert_eq!(Timeout::of("work_mem"), None);
+        assert!(Timeout::is_safe("LOCK_timeout") && !Timeout::is_safe("transaction_timeout") && !Timeout::is_safe("jit"));
+    }
 }
