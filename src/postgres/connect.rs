@@ -125,10 +125,8 @@ mod tests {
 
     #[test]
     fn a_session_obeys_nothing_that_a_database_or_role_has_set() {
-        let options = |role: Option<&str>| ConnectOptions {
-            assume_role: role.map(|role| role.parse().unwrap()),
-            ..options()
-        };
+        let options =
+            |role: Option<&str>| ConnectOptions { assume_role: role.map(|role| role.parse().unwrap()), ..options() };
         let expected = "-c search_path=pg_catalog -c client_min_messages=warning -c default_transaction_read_only=off -c \
                         statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
         assert_eq!(options(None).startup_options(), expected);

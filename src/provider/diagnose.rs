@@ -257,12 +257,22 @@ mod tests {
     use crate::tf_provider::diagnostic::Severity;
 
     fn context() -> Context {
-        Context { cancel: CancellationToken::new(), stop: CancellationToken::new(), timeout: Some(Duration::from_secs(90)) }
+        Context {
+            cancel: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            timeout: Some(Duration::from_secs(90)),
+        }
     }
 
     fn sql(code: &str) -> Error {
         let (detail, hint) = (Some("Its detail.".to_owned()), Some("Its hint.".to_owned()));
-        Error::Sql { summary: "drop role".into(), state: SqlState::from_code(code), message: "refused".into(), detail, hint }
+        Error::Sql {
+            summary: "drop role".into(),
+            state: SqlState::from_code(code),
+            message: "refused".into(),
+            detail,
+            hint,
+        }
     }
 
     fn refusal(code: &str) -> Error {
@@ -312,7 +322,10 @@ mod tests {
         let address = || "db:5432".to_owned();
         let message = || "why".to_owned();
         for (failed, summary) in [
-            (ConnectError::Unreachable { address: address(), message: message() }, "Cannot reach the PostgreSQL server"),
+            (
+                ConnectError::Unreachable { address: address(), message: message() },
+                "Cannot reach the PostgreSQL server",
+            ),
             (
                 ConnectError::TimedOut { address: address(), after: Duration::from_secs(5) },
                 "The PostgreSQL server does not answer",
@@ -382,9 +395,13 @@ mod tests {
         };
         let lost = Error::Lost { summary: "read".into(), message: "reset".into() };
         let unseen = not_entered("acme", &observed, &lost);
-        assert_eq!((unseen.severity, unseen.summary.as_str()), (Severity::Warning, "Tenant \"acme\" was not inspected"));
+        assert_eq!(
+            (unseen.severity, unseen.summary.as_str()),
+            (Severity::Warning, "Tenant \"acme\" was not inspected")
+        );
         assert!(unseen.detail.starts_with("Too many schemas. "), "{}", unseen.detail);
-        let step = |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")] };
+        let step =
+            |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")] };
         let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
         assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));
         assert_eq!(not_refreshed().severity, Severity::Warning);

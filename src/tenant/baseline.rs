@@ -494,10 +494,7 @@ mod tests {
                 OPEN[3],
             ],
             &[close_template1, rest],
-            &[
-                "[-] REVOKE ALL ON DATABASE \"postgres\" FROM PUBLIC CASCADE",
-                &format!("[postgres] {CLOSE_SCHEMA}"),
-            ],
+            &["[-] REVOKE ALL ON DATABASE \"postgres\" FROM PUBLIC CASCADE", &format!("[postgres] {CLOSE_SCHEMA}")],
         );
         check(
             |observed| {
@@ -581,7 +578,9 @@ mod tests {
                     grant_of("parameter", "log_duration", Some("acme")),
                 ];
             },
-            &["server_privileges: found: PUBLIC has SET on parameter log_statement; PUBLIC has CREATE on tablespace fast"],
+            &[
+                "server_privileges: found: PUBLIC has SET on parameter log_statement; PUBLIC has CREATE on tablespace fast",
+            ],
             &[
                 "[-] REVOKE CREATE ON TABLESPACE \"fast\" FROM PUBLIC CASCADE; REVOKE SET ON PARAMETER \"log_statement\" \
                  FROM PUBLIC CASCADE",
@@ -631,14 +630,18 @@ mod tests {
                 snapshot.databases.push(fixture::database("twin", comment()));
                 snapshot.databases.push(fixture::database("old", archived()));
             },
-            &["markers: not permitted: database forged carries a tenant's marker; database twin carries a tenant's marker"],
+            &[
+                "markers: not permitted: database forged carries a tenant's marker; database twin carries a tenant's marker",
+            ],
             &[],
         );
         check_cluster(
             |snapshot| {
-                let forged = crate::postgres::catalog::snapshot::Role { manageable: false, ..fixture::role("x", comment()) };
+                let forged =
+                    crate::postgres::catalog::snapshot::Role { manageable: false, ..fixture::role("x", comment()) };
                 snapshot.roles.push(forged);
-                let old = crate::postgres::catalog::snapshot::Role { manageable: false, ..fixture::role("y", archived()) };
+                let old =
+                    crate::postgres::catalog::snapshot::Role { manageable: false, ..fixture::role("y", archived()) };
                 snapshot.roles.push(old);
             },
             &["markers: not permitted: role x carries a tenant's marker"],
@@ -721,10 +724,16 @@ mod tests {
         let mut taken = Taken::default();
         taken.note_closed(&closed);
         taken.note(&stock(), &Accept::new());
-        assert_eq!(text(&taken.give_back(&name("postgres"))), ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]);
+        assert_eq!(
+            text(&taken.give_back(&name("postgres"))),
+            ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]
+        );
         let accept = [("postgres.public_privileges".to_owned(), "jobs".to_owned())].into();
         let mut taken = Taken::default();
         taken.note(&stock(), &accept);
-        assert_eq!(text(&taken.give_back(&name("postgres"))), ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]);
+        assert_eq!(
+            text(&taken.give_back(&name("postgres"))),
+            ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]
+        );
     }
 }

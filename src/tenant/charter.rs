@@ -437,7 +437,9 @@ mod tests {
                     (Kind::Database, name, who, what, grantable) => {
                         name == "acme" && who == "acme" && ["CONNECT", "TEMPORARY"].contains(&what) && !grantable
                     }
-                    (Kind::Schema, "app", "acme", "USAGE" | "CREATE", false) if *objects == Objects::one(Kind::Schema, "app") => {
+                    (Kind::Schema, "app", "acme", "USAGE" | "CREATE", false)
+                        if *objects == Objects::one(Kind::Schema, "app") =>
+                    {
                         true
                     }
                     (_, _, "acme", _, false) => {
@@ -458,11 +460,10 @@ mod tests {
                     (Level::RoleInDatabase(role, database), "search_path") if role == "acme" && database == "acme" => {
                         &["app", "\"app\""]
                     }
-                    (Level::Role(name) | Level::Database(name), "statement_timeout" | "idle_in_transaction_session_timeout")
-                        if name == "acme" =>
-                    {
-                        &["60000", "60s", "1min"]
-                    }
+                    (
+                        Level::Role(name) | Level::Database(name),
+                        "statement_timeout" | "idle_in_transaction_session_timeout",
+                    ) if name == "acme" => &["60000", "60s", "1min"],
                     (_, "timezone" | "application_name") => return true,
                     _ => return false,
                 };

@@ -306,7 +306,8 @@ mod tests {
 
     /// Moves a cursor, or turns the direction of writing.
     fn is_raw(c: char) -> bool {
-        c.is_control() || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     }
 
     proptest! {
@@ -389,13 +390,23 @@ mod tests {
         let unexpected = |fact: Fact| Deviation::Unexpected(Seen { fact, ours: true });
         let grant = |grantee: Option<&str>, privilege: &str, grantable: bool| {
             let objects = Objects::one(Kind::Database, "acme");
-            unexpected(Fact::Grant { objects, grantee: grantee.map(str::to_owned), privilege: privilege.to_owned(), grantable })
+            unexpected(Fact::Grant {
+                objects,
+                grantee: grantee.map(str::to_owned),
+                privilege: privilege.to_owned(),
+                grantable,
+            })
         };
         assert_eq!(
-            sentences(&[grant(None, "CONNECT", false), grant(Some("X"), "CREATE", false), grant(None, "TEMPORARY", true)]),
+            sentences(&[
+                grant(None, "CONNECT", false),
+                grant(Some("X"), "CREATE", false),
+                grant(None, "TEMPORARY", true)
+            ]),
             "\"X\" has CREATE on database acme; PUBLIC has CONNECT, TEMPORARY WITH GRANT OPTION on database acme"
         );
-        let parameter = |level: Level, name: &str| Fact::Parameter { level, name: name.to_owned(), value: Text::whole("1") };
+        let parameter =
+            |level: Level, name: &str| Fact::Parameter { level, name: name.to_owned(), value: Text::whole("1") };
         let role = |name: &str| Level::Role(name.to_owned());
         let missing = || Deviation::Missing(parameter(role("acme"), "work_mem"));
         let said = |other: Fact| sentences(&[missing(), unexpected(other)]);

@@ -412,7 +412,11 @@ mod tests {
         let mut observed = fixture::observed();
         let long = "x".repeat(600);
         let set = |name: &str, value: &str| fixture::setting(Some("acme"), None, name, value);
-        observed.settings.extend([set("app.tenant_id", "42"), set("search_path", "x"), set("idle_session_timeout", "soon")]);
+        observed.settings.extend([
+            set("app.tenant_id", "42"),
+            set("search_path", "x"),
+            set("idle_session_timeout", "soon"),
+        ]);
         observed.settings.push(fixture::setting(None, Some("acme"), "jit", "off"));
         observed.settings.push(fixture::setting(Some("other"), None, "jit", "on"));
         let mut cut = set("application_name", &long[..512]);
@@ -439,7 +443,9 @@ mod tests {
     }
 
     fn at_both(observed: &mut Observed, name: &str, value: &str, digest: Option<&str>) {
-        for mut row in [fixture::setting(Some("acme"), None, name, value), fixture::setting(None, Some("acme"), name, value)] {
+        for mut row in
+            [fixture::setting(Some("acme"), None, name, value), fixture::setting(None, Some("acme"), name, value)]
+        {
             row.digest = digest.map(str::to_owned);
             observed.settings.push(row);
         }
@@ -551,6 +557,8 @@ mod tests {
             assert_eq!(Timeout::of(&name.to_uppercase()), Some(timeout));
         }
         assert_eq!(Timeout::of("work_mem"), None);
-        assert!(Timeout::is_safe("LOCK_timeout") && !Timeout::is_safe("transaction_timeout") && !Timeout::is_safe("jit"));
+        assert!(
+            Timeout::is_safe("LOCK_timeout") && !Timeout::is_safe("transaction_timeout") && !Timeout::is_safe("jit")
+        );
     }
 }

@@ -65,7 +65,18 @@ mod tests {
 
     #[test]
     fn reserved_names() {
-        for name in ["postgres", "Postgres", "template0", "template1", "rdsadmin", "rds_iam", "pg_monitor", "public", "none", "NONE"] {
+        for name in [
+            "postgres",
+            "Postgres",
+            "template0",
+            "template1",
+            "rdsadmin",
+            "rds_iam",
+            "pg_monitor",
+            "public",
+            "none",
+            "NONE",
+        ] {
             assert!(is_reserved(name), "{name}");
         }
         for name in ["acme", "postgres2", "pgtenant", "rds", "my_pg_"] {

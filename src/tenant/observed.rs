@@ -839,7 +839,10 @@ mod tests {
         let observed = Observed::locate(&snapshot, &names_of("acme"));
         assert_eq!(observed.database.as_ref().unwrap().name, "acme");
         assert_eq!(observed.role.as_ref().unwrap().name, "acme");
-        let forged = observed.facts().into_iter().filter(|seen| matches!(&seen.fact, Fact::Marker { text, .. } if text.is_empty()));
+        let forged = observed
+            .facts()
+            .into_iter()
+            .filter(|seen| matches!(&seen.fact, Fact::Marker { text, .. } if text.is_empty()));
         let forged: Vec<_> = forged.map(|seen| (seen.fact.to_string(), seen.ours)).collect();
         let told = |objects: &str| (format!("{objects} aaa carries a tenant's marker"), false);
         assert_eq!(forged, [told("role"), told("database")]);
@@ -847,10 +850,8 @@ mod tests {
 
     #[test]
     fn names_that_are_no_identifiers_are_not_looked_at() {
-        let snapshot = cluster(
-            vec![database("ac\nme", "acme", Stage::Ready)],
-            vec![role(&"x".repeat(64), "acme", Stage::Ready)],
-        );
+        let snapshot =
+            cluster(vec![database("ac\nme", "acme", Stage::Ready)], vec![role(&"x".repeat(64), "acme", Stage::Ready)]);
         let observed = Observed::locate(&snapshot, &names_of("acme"));
         assert_eq!((observed.database, observed.role), (None, None));
         // A marker that names what cannot be is nobody's.
@@ -923,14 +924,26 @@ mod tests {
         // Another tenant's.
         check_conflict(vec![database("acme", "globex", Ready)], vec![], "database acme of globex");
         check_conflict(vec![], vec![role("acme", "globex", Ready)], "role acme of globex");
-        check_conflict(vec![closed(database("acme", "globex", Creating))], vec![role("acme", "acme", Creating)], "database acme of globex");
+        check_conflict(
+            vec![closed(database("acme", "globex", Creating))],
+            vec![role("acme", "acme", Creating)],
+            "database acme of globex",
+        );
         check_conflict(
             vec![database("acme_old", "acme", Ready), database("acme", "globex", Ready)],
             vec![role("acme", "acme", Creating)],
             "database acme of globex",
         );
-        check_conflict(vec![], vec![role("acme_old", "acme", Creating), role("acme", "globex", Ready)], "role acme of globex");
-        check_conflict(vec![], vec![role("acme_old", "acme", Creating), fixture::role("acme", None)], "foreign role acme");
+        check_conflict(
+            vec![],
+            vec![role("acme_old", "acme", Creating), role("acme", "globex", Ready)],
+            "role acme of globex",
+        );
+        check_conflict(
+            vec![],
+            vec![role("acme_old", "acme", Creating), fixture::role("acme", None)],
+            "foreign role acme",
+        );
         check_conflict(vec![database("acme", "acme", Archived)], vec![], "database acme of acme");
         // A marker that this admin could not have written is none.
         check_conflict(vec![foreign_database(database("acme", "acme", Ready))], vec![], "foreign database acme");
@@ -958,7 +971,10 @@ mod tests {
         assert_eq!(state(foreign_database(guarded()), role("acme", "acme", Ready)), (false, false, true));
         let bare = Observed::locate(&cluster(vec![plain()], vec![]), &names_of("acme"));
         assert!(!bare.is_enterable() && bare.facts().is_empty());
-        assert_eq!((bare.database_name().map(|name| name.to_string()).as_deref(), bare.role_name()), (Some("acme"), None));
+        assert_eq!(
+            (bare.database_name().map(|name| name.to_string()).as_deref(), bare.role_name()),
+            (Some("acme"), None)
+        );
     }
 
     #[test]
@@ -991,8 +1007,12 @@ mod tests {
     #[test]
     fn what_touches_the_tenant_is_gathered_and_nothing_else() {
         let mut snapshot = fixture::snapshot();
-        snapshot.databases.push(Database { acl: vec![grant(Some("acme"), "CONNECT")], ..fixture::database("reports", None) });
-        snapshot.databases.push(Database { acl: vec![grant(Some("x"), "CONNECT")], ..fixture::database("other", None) });
+        snapshot
+            .databases
+            .push(Database { acl: vec![grant(Some("acme"), "CONNECT")], ..fixture::database("reports", None) });
+        snapshot
+            .databases
+            .push(Database { acl: vec![grant(Some("x"), "CONNECT")], ..fixture::database("other", None) });
         snapshot.roles.extend(["group", "outer", "x"].map(|name| fixture::role(name, None)));
         snapshot.memberships = vec![
             membership("group", "acme"),
@@ -1041,7 +1061,10 @@ mod tests {
         assert_eq!(observed.elsewhere.iter().map(|other| other.name.as_str()).collect::<Vec<_>>(), ["reports"]);
         let grantees: Vec<_> = observed.server_grants.iter().map(|grant| grant.grantee.as_deref()).collect();
         assert_eq!(grantees, [Some("acme"), Some("outer")]);
-        assert_eq!(observed.attached, [(Kind::ReplicationSlot, placed("s1", "acme")), (Kind::Subscription, placed("s4", "acme"))]);
+        assert_eq!(
+            observed.attached,
+            [(Kind::ReplicationSlot, placed("s1", "acme")), (Kind::Subscription, placed("s4", "acme"))]
+        );
         assert_eq!(observed.at_home(), ["acme", "admin"].map(str::to_owned).into());
         // Without a role or a database there is nothing of theirs.
         snapshot.roles.remove(0);
@@ -1128,10 +1151,7 @@ mod tests {
             |o| o.memberships = vec![Membership { revocable: false, ..membership("acme", "x") }],
             &[("x is a member of acme", false)],
         );
-        check_facts(
-            |o| o.memberships = vec![Membership { automatic: true, ..membership("acme", "admin") }],
-            &[],
-        );
+        check_facts(|o| o.memberships = vec![Membership { automatic: true, ..membership("acme", "admin") }], &[]);
     }
 
     #[test]

@@ -465,7 +465,8 @@ mod tests {
             evidence.member_of.insert("rds_iam".parse().unwrap());
         };
         // Nor is there a salt that the password could be told by.
-        let password = "not checked: 1 of 2 tenants, first acme: the server does not ask for a password by SCRAM-SHA-256";
+        let password =
+            "not checked: 1 of 2 tenants, first acme: the server does not ask for a password by SCRAM-SHA-256";
         let password = ("tenant.password", Status::NotChecked, password);
         check(member, &[password]);
         let clear_text = "1 of 2 tenants, first acme: the server asks for a password in clear text";

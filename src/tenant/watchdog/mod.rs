@@ -670,8 +670,16 @@ mod tests {
             &["put the table of what the watchdog did aside, create the table of what the watchdog did"],
         );
         let again = "act as the role that logged in, unschedule the watchdog, schedule the watchdog";
-        check(|o| o.job.as_mut().unwrap().active = false, &["job: found: job pgtenant_watchdog is not active"], &[again]);
-        check(|o| o.job.as_mut().unwrap().command.clear(), &["job: found: job pgtenant_watchdog is another than the configuration's"], &[again]);
+        check(
+            |o| o.job.as_mut().unwrap().active = false,
+            &["job: found: job pgtenant_watchdog is not active"],
+            &[again],
+        );
+        check(
+            |o| o.job.as_mut().unwrap().command.clear(),
+            &["job: found: job pgtenant_watchdog is another than the configuration's"],
+            &[again],
+        );
     }
 
     #[test]
@@ -682,10 +690,7 @@ mod tests {
         };
         check(
             group,
-            &[
-                &lacks("schema", "USAGE", "schema pgtenant_watchdog"),
-                &lacks("sweep", "EXECUTE", "routine sweep"),
-            ],
+            &[&lacks("schema", "USAGE", "schema pgtenant_watchdog"), &lacks("sweep", "EXECUTE", "routine sweep")],
             &["let \"admin\" run the watchdog, let \"admin\" run the watchdog"],
         );
         let admitted = |observed: &mut Observed| {
