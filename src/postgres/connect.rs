@@ -108,4 +108,34 @@ mod tests {
         assert_eq!(escape_option("plain"), "plain");
         assert_eq!(escape_option("two words\\"), "two\\ words\\\\");
     }
+
+    fn options() -> ConnectOptions {
+        ConnectOptions {
+            host: "db.example.com".into(),
+            port: 5432,
+            database: "postgres".parse().unwrap(),
+            username: "admin".parse().unwrap(),
+            password: None,
+            sslmode: SslMode::Disable,
+            sslrootcert: SslRootCert::System,
+            connect_timeout: Duration::from_secs(10),
+            assume_role: None,
+        }
+    }
+
+    #[test]
+    fn a_session_obeys_nothing_that_a_database_or_role_has_set() {
+        let options =
+            |role: Option<&str>| ConnectOptions { assume_role: role.map(|role| role.parse().unwrap()), ..options() };
+        let expected = "-c search_path=pg_catalog -c client_min_messages=warning -c default_transaction_read_only=off -c \
+                        statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
+        assert_eq!(options(None).startup_options(), expected);
+        assert_eq!(options(Some("the ops")).startup_options(), format!("{expected} -c role=the\\ ops"));
+    }
+
+    #[test]
+    fn a_path_is_a_socket() {
+        let host = |host: &str| ConnectOptions { host: host.to_owned(), ..options() }.is_unix_socket();
+        assert!(host("/var/run/postgresql") && !host("db.example.com") && !host(""));
+    }
 }

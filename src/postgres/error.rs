@@ -164,3 +164,64 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sql(state: SqlState) -> Error {
+        Error::Sql { summary: "do it".into(), state, message: "no".into(), detail: None, hint: None }
+    }
+
+    fn refused(state: SqlState) -> ConnectError {
+        ConnectError::Refused { address: "db:5432".into(), state, message: "no".into() }
+    }
+
+    #[test]
+    fn what_may_succeed_when_it_is_run_again() {
+        for (code, expected) in
+            [("40P01", true), ("40001", true), ("XX000", true), ("42501", false), ("55P03", false), ("57014", false)]
+        {
+            assert_eq!(sql(SqlState::from_code(code)).is_transient(), expected, "{code}");
+        }
+        for other in [
+            Error::Cancelled { summary: "do it".into() },
+            Error::Lost { summary: "do it".into(), message: "reset".into() },
+            Error::Connect(refused(SqlState::INVALID_PASSWORD)),
+        ] {
+            assert!(!other.is_transient(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_may_succeed_at_the_next_attempt_to_connect() {
+        for (code, expected) in
+            [("53300", true), ("57P03", true), ("57P01", true), ("28P01", false), ("3D000", false), ("42501", false)]
+        {
+            assert_eq!(refused(SqlState::from_code(code)).is_passing(), expected, "{code}");
+        }
+        assert!(!ConnectError::Unreachable { address: "db:5432".into(), message: "refused".into() }.is_passing());
+        assert!(!ConnectError::Cancelled.is_passing());
+    }
+
+    #[test]
+    fn the_sqlstate_is_the_servers() {
+        let state = SqlState::INSUFFICIENT_PRIVILEGE;
+        assert_eq!(sql(state.clone()).sqlstate(), Some(&state));
+        assert_eq!(Error::Connect(refused(state.clone())).sqlstate(), Some(&state));
+        let warned = Error::NotPermitted { summary: "do it".into(), state: state.clone(), message: "no".into() };
+        assert_eq!(warned.sqlstate(), Some(&state));
+        assert_eq!(Error::Connect(ConnectError::Cancelled).sqlstate(), None);
+        assert_eq!(Error::Unreadable { summary: "read".into(), message: "no".into() }.sqlstate(), None);
+    }
+
+    #[test]
+    fn a_chain_says_each_cause_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Link(&'static str, #[source] Option<Box<Link>>);
+        let link = |text, source: Option<Link>| Link(text, source.map(Box::new));
+        assert_eq!(chain(&link("a", Some(link("b", Some(link("c", None)))))), "a: b: c");
+        assert_eq!(chain(&link("failed: b", Some(link("b", None)))), "failed: b");
+    }
+}

@@ -124,8 +124,9 @@ impl Objects {
         }
     }
 
+    /// Whether it is this one, shared or in the database that is spoken of.
     pub fn is(&self, kind: Kind, name: &str) -> bool {
-        self.kind == kind && self.name() == Some(name)
+        self.kind == kind && self.name() == Some(name) && self.database.is_none()
     }
 }
 
@@ -435,5 +436,211 @@ impl Fact {
             Fact::Attribute { role, attribute } => format!("{} lacks {attribute}", text::name(role)),
             fact => format!("not so: {fact}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn few(kind: Kind, names: &[&str], count: u64) -> Objects {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Objects { kind, database: None, schema: None, names, count, original: false }
+    }
+
+    #[test]
+    fn objects_are_said_by_name_or_number() {
+        for (objects, said) in [
+            (Objects::one(Kind::Role, "acme"), "role acme"),
+            (Objects::one(Kind::Role, "A\u{1b}c"), "role \"A\\u{1b}c\""),
+            (Objects::many(Kind::Routine, 1), "1 routine"),
+            (Objects::many(Kind::Routine, 2).within("x"), "2 routines in database x"),
+            (few(Kind::Relation, &["a", "b"], 2), "relations a, b"),
+            (few(Kind::Relation, &["a", "b"], 5), "5 relations (a, b, ...)"),
+            (few(Kind::Relation, &["a"], 5), "5 relations (a, ...)"),
+            (few(Kind::Column, &["t"], 1), "columns of relation t"),
+            (Objects::many(Kind::Other("pg_cast".into()), 3), "3 pg_cast"),
+        ] {
+            assert_eq!(objects.to_string(), said);
+        }
+        assert_eq!(few(Kind::Relation, &["a"], 1).name(), Some("a"));
+        assert_eq!(few(Kind::Relation, &["a"], 2).name(), None);
+        assert!(Objects::one(Kind::Role, "a").is(Kind::Role, "a"));
+        assert!(!Objects::one(Kind::Role, "a").is(Kind::Database, "a"));
+        assert!(!Objects::one(Kind::Role, "a").is(Kind::Role, "b"));
+        assert!(!Objects::one(Kind::Schema, "a").within("x").is(Kind::Schema, "a"));
+    }
+
+    /// Each fact: what is said where it is so, and where it is not.
+    #[test]
+    fn facts_say_themselves() {
+        let text = str::to_owned;
+        let schema = || Objects::one(Kind::Schema, "app");
+        let grant = |grantee: Option<&str>, grantable| Fact::Grant {
+            objects: schema(),
+            grantee: grantee.map(str::to_owned),
+            privilege: text("USAGE"),
+            grantable,
+        };
+        let attribute = |attribute| Fact::Attribute { role: text("a"), attribute };
+        let member = |admin, inherit, set| Fact::Membership {
+            role: text("r"),
+            member: text("m"),
+            options: Options { admin, inherit, set },
+        };
+        let database = |attribute| Fact::Database { database: text("d"), attribute };
+        let parameter = |level, value| Fact::Parameter { level, name: text("jit"), value };
+        let default = |schema: Option<&str>| Fact::DefaultGrant {
+            owner: text("a"),
+            schema: schema.map(str::to_owned),
+            kind: Kind::Relation,
+            grantee: None,
+            privileges: vec![text("SELECT"), text("INSERT*")],
+        };
+        let cut = Text { text: text("x"), digest: Some(text("00")) };
+        for (fact, so, missing) in [
+            (Fact::Present(schema()), "schema app exists", "schema app is missing"),
+            (Fact::Present(Objects::many(Kind::Role, 2)), "2 roles exist", "2 roles is missing"),
+            (Fact::Owner { objects: schema(), owner: text("a") }, "a owns schema app", "schema app is not owned by a"),
+            (grant(None, false), "PUBLIC has USAGE on schema app", "PUBLIC lacks USAGE on schema app"),
+            (grant(Some("a"), true), "a has USAGE WITH GRANT OPTION on schema app", "a lacks USAGE on schema app"),
+            (
+                default(Some("app")),
+                "PUBLIC gets SELECT, INSERT* on each new relation of a in schema app",
+                "not so: PUBLIC gets SELECT, INSERT* on each new relation of a in schema app",
+            ),
+            (
+                default(None),
+                "PUBLIC gets SELECT, INSERT* on each new relation of a",
+                "not so: PUBLIC gets SELECT, INSERT* on each new relation of a",
+            ),
+            (Fact::Policy { role: text("a"), count: 2 }, "2 policies name a", "not so: 2 policies name a"),
+            (attribute(Attribute::Superuser), "a has SUPERUSER", "a lacks SUPERUSER"),
+            (attribute(Attribute::CreateDb), "a has CREATEDB", "a lacks CREATEDB"),
+            (attribute(Attribute::CreateRole), "a has CREATEROLE", "a lacks CREATEROLE"),
+            (attribute(Attribute::Replication), "a has REPLICATION", "a lacks REPLICATION"),
+            (attribute(Attribute::BypassRls), "a has BYPASSRLS", "a lacks BYPASSRLS"),
+            (attribute(Attribute::Inherit), "a has INHERIT", "a lacks INHERIT"),
+            (attribute(Attribute::ConnectionLimit(-1)), "a has CONNECTION LIMIT -1", "a lacks CONNECTION LIMIT -1"),
+            (attribute(Attribute::ValidUntil(text("x"))), "a has VALID UNTIL \"x\"", "a lacks VALID UNTIL \"x\""),
+            (member(false, false, false), "m is a member of r", "m is not a member of r"),
+            (member(true, true, true), "m is a member of r with ADMIN, INHERIT, SET", "m is not a member of r"),
+            (member(false, true, false), "m is a member of r with INHERIT", "m is not a member of r"),
+            (
+                database(DatabaseAttribute::Closed),
+                "database d accepts no connections",
+                "not so: database d accepts no connections",
+            ),
+            (database(DatabaseAttribute::Template), "database d is a template", "not so: database d is a template"),
+            (
+                database(DatabaseAttribute::ConnectionLimit(3)),
+                "database d has CONNECTION LIMIT 3",
+                "not so: database d has CONNECTION LIMIT 3",
+            ),
+            (
+                parameter(Level::Everything, Text::whole("on")),
+                "jit = \"on\" for all roles",
+                "jit is not as required for all roles",
+            ),
+            (
+                parameter(Level::Database(text("d")), cut),
+                "jit = \"x\" (cut) for database d",
+                "jit is not as required for database d",
+            ),
+            (
+                parameter(Level::Role(text("A")), Text::whole("on")),
+                "jit = \"on\" for role \"A\"",
+                "jit is not as required for role \"A\"",
+            ),
+            (
+                parameter(Level::RoleInDatabase(text("a"), text("d")), Text::whole("on")),
+                "jit = \"on\" for role a in database d",
+                "jit is not as required for role a in database d",
+            ),
+            (
+                Fact::ManyParameters { role: text("a"), count: 300 },
+                "300 parameters are set for role a",
+                "not so: 300 parameters are set for role a",
+            ),
+            (
+                Fact::Extension { name: text("e"), schema: text("s") },
+                "extension e is in schema s",
+                "extension e is not in schema s",
+            ),
+            (
+                Fact::Marker { objects: schema(), text: text("x") },
+                "schema app carries a tenant's marker",
+                "the marker of schema app is missing or not up to date",
+            ),
+            (
+                Fact::ForeignPassword { role: text("a") },
+                "the password of a was changed by somebody else",
+                "not so: the password of a was changed by somebody else",
+            ),
+            (
+                Fact::Differs { objects: schema(), how: text("is another") },
+                "schema app is another",
+                "not so: schema app is another",
+            ),
+            (
+                Fact::ManyGrants { count: 300 },
+                "there are 300 different kinds of grants",
+                "not so: there are 300 different kinds of grants",
+            ),
+        ] {
+            assert_eq!((fact.to_string().as_str(), fact.missing().as_str()), (so, missing));
+        }
+    }
+
+    #[test]
+    fn kinds_are_known_by_their_catalogs_and_letters() {
+        for (catalog, one, many) in [
+            ("pg_authid", "role", "roles"),
+            ("pg_database", "database", "databases"),
+            ("pg_tablespace", "tablespace", "tablespaces"),
+            ("pg_parameter_acl", "parameter", "parameters"),
+            ("pg_namespace", "schema", "schemas"),
+            ("pg_class", "relation", "relations"),
+            ("pg_proc", "routine", "routines"),
+            ("pg_type", "type", "types"),
+            ("pg_largeobject", "large object", "large objects"),
+            ("pg_largeobject_metadata", "large object", "large objects"),
+            ("pg_language", "language", "languages"),
+            ("pg_foreign_data_wrapper", "foreign-data wrapper", "foreign-data wrappers"),
+            ("pg_foreign_server", "foreign server", "foreign servers"),
+            ("pg_user_mapping", "user mapping", "user mappings"),
+            ("pg_event_trigger", "event trigger", "event triggers"),
+            ("pg_publication", "publication", "publications"),
+            ("pg_subscription", "subscription", "subscriptions"),
+            ("pg_extension", "extension", "extensions"),
+            ("pg_default_acl", "set of default privileges", "sets of default privileges"),
+            ("pg_cast", "pg_cast", "pg_cast"),
+        ] {
+            assert_eq!(Kind::of_catalog(catalog).words(), (one, many));
+        }
+        for (letter, one) in [
+            ("r", "relation"),
+            ("c", "columns of relation"),
+            ("s", "sequence"),
+            ("S", "sequence"),
+            ("f", "routine"),
+            ("T", "type"),
+            ("n", "schema"),
+            ("l", "language"),
+            ("F", "foreign-data wrapper"),
+            ("L", "large object"),
+            ("?", "?"),
+        ] {
+            assert_eq!(Kind::of_letter(letter).words().0, one);
+        }
+    }
+
+    #[test]
+    fn a_text_is_another_if_it_is_whole_or_has_its_digest() {
+        let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let cut = |digest: &str| Text { text: "hel".to_owned(), digest: Some(digest.to_owned()) };
+        assert!(cut(hello).is("hello") && !cut(hello).is("hel") && !cut("00").is("hello"));
+        assert!(Text::whole("hello").is("hello") && !Text::whole("hello").is("hel"));
+        assert_eq!((cut(hello).as_whole(), Text::whole("x").as_whole()), (None, Some("x")));
     }
 }

@@ -30,3 +30,25 @@ impl Feature {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// <https://www.postgresql.org/docs/release/>
+    #[test]
+    fn majors_have_what_their_release_notes_say() {
+        for (feature, since) in [
+            (Feature::IdleSessionTimeout, 14),
+            (Feature::IcuDatabases, 15),
+            (Feature::ParameterAcl, 15),
+            (Feature::OwnedPublicSchema, 15),
+            (Feature::MembershipsByGrantor, 16),
+            (Feature::TransactionTimeout, 17),
+            (Feature::BuiltinLocales, 17),
+        ] {
+            assert_eq!(feature.since(), since, "{feature:?}");
+            assert!(since > OLDEST);
+        }
+    }
+}

@@ -246,3 +246,168 @@ pub(super) fn parameter(name: &str, error: &Error, path: Path, cx: &Context) -> 
     };
     Diagnostic::error(summary, format!("{said}.\n\n{remedy}")).at(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::tf_provider::diagnostic::Severity;
+
+    fn context() -> Context {
+        Context {
+            cancel: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            timeout: Some(Duration::from_secs(90)),
+        }
+    }
+
+    fn sql(code: &str) -> Error {
+        let (detail, hint) = (Some("Its detail.".to_owned()), Some("Its hint.".to_owned()));
+        Error::Sql {
+            summary: "drop role".into(),
+            state: SqlState::from_code(code),
+            message: "refused".into(),
+            detail,
+            hint,
+        }
+    }
+
+    fn refusal(code: &str) -> Error {
+        let state = SqlState::from_code(code);
+        Error::Connect(ConnectError::Refused { address: "db:5432".into(), state, message: "no".into() })
+    }
+
+    #[test]
+    fn each_sqlstate_has_its_remedy() {
+        for (code, remedy) in [
+            ("42501", "needs CREATEDB and CREATEROLE"),
+            ("01006", "nothing was revoked"),
+            ("01007", "nothing was granted"),
+            ("55006", "connected to the database"),
+            ("42P04", "Another database"),
+            ("42710", "Another object"),
+            ("42P06", "Another schema"),
+            ("2BP01", "Other objects depend"),
+            ("53300", "no connection left"),
+            ("25006", "standby"),
+            ("22023", "Its hint."),
+        ] {
+            let diagnostic = error("destroy tenant \"acme\"", &sql(code), &context());
+            assert_eq!(diagnostic.summary, "Could not destroy tenant \"acme\"");
+            let said = format!("Drop role: refused (SQLSTATE {code}). Its detail. Its hint.");
+            assert!(diagnostic.detail.starts_with(&said), "{}", diagnostic.detail);
+            assert!(diagnostic.detail.contains(remedy), "{code}: {}", diagnostic.detail);
+            let has_remedy = diagnostic.detail.contains("\n\n");
+            assert_eq!(has_remedy, code != "22023", "{code}");
+        }
+    }
+
+    #[test]
+    fn each_refusal_of_a_connection_has_its_summary() {
+        for (code, summary) in [
+            ("28P01", "The PostgreSQL server refused the login"),
+            ("28000", "The PostgreSQL server refused the login"),
+            ("3D000", "The maintenance database does not exist"),
+            ("53300", "The PostgreSQL server has no connection left"),
+            ("22023", "The PostgreSQL server refused the session"),
+            ("42704", "The PostgreSQL server refused the session"),
+            ("42501", "The PostgreSQL server refused the session"),
+            ("57P03", "The PostgreSQL server refused the connection"),
+        ] {
+            assert_eq!(error("read", &refusal(code), &context()).summary, summary, "{code}");
+        }
+        let address = || "db:5432".to_owned();
+        let message = || "why".to_owned();
+        for (failed, summary) in [
+            (
+                ConnectError::Unreachable { address: address(), message: message() },
+                "Cannot reach the PostgreSQL server",
+            ),
+            (
+                ConnectError::TimedOut { address: address(), after: Duration::from_secs(5) },
+                "The PostgreSQL server does not answer",
+            ),
+            (ConnectError::NoTls { address: address() }, "The PostgreSQL server does not offer TLS"),
+            (
+                ConnectError::UntrustedCertificate { address: address(), message: message() },
+                "The PostgreSQL server's certificate is not trusted",
+            ),
+            (ConnectError::Tls { address: address(), message: message() }, "TLS with the PostgreSQL server failed"),
+            (ConnectError::RootCertificates { message: message() }, "`sslrootcert` is not usable"),
+            (ConnectError::NoPassword { address: address() }, "The PostgreSQL server wants a password"),
+            (ConnectError::TooOld { address: address(), version: "12.1".into() }, "The PostgreSQL server is too old"),
+            (ConnectError::Other { address: address(), message: message() }, "Cannot connect to the PostgreSQL server"),
+        ] {
+            let diagnostic = error("read", &Error::Connect(failed), &context());
+            assert_eq!((diagnostic.severity, diagnostic.summary.as_str()), (Severity::Error, summary));
+            assert!(diagnostic.detail.contains(".\n\n"), "{}", diagnostic.detail);
+        }
+    }
+
+    #[test]
+    fn an_interruption_says_which_it_was() {
+        let cancelled = Error::Cancelled { summary: "drop role".into() };
+        let cx = context();
+        cx.cancel.cancel();
+        let timed_out = error("destroy it", &cancelled, &cx);
+        assert_eq!(timed_out.summary, "Could not destroy it in time");
+        assert!(timed_out.detail.contains("90 s") && timed_out.detail.contains("drop role"), "{}", timed_out.detail);
+        cx.stop.cancel();
+        assert_eq!(error("destroy it", &cancelled, &cx).summary, "Stopped before it could destroy it");
+        let connecting = error("destroy it", &Error::Connect(ConnectError::Cancelled), &cx);
+        assert_eq!(connecting.summary, "Stopped before it could destroy it");
+    }
+
+    #[test]
+    fn what_broke_or_was_not_understood_is_told_apart() {
+        let lost = Error::Lost { summary: "read".into(), message: "reset".into() };
+        assert!(error("read it", &lost, &context()).detail.starts_with("Read: the connection to the server was lost"));
+        let unreadable = Error::Unreadable { summary: "read".into(), message: "3 rows".into() };
+        assert!(error("read it", &unreadable, &context()).detail.contains("bug in the provider"));
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_taken_is_told_by_its_state() {
+        let cx = context();
+        for (code, summary) in [
+            ("42704", "There is no parameter \"x\""),
+            ("42602", "There is no parameter \"x\""),
+            ("42501", "This admin may not set parameter \"x\""),
+            ("55P02", "Parameter \"x\" cannot be set for a tenant"),
+            ("22023", "Parameter \"x\" does not take this value"),
+        ] {
+            let diagnostic = parameter("x", &sql(code), Path::attribute("parameters").key("x"), &cx);
+            assert_eq!(diagnostic.summary, summary, "{code}");
+            assert_eq!(diagnostic.path, Some(Path::attribute("parameters").key("x")));
+        }
+        let lost = Error::Lost { summary: "read".into(), message: "reset".into() };
+        assert_eq!(parameter("x", &lost, Path::attribute("x"), &cx).summary, "Could not check parameter \"x\"");
+    }
+
+    #[test]
+    fn warnings_do_not_stop_an_apply() {
+        let observed = Observed {
+            inside: Err("too many schemas".to_owned()),
+            ..Observed::locate(&crate::tenant::fixture::snapshot(), &crate::tenant::fixture::names())
+        };
+        let lost = Error::Lost { summary: "read".into(), message: "reset".into() };
+        let unseen = not_entered("acme", &observed, &lost);
+        assert_eq!(
+            (unseen.severity, unseen.summary.as_str()),
+            (Severity::Warning, "Tenant \"acme\" was not inspected")
+        );
+        assert!(unseen.detail.starts_with("Too many schemas. "), "{}", unseen.detail);
+        let step =
+            |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")] };
+        let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
+        assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));
+        assert_eq!(not_refreshed().severity, Severity::Warning);
+        assert_eq!(not_known().severity, Severity::Error);
+        let old = too_old("transaction_timeout", Feature::TransactionTimeout, &observed.server);
+        assert_eq!(old.summary, "`transaction_timeout` needs PostgreSQL 17");
+        assert!(old.detail.contains("15.18"));
+    }
+}

@@ -48,3 +48,32 @@ pub(super) fn parse<T: FromStr<Err = InvalidName>>(path: Path, text: &str) -> Re
         .at(path)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_cannot_be_are_told_with_their_attribute() {
+        for (attribute, text, summary, detail) in [
+            ("name", "acme", "", ""),
+            ("schema", "public", "", ""),
+            ("name", "none", "The name \"none\" is reserved", "PostgreSQL and RDS"),
+            ("role", "PG_x", "The name \"PG_x\" is reserved", "PostgreSQL and RDS"),
+            ("schema", "extensions", "The name \"extensions\" is reserved", "where the provider installs"),
+            ("database", "", "Not a name that PostgreSQL keeps", "The name is empty. Give it"),
+            ("database", "a\nb", "Not a name that PostgreSQL keeps", "The name has a control character. Remove"),
+        ] {
+            let mut diagnostics = Diagnostics::default();
+            let known = Field::Known(text.to_owned());
+            let (null, unknown) = (Field::Null, Field::Unknown);
+            validate([(attribute, &known), ("a", &null), ("b", &unknown), ("c", &null)], &mut diagnostics);
+            let found: Vec<_> = diagnostics.0.iter().map(|found| found.summary.as_str()).collect();
+            assert_eq!(found.concat(), summary, "{text:?}");
+            for found in &diagnostics.0 {
+                assert!(found.detail.contains(detail), "{}", found.detail);
+                assert_eq!(found.path, Some(Path::attribute(attribute)));
+            }
+        }
+    }
+}

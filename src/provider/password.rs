@@ -165,4 +165,12 @@ mod tests {
         drawn.for_each(|number| counts[number] += 1);
         assert!(counts.iter().all(|count| (9_000..11_000).contains(count)), "{counts:?}");
     }
+
+    /// 56 of 256 bytes are drawn again: taken as they come, those numbers would be twice as likely.
+    #[test]
+    fn no_number_is_likelier_where_bytes_do_not_divide() {
+        let small = (0..60_000).filter(|_| below(200).unwrap() < 56).count();
+        assert!((15_000..18_600).contains(&small), "{small} of 16800");
+        assert_eq!(below(1).unwrap(), 0);
+    }
 }

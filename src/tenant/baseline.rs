@@ -371,21 +371,17 @@ impl Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::{fixture, render};
-
-    fn grant(grantee: Option<&str>, privilege: &str) -> Grant {
-        Grant { grantee: grantee.map(str::to_owned), privilege: privilege.to_owned(), grantable: false }
-    }
+    use crate::postgres::catalog::snapshot::{ServerGrant, Setting};
+    use crate::tenant::fixture::{self, grant};
+    use crate::tenant::render;
 
     fn place(name: &str, privileges: &[&str], on_public: &[&str]) -> Place {
-        let tenant = fixture::observed();
-        let mut database = Database { name: name.to_owned(), ..tenant.database.unwrap() };
-        database.acl = privileges.iter().map(|privilege| grant(None, privilege)).collect();
-        database.acl.push(grant(Some("monitoring"), "CONNECT"));
-        let mut inside = tenant.inside.unwrap();
+        let mut acl: Vec<Grant> = privileges.iter().map(|privilege| grant(None, privilege)).collect();
+        acl.push(grant(Some("monitoring"), "CONNECT"));
+        let mut inside = fixture::observed().inside.unwrap();
         inside.schemas.retain(|schema| schema.name == PUBLIC);
         inside.schemas[0].acl = on_public.iter().map(|privilege| grant(None, privilege)).collect();
-        Place { database, inside: Some(inside) }
+        Place { database: Database { acl, ..fixture::database(name, None) }, inside: Ok(inside) }
     }
 
     /// As `initdb` of PostgreSQL 14 leaves it, with an admin who owns all of it.
@@ -395,7 +391,9 @@ mod tests {
             place("template1", &["CONNECT"], &["CREATE", "USAGE"]),
         ];
         Observed {
+            server: Server { superuser: true, version_num: 140_018, ..fixture::snapshot().server },
             databases: places.map(|place| (place.database.name.parse().unwrap(), Some(place))).into_iter().collect(),
+            cluster: Vec::new(),
         }
     }
 
@@ -415,44 +413,54 @@ mod tests {
         render(changes).0.iter().map(step).collect()
     }
 
-    /// Changes one fact of the stock server; what the controls then say, and what is run.
-    fn check(change: impl FnOnce(&mut Observed), expected: [&str; 4], script: &[&str]) -> Observed {
+    /// Changes one fact of the stock server; what the controls of its databases then say, and what is needed and tried.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Observed), expected: [&str; 4], needed: &[&str], tried: &[&str]) -> Observed {
         let mut observed = stock();
         change(&mut observed);
-        let found: Vec<_> = assess(&observed)
+        let found: Vec<_> = assess(&observed, &Accept::new())
             .into_iter()
-            .map(|(control, finding)| format!("{control}: {}", finding.describe().unwrap()))
+            .filter(|(_, finding)| finding.control.row().of == Of::Database)
+            .map(|(key, finding)| format!("{key}: {}", finding.describe()))
             .collect();
-        let controls = [
+        let keys = [
             "postgres.public_privileges",
             "postgres.public_schema",
             "template1.public_privileges",
             "template1.public_schema",
         ];
-        let expected: Vec<_> =
-            controls.iter().zip(expected).map(|(control, found)| format!("{control}: {found}")).collect();
+        let expected: Vec<_> = keys.iter().zip(expected).map(|(key, found)| format!("{key}: {found}")).collect();
         assert_eq!(found, expected);
-        assert_eq!(text(&diff(&observed)), script);
+        let repair = repair(&observed, &Accept::new());
+        assert_eq!((text(&repair.needed), text(&repair.tried)), (owned(needed), owned(tried)));
         observed
     }
 
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
     const CLOSE_TEMPLATE1: &str = "REVOKE ALL ON DATABASE \"template1\" FROM PUBLIC CASCADE";
+
+    const CLOSE_SCHEMA: &str = "REVOKE CREATE ON SCHEMA \"public\" FROM PUBLIC CASCADE";
+    const OPEN: [&str; 4] = [
+        "found: PUBLIC has CONNECT, TEMPORARY on database postgres",
+        "found: PUBLIC has CREATE on schema public",
+        "found: PUBLIC has CONNECT on database template1",
+        "found: PUBLIC has CREATE on schema public",
+    ];
 
     #[test]
     fn a_stock_server_is_closed_door_first() {
         check(
             |_| {},
-            [
-                "PUBLIC has CONNECT, TEMPORARY",
-                "PUBLIC has CREATE on public",
-                "PUBLIC has CONNECT",
-                "PUBLIC has CREATE on public",
-            ],
+            OPEN,
             &[
                 &format!("[-] REVOKE ALL ON DATABASE \"postgres\" FROM PUBLIC CASCADE; {CLOSE_TEMPLATE1}"),
-                "[postgres] REVOKE CREATE ON SCHEMA \"public\" FROM PUBLIC CASCADE",
-                "[template1] REVOKE CREATE ON SCHEMA \"public\" FROM PUBLIC CASCADE",
+                &format!("[postgres] {CLOSE_SCHEMA}"),
+                &format!("[template1] {CLOSE_SCHEMA}"),
             ],
+            &[],
         );
     }
 
@@ -462,55 +470,201 @@ mod tests {
             observed.databases =
                 DATABASES.map(|database| (name(database), Some(place(database, &[], &["USAGE"])))).into();
         };
-        check(closed, ["enforced"; 4], &[]);
+        check(closed, ["enforced"; 4], &[], &[]);
         // One that admits nobody, and one without a schema `public`.
         let bare = |observed: &mut Observed| {
             closed(observed);
             postgres(observed).database.allow_connections = false;
-            postgres(observed).inside = None;
+            postgres(observed).inside = Err("closed".to_owned());
             let template1 = observed.databases.get_mut(&name("template1")).unwrap().as_mut().unwrap();
             template1.inside.as_mut().unwrap().schemas.clear();
         };
-        check(bare, ["enforced"; 4], &[]);
+        check(bare, ["enforced"; 4], &[], &[]);
     }
 
     #[test]
-    fn what_is_not_this_admins_is_told_and_left() {
-        let template1 = ["PUBLIC has CONNECT", "PUBLIC has CREATE on public"];
+    fn what_is_not_this_admins_is_told_and_tried() {
         let close_template1 = &format!("[-] {CLOSE_TEMPLATE1}");
-        let rest = "[template1] REVOKE CREATE ON SCHEMA \"public\" FROM PUBLIC CASCADE";
+        let rest = &format!("[template1] {CLOSE_SCHEMA}");
         check(
             |observed| {
+                observed.server.version_num = 150_000;
                 postgres(observed).database.owner_usable = false;
                 postgres(observed).inside.as_mut().unwrap().schemas[0].owner_usable = false;
             },
             [
-                "PUBLIC has CONNECT, TEMPORARY (not this admin's to change)",
-                "PUBLIC has CREATE on public (not this admin's to change)",
-                template1[0],
-                template1[1],
+                "not permitted: PUBLIC has CONNECT, TEMPORARY on database postgres",
+                "not permitted: PUBLIC has CREATE on schema public",
+                OPEN[2],
+                OPEN[3],
             ],
             &[close_template1, rest],
+            &["[-] REVOKE ALL ON DATABASE \"postgres\" FROM PUBLIC CASCADE", &format!("[postgres] {CLOSE_SCHEMA}")],
         );
         check(
             |observed| {
                 postgres(observed).database.acl.clear();
-                postgres(observed).inside = None;
+                postgres(observed).inside = Err("no CONNECT".to_owned());
             },
-            ["enforced", "this admin is not let in to look (not this admin's to change)", template1[0], template1[1]],
+            ["enforced", "not inspected: no CONNECT", OPEN[2], OPEN[3]],
             &[close_template1, rest],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_a_major_cannot_do_and_what_is_meant_is_accepted() {
+        let why = format!("accepted: PUBLIC has CREATE on schema public ({PUBLIC_SCHEMA_IS_THEIRS})");
+        check(
+            |observed| {
+                observed.server.superuser = false;
+                *observed.databases.get_mut(&name("template1")).unwrap() = None;
+            },
+            [OPEN[0], &why, "found: database template1 is missing", "found: database template1 is missing"],
+            &["[-] REVOKE ALL ON DATABASE \"postgres\" FROM PUBLIC CASCADE"],
+            &[],
+        );
+        let accept = [("postgres.public_privileges".to_owned(), "jobs".to_owned())].into();
+        let findings = assess(&stock(), &accept);
+        assert_eq!(
+            findings["postgres.public_privileges"].describe(),
+            "accepted: PUBLIC has CONNECT, TEMPORARY on database postgres (jobs)"
+        );
+        assert_eq!(findings["template1.public_privileges"].status, Status::Found);
+        assert_eq!(text(&repair(&stock(), &accept).needed)[0], format!("[-] {CLOSE_TEMPLATE1}"));
+    }
+
+    /// What touches every tenant of a server with these changes: what is said, and what is tried.
+    #[track_caller]
+    fn check_cluster(change: impl FnOnce(&mut Snapshot), expected: &[&str], tried: &[&str]) {
+        let mut snapshot = fixture::snapshot();
+        change(&mut snapshot);
+        let observed = Observed::locate(&snapshot, &[name("postgres")].into());
+        let said: Vec<_> = assess(&observed, &Accept::new())
+            .into_iter()
+            .filter(|(_, finding)| finding.control.row().of == Of::Cluster && finding.status != Status::Enforced)
+            .map(|(key, finding)| format!("{key}: {}", finding.describe()))
+            .collect();
+        assert_eq!(said, expected);
+        assert_eq!(text(&repair(&observed, &Accept::new()).tried), tried);
+    }
+
+    #[test]
+    fn what_holds_for_all_roles_is_told() {
+        check_cluster(|_| {}, &[], &[]);
+        let set = |name: &str, value: &str| fixture::setting(None, None, name, value);
+        check_cluster(
+            |snapshot| snapshot.settings.extend([set("search_path", "public"), set("TimeZone", "UTC")]),
+            &["parameters: not permitted: search_path = \"public\" for all roles"],
+            &["[-] ALTER ROLE ALL RESET \"search_path\""],
+        );
+        check_cluster(
+            |snapshot| {
+                snapshot.server.superuser = true;
+                let long = Setting { digest: Some("00".repeat(32)), ..set("role", "x") };
+                snapshot.settings.push(long);
+            },
+            &["parameters: found: role = \"x\" (cut) for all roles"],
+            &["[-] ALTER ROLE ALL RESET \"role\""],
+        );
+        let grant_of = |class: &str, name: &str, grantee: Option<&str>| ServerGrant {
+            class: class.to_owned(),
+            name: name.to_owned(),
+            owner_usable: class == "tablespace",
+            grantee: grantee.map(str::to_owned),
+            privilege: if class == "tablespace" { "CREATE" } else { "SET" }.to_owned(),
+            grantable: false,
+        };
+        check_cluster(
+            |snapshot| {
+                snapshot.server_grants = vec![
+                    grant_of("tablespace", "fast", None),
+                    grant_of("parameter", "log_statement", None),
+                    grant_of("parameter", "log_duration", Some("acme")),
+                ];
+            },
+            &[
+                "server_privileges: found: PUBLIC has SET on parameter log_statement; PUBLIC has CREATE on tablespace fast",
+            ],
+            &[
+                "[-] REVOKE CREATE ON TABLESPACE \"fast\" FROM PUBLIC CASCADE; REVOKE SET ON PARAMETER \"log_statement\" \
+                 FROM PUBLIC CASCADE",
+            ],
+        );
+    }
+
+    #[test]
+    fn databases_that_everybody_can_enter_are_told_and_left() {
+        let open = |name: &str| Database { acl: vec![grant(None, "CONNECT")], ..fixture::database(name, None) };
+        check_cluster(
+            |snapshot| snapshot.databases.push(open("reports")),
+            &["other_databases: not permitted: PUBLIC has CONNECT on database reports"],
+            &[],
+        );
+        // One that is listed, one that admits nobody, RDS's own, and a tenant's.
+        check_cluster(
+            |snapshot| {
+                snapshot.databases.push(open("postgres"));
+                snapshot.databases.push(Database { allow_connections: false, ..open("reports") });
+                snapshot.databases.push(Database { owner_usable: false, ..open("rdsadmin") });
+                snapshot.databases[0].acl.push(grant(None, "CONNECT"));
+            },
+            &[],
+            &[],
+        );
+        check_cluster(
+            |snapshot| snapshot.databases.push(open("rdsadmin")),
+            &["other_databases: not permitted: PUBLIC has CONNECT on database rdsadmin"],
+            &[],
+        );
+        check_cluster(
+            |snapshot| snapshot.databases.push(Database { owner_usable: false, ..open("reports") }),
+            &["other_databases: not permitted: PUBLIC has CONNECT on database reports"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn markers_that_are_not_this_admins_or_stand_twice_are_told() {
+        let comment = || fixture::snapshot().databases[0].comment.clone();
+        let archived = || Some(fixture::marker(&fixture::names(), Stage::Archived).text());
+        check_cluster(
+            |snapshot| {
+                let forged = |name: &str| Database { owner_usable: false, ..fixture::database(name, comment()) };
+                snapshot.databases.insert(0, forged("forged"));
+                snapshot.databases.push(fixture::database("twin", comment()));
+                snapshot.databases.push(fixture::database("old", archived()));
+            },
+            &[
+                "markers: not permitted: database forged carries a tenant's marker; database twin carries a tenant's marker",
+            ],
+            &[],
+        );
+        check_cluster(
+            |snapshot| {
+                let forged =
+                    crate::postgres::catalog::snapshot::Role { manageable: false, ..fixture::role("x", comment()) };
+                snapshot.roles.push(forged);
+                let old =
+                    crate::postgres::catalog::snapshot::Role { manageable: false, ..fixture::role("y", archived()) };
+                snapshot.roles.push(old);
+            },
+            &["markers: not permitted: role x carries a tenant's marker"],
+            &[],
         );
     }
 
     #[test]
     fn a_database_that_does_not_exist_is_told() {
-        let missing = "the database is missing";
+        let (one, two) = ("found: database postgres is missing", "found: database template1 is missing");
         let observed = check(
             |observed| observed.databases.values_mut().for_each(|place| *place = None),
-            [missing, missing, missing, missing],
+            [one, one, two, two],
+            &[],
             &[],
         );
         assert_eq!(observed.missing(), [&name("postgres"), &name("template1")]);
+        assert!(stock().missing().is_empty());
     }
 
     #[test]
@@ -535,12 +689,12 @@ mod tests {
         let mut taken = Taken::default();
         let mut observed = stock();
         postgres(&mut observed).inside.as_mut().unwrap().schemas[0].acl.clear();
-        taken.note(&observed);
+        taken.note(&observed, &Accept::new());
         // Later, somebody opens more: that is undone, and stays so.
         let mut tampered = stock();
         postgres(&mut tampered).database.acl.push(grant(None, "CREATE"));
-        taken.note(&tampered);
-        let mut taken = Taken::parse(&taken.bytes());
+        taken.note(&tampered, &Accept::new());
+        let mut taken: Taken = serde_json::from_str(&serde_json::to_string(&taken).unwrap()).unwrap();
         assert_eq!(taken.databases(), [name("postgres"), name("template1")].into());
         assert_eq!(
             text(&taken.give_back(&name("postgres"))),
@@ -555,7 +709,6 @@ mod tests {
         );
         taken.forget(&name("template1"));
         assert_eq!(text(&taken.give_back(&name("template1"))), [""; 0]);
-        assert_eq!(Taken::parse(b""), Taken::default());
     }
 
     #[test]
@@ -563,9 +716,29 @@ mod tests {
         let mut taken = Taken::default();
         let mut observed = stock();
         postgres(&mut observed).database.owner_usable = false;
-        taken.note(&observed);
+        taken.note(&observed, &Accept::new());
         assert!(!text(&taken.give_back(&name("postgres"))).concat().contains("DATABASE"));
-        taken.note(&stock());
+        taken.note(&stock(), &Accept::new());
         assert!(text(&taken.give_back(&name("postgres"))).concat().contains("DATABASE"));
+    }
+
+    #[test]
+    fn what_is_closed_is_noted_as_closed_and_what_is_accepted_not_at_all() {
+        let mut closed = stock();
+        postgres(&mut closed).database.acl.clear();
+        let mut taken = Taken::default();
+        taken.note_closed(&closed);
+        taken.note(&stock(), &Accept::new());
+        assert_eq!(
+            text(&taken.give_back(&name("postgres"))),
+            ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]
+        );
+        let accept = [("postgres.public_privileges".to_owned(), "jobs".to_owned())].into();
+        let mut taken = Taken::default();
+        taken.note(&stock(), &accept);
+        assert_eq!(
+            text(&taken.give_back(&name("postgres"))),
+            ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]
+        );
     }
 }

@@ -122,7 +122,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::{Marker, Names, Stage, fixture};
+    use crate::tenant::{Marker, Stage, fixture};
 
     fn name(text: &str) -> TenantName {
         text.parse().unwrap()
@@ -143,24 +143,12 @@ mod tests {
 
     /// Tenants with these limits.
     fn snapshot(limits: &[(&str, Stage, i32)]) -> Snapshot {
-        let one = fixture::observed();
         let role = |(tenant, stage, limit): &(&str, Stage, i32)| {
-            let names = Names { tenant: name(tenant), role: tenant.parse().unwrap(), ..fixture::names() };
-            Role {
-                name: (*tenant).to_owned(),
-                connection_limit: *limit,
-                comment: Some(Marker::new(&names, *stage, None).text()),
-                ..one.role.clone().unwrap()
-            }
+            let names = fixture::names_of(tenant);
+            let comment = Marker::new(&names, *stage, None).text();
+            Role { connection_limit: *limit, ..fixture::role(tenant, Some(comment)) }
         };
-        Snapshot {
-            server: one.server.clone(),
-            databases: Vec::new(),
-            roles: limits.iter().map(role).collect(),
-            settings: Vec::new(),
-            memberships: Vec::new(),
-            dependencies: Vec::new(),
-        }
+        Snapshot { roles: limits.iter().map(role).collect(), ..fixture::bare() }
     }
 
     #[test]

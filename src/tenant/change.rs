@@ -677,4 +677,277 @@ mod tests {
              REVOKE \"Acme \"\"1\"\"\" FROM CURRENT_USER",
         );
     }
+
+    /// Every change: where it runs, what it is called, and its statement.
+    #[test]
+    #[allow(clippy::too_many_lines)] // one row for each change, and nothing else
+    fn each_change_is_its_statement() {
+        let (database, role) = (|| -> DatabaseName { "d".parse().unwrap() }, || -> RoleName { "r".parse().unwrap() });
+        let schema = || -> SchemaName { "s".parse().unwrap() };
+        let extension = || -> ExtensionName { "e".parse().unwrap() };
+        let name = || -> ParameterName { "app.x".parse().unwrap() };
+        let marker = || Marker::new(&crate::tenant::fixture::names(), crate::tenant::Stage::Ready, Some(1));
+        let marked = "'{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme\",\"role\":\"acme\",\"schema\":\"app\",\
+                      \"password_version\":1}'";
+        let [on_database, on_role, on_schema] =
+            ["DATABASE \"d\"", "ROLE \"r\"", "SCHEMA \"s\""].map(|object| format!("COMMENT ON {object} IS {marked}"));
+        let public = || Grantee::Public;
+        let rows: Vec<(Change, &str, &str, &str)> = vec![
+            (
+                Change::CreateDatabase { database: database(), locale: Locale::default(), connection_limit: 7 },
+                "-",
+                "create database \"d\"",
+                "CREATE DATABASE \"d\" TEMPLATE template0 CONNECTION LIMIT 7 ALLOW_CONNECTIONS false",
+            ),
+            (
+                Change::RenameDatabase { from: database(), to: "t".parse().unwrap() },
+                "-",
+                "rename database \"d\" to \"t\"",
+                "ALTER DATABASE \"d\" RENAME TO \"t\"",
+            ),
+            (
+                Change::RenameRole { from: role(), to: "t".parse().unwrap() },
+                "-",
+                "rename role \"r\" to \"t\"",
+                "ALTER ROLE \"r\" RENAME TO \"t\"",
+            ),
+            (
+                Change::RenameSchema { database: database(), from: schema(), to: "t".parse().unwrap() },
+                "d",
+                "rename schema \"s\" to \"t\"",
+                "ALTER SCHEMA \"s\" RENAME TO \"t\"",
+            ),
+            (
+                Change::OwnSchema { database: database(), schema: schema(), from: None },
+                "d",
+                "own schema \"s\"",
+                "ALTER SCHEMA \"s\" OWNER TO CURRENT_USER",
+            ),
+            (
+                Change::RoleAttributes { role: role(), attributes: vec!["NOINHERIT", "NOCREATEDB"] },
+                "-",
+                "make role \"r\" NOINHERIT NOCREATEDB",
+                "ALTER ROLE \"r\" NOINHERIT NOCREATEDB",
+            ),
+            (
+                Change::RevokeDatabase {
+                    database: database(),
+                    privileges: vec!["CONNECT".into(), "CREATE".into()],
+                    grantee: public(),
+                },
+                "-",
+                "revoke CONNECT, CREATE on database \"d\" from PUBLIC",
+                "REVOKE CONNECT, CREATE ON DATABASE \"d\" FROM PUBLIC CASCADE",
+            ),
+            (
+                Change::GrantDatabase { database: database(), privileges: vec!["CONNECT"], role: role() },
+                "-",
+                "grant CONNECT on database \"d\" to \"r\"",
+                "GRANT CONNECT ON DATABASE \"d\" TO \"r\"",
+            ),
+            (
+                Change::RevokeSchema { database: database(), schema: schema(), grantee: Grantee::Role(role()) },
+                "d",
+                "revoke all on schema \"s\" from \"r\"",
+                "REVOKE ALL ON SCHEMA \"s\" FROM \"r\" CASCADE",
+            ),
+            (
+                Change::RevokeSchemaCreate { database: database(), schema: schema(), grantee: public() },
+                "d",
+                "revoke CREATE on schema \"s\" from PUBLIC",
+                "REVOKE CREATE ON SCHEMA \"s\" FROM PUBLIC CASCADE",
+            ),
+            (
+                Change::GrantSchema { database: database(), schema: schema(), privileges: vec!["USAGE"], role: role() },
+                "d",
+                "grant USAGE on schema \"s\" to \"r\"",
+                "GRANT USAGE ON SCHEMA \"s\" TO \"r\"",
+            ),
+            (
+                Change::GrantToPublic { database: database(), schema: None, privileges: vec!["CONNECT"] },
+                "-",
+                "grant CONNECT on database \"d\" to PUBLIC",
+                "GRANT CONNECT ON DATABASE \"d\" TO PUBLIC",
+            ),
+            (
+                Change::GrantToPublic { database: database(), schema: Some(schema()), privileges: vec!["CREATE"] },
+                "d",
+                "grant CREATE on schema \"s\" to PUBLIC",
+                "GRANT CREATE ON SCHEMA \"s\" TO PUBLIC",
+            ),
+            (
+                Change::CreateExtension { database: database(), extension: extension(), schema: schema() },
+                "d",
+                "create extension \"e\"",
+                "CREATE EXTENSION \"e\" SCHEMA \"s\"",
+            ),
+            (
+                Change::DropExtension { database: database(), extension: extension() },
+                "d",
+                "drop extension \"e\"",
+                "DROP EXTENSION \"e\"",
+            ),
+            (
+                Change::Set { scope: Scope::Everything, name: name(), value: Setting::Text("v".into()) },
+                "-",
+                "set app.x for all roles",
+                "ALTER ROLE ALL SET \"app\".\"x\" = 'v'",
+            ),
+            (
+                Change::Reset { scope: Scope::Database(database()), name: name() },
+                "-",
+                "reset app.x for database \"d\"",
+                "ALTER DATABASE \"d\" RESET \"app\".\"x\"",
+            ),
+            (
+                Change::Reset { scope: Scope::Role(role()), name: name() },
+                "-",
+                "reset app.x for role \"r\"",
+                "ALTER ROLE \"r\" RESET \"app\".\"x\"",
+            ),
+            (
+                Change::ResetAll { scope: Scope::RoleInDatabase(role(), database()) },
+                "-",
+                "reset all parameters for role \"r\" in database \"d\"",
+                "ALTER ROLE \"r\" IN DATABASE \"d\" RESET ALL",
+            ),
+            (
+                Change::LimitRole { role: role(), connections: 3 },
+                "-",
+                "limit role \"r\" to 3 connections",
+                "ALTER ROLE \"r\" CONNECTION LIMIT 3",
+            ),
+            (
+                Change::LimitDatabase { database: database(), connections: 8 },
+                "-",
+                "limit database \"d\" to 8 connections",
+                "ALTER DATABASE \"d\" CONNECTION LIMIT 8",
+            ),
+            (
+                Change::Open { database: database() },
+                "-",
+                "open database \"d\"",
+                "ALTER DATABASE \"d\" ALLOW_CONNECTIONS true IS_TEMPLATE false",
+            ),
+            (
+                Change::Close { database: database() },
+                "-",
+                "close database \"d\"",
+                "ALTER DATABASE \"d\" ALLOW_CONNECTIONS false IS_TEMPLATE false",
+            ),
+            (Change::Login { role: role() }, "-", "let role \"r\" log in", "ALTER ROLE \"r\" LOGIN"),
+            (Change::NoLogin { role: role() }, "-", "keep role \"r\" from logging in", "ALTER ROLE \"r\" NOLOGIN"),
+            (Change::MarkDatabase { database: database(), marker: marker() }, "-", "mark database \"d\"", &on_database),
+            (Change::MarkRole { role: role(), marker: marker() }, "-", "mark role \"r\"", &on_role),
+            (
+                Change::MarkSchema { database: database(), schema: schema(), marker: marker() },
+                "d",
+                "mark schema \"s\"",
+                &on_schema,
+            ),
+            (
+                Change::GrantMembership { role: role(), member: "m".parse().unwrap() },
+                "-",
+                "grant role \"r\" to \"m\"",
+                "GRANT \"r\" TO \"m\"",
+            ),
+            (
+                Change::RevokeMembership {
+                    role: role(),
+                    member: "m".parse().unwrap(),
+                    grantor: Some("g".parse().unwrap()),
+                },
+                "-",
+                "revoke role \"r\" from \"m\"",
+                "REVOKE \"r\" FROM \"m\" GRANTED BY \"g\" CASCADE",
+            ),
+            (
+                Change::RevokeServer {
+                    is_parameter: false,
+                    name: "t.\"x".into(),
+                    privilege: "CREATE".into(),
+                    grantee: Grantee::Role(role()),
+                },
+                "-",
+                "revoke CREATE on TABLESPACE \"t.\"\"x\" from \"r\"",
+                "REVOKE CREATE ON TABLESPACE \"t.\"\"x\" FROM \"r\" CASCADE",
+            ),
+            (
+                Change::Disown { database: Some(database()), role: role() },
+                "d",
+                "join role \"r\", take back what role \"r\" was granted, leave role \"r\"",
+                "GRANT \"r\" TO CURRENT_USER; DROP OWNED BY \"r\"; REVOKE \"r\" FROM CURRENT_USER",
+            ),
+            (
+                Change::DropDatabase { database: database(), force: false },
+                "-",
+                "drop database \"d\"",
+                "DROP DATABASE \"d\"",
+            ),
+            (Change::DropRole { role: role() }, "-", "drop role \"r\"", "DROP ROLE \"r\""),
+            (Change::OfWatchdog(Statement::new("a", "b")), "-", "a", "b"),
+        ];
+        for (change, place, summary, text) in rows {
+            let script = render(std::slice::from_ref(&change));
+            assert_eq!(script.0[0].summary(), summary);
+            check(&[change], &format!("[{place}] {text}"));
+        }
+    }
+
+    #[test]
+    fn what_may_not_stand_in_a_transaction_stands_alone() {
+        let steps = |changes: &[Change]| render(changes).0.len();
+        let close = || Change::Close { database: database() };
+        let rename = || Change::RenameDatabase { from: database(), to: "t".parse().unwrap() };
+        let create = || Change::CreateDatabase { database: database(), locale: Locale::default(), connection_limit: 1 };
+        assert_eq!(steps(&[close(), close()]), 1);
+        for alone in [rename(), create(), Change::DropDatabase { database: database(), force: false }] {
+            assert_eq!(steps(&[close(), alone, close(), close()]), 3);
+        }
+        assert_eq!(steps(&[]), 0);
+    }
+
+    #[test]
+    fn what_a_tenant_can_hold_up_is_waited_for_patiently() {
+        let scope = |scope: Scope| Change::ResetAll { scope };
+        let home = BTreeSet::new();
+        for (change, expected) in [
+            (scope(Scope::Role(role())), true),
+            (scope(Scope::RoleInDatabase(role(), database())), true),
+            (scope(Scope::Everything), true),
+            (scope(Scope::Database(database())), false),
+            (Change::Reset { scope: Scope::Role(role()), name: "jit".parse().unwrap() }, true),
+            (Change::LimitRole { role: role(), connections: 1 }, true),
+            (Change::RoleAttributes { role: role(), attributes: Vec::new() }, true),
+            (Change::RevokeMembership { role: role(), member: role(), grantor: None }, true),
+            (Change::Tidy { database: database(), tenant: role(), home }, true),
+            (Change::LimitDatabase { database: database(), connections: 1 }, false),
+            (Change::NoLogin { role: role() }, false),
+        ] {
+            assert_eq!(change.can_be_held_up(), expected, "{change:?}");
+        }
+        let script = render_patiently(&Change::LimitRole { role: role(), connections: 1 });
+        assert_eq!(
+            script.0[0].text(),
+            "SET LOCAL lock_timeout = 2000;\nALTER ROLE \"Acme \"\"1\"\"\" CONNECTION LIMIT 1"
+        );
+    }
+
+    #[test]
+    fn who_is_to_be_there_while_a_database_is_tidied_is_data() {
+        let home = ["it's".to_owned(), "ad\"min".to_owned()].into();
+        let script = render(&[Change::Tidy { database: database(), tenant: role(), home }]);
+        let statements: Vec<&str> = script.0[0].statements.iter().map(|statement| statement.text.as_str()).collect();
+        assert_eq!(statements.len(), 4);
+        assert_eq!(statements[0], "GRANT \"Acme \"\"1\"\"\" TO CURRENT_USER");
+        assert!(statements[1].contains("pgtenant.home") && statements[1].contains("it''s"), "{}", statements[1]);
+        assert_eq!(script.0[0].database, Some(database()));
+    }
+
+    #[test]
+    fn a_grantee_is_public_or_a_role() {
+        assert_eq!(Grantee::parse(None), Some(Grantee::Public));
+        assert_eq!(Grantee::parse(Some("Acme \"1\"")), Some(Grantee::Role(role())));
+        assert_eq!(Grantee::parse(Some("a\nb")), None);
+    }
 }

@@ -161,13 +161,13 @@ impl<'a> TenantCharter<'a> {
         if objects.is(Kind::Database, self.database) {
             return owner == self.observed.server.admin;
         }
+        if objects.database.is_some() || objects.original {
+            return false;
+        }
         if objects.kind == Kind::Schema {
             // Who owns `public` is initdb's choice; of another schema its presence is told.
             let public = objects.name() == Some("public") && self.schema != "public";
             return self.manages(owner) || public && owner == self.observed.server.bootstrap;
-        }
-        if objects.database.is_some() || objects.original {
-            return false;
         }
         let own = match &objects.kind {
             Kind::Relation
@@ -213,12 +213,10 @@ impl<'a> TenantCharter<'a> {
     fn owner_control(&self, objects: &Objects, owner: &str) -> Control {
         match &objects.kind {
             Kind::Database if objects.is(Kind::Database, self.database) => Control::DatabaseOwner,
-            Kind::Schema if objects.name() == Some("public") && self.schema != "public" => Control::PublicSchema,
-            Kind::Schema if objects.database.is_none() && objects.name().is_none_or(|name| self.is_home_schema(name)) => {
-                Control::SchemaPrivileges
-            }
             Kind::Database | Kind::Tablespace => Control::Elsewhere,
             _ if objects.database.is_some() => Control::Elsewhere,
+            Kind::Schema if objects.name() == Some("public") && self.schema != "public" => Control::PublicSchema,
+            Kind::Schema if objects.name().is_none_or(|name| self.is_home_schema(name)) => Control::SchemaPrivileges,
             Kind::Relation | Kind::Sequence | Kind::Routine | Kind::Type | Kind::LargeObject | Kind::DefaultPrivileges
                 if owner != self.role || objects.original =>
             {
@@ -304,9 +302,11 @@ impl Charter for TenantCharter<'_> {
     fn allows(&self, fact: &Fact) -> bool {
         match fact {
             Fact::Present(objects) => match objects.kind {
-                Kind::Role | Kind::Database => true,
+                Kind::Role => objects.is(Kind::Role, self.role),
+                Kind::Database => objects.is(Kind::Database, self.database),
                 Kind::Schema => {
-                    objects.name().is_some_and(|name| name == "public" || self.is_home_schema(name))
+                    let is_ours = |name: &str| name == "public" || self.is_home_schema(name);
+                    objects.database.is_none() && objects.name().is_some_and(is_ours)
                 }
                 _ => false,
             },
@@ -317,10 +317,10 @@ impl Charter for TenantCharter<'_> {
             Fact::DefaultGrant { grantee, .. } => {
                 grantee.as_ref().is_some_and(|grantee| *grantee == self.role || self.manages(grantee))
             }
-            Fact::Attribute { attribute: Attribute::ConnectionLimit(limit), .. } => {
+            Fact::Attribute { role, attribute: Attribute::ConnectionLimit(limit) } if role == self.role => {
                 if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }
             }
-            Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(limit), .. } => {
+            Fact::Database { database, attribute: DatabaseAttribute::ConnectionLimit(limit) } if database == self.database => {
                 self.observed.is_guarded() || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
@@ -351,8 +351,10 @@ impl Charter for TenantCharter<'_> {
             Fact::Grant { objects, grantee, .. } => self.grant_control(objects, grantee.as_deref()),
             Fact::DefaultGrant { .. } => Control::DefaultPrivileges,
             Fact::Policy { .. } | Fact::ManyGrants { .. } => Control::OtherRoles,
-            Fact::Attribute { attribute: Attribute::ConnectionLimit(_), .. } => Control::Governed,
-            Fact::Attribute { role, .. } if role == self.role => Control::RoleAttributes,
+            Fact::Attribute { role, attribute } if role == self.role => match attribute {
+                Attribute::ConnectionLimit(_) => Control::Governed,
+                _ => Control::RoleAttributes,
+            },
             Fact::Attribute { .. } | Fact::Membership { .. } => Control::Memberships,
             Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => Control::Governed,
             Fact::Database { .. } => Control::DatabaseOpen,
@@ -390,6 +392,227 @@ impl Charter for TenantCharter<'_> {
             (Control::Password, _, Ok(_)) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),
             (control, Err(why), _) if control.is_inside() => Some(why.clone()),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tenant::diff::{Status, diff};
+    use crate::tenant::{Of, findings, fixture};
+
+    /// What may be of the tenant `acme` of the fixture, said once more and otherwise than in the charter: as a list.
+    fn is_meant(fact: &Fact) -> bool {
+        let managers = ["admin", "pg_database_owner"];
+        let single = |objects: &Objects| match objects.names.as_slice() {
+            [name] if objects.count == 1 && objects.database.is_none() => name.clone(),
+            _ => String::new(),
+        };
+        let at_home = |objects: &Objects| objects.database.is_none() && !objects.original;
+        match fact {
+            Fact::Present(objects) => match (&objects.kind, single(objects).as_str()) {
+                (Kind::Role | Kind::Database, "acme") | (Kind::Schema, "app" | "extensions" | "public") => true,
+                _ => false,
+            },
+            Fact::Owner { objects, owner } => {
+                let makes = match &objects.kind {
+                    Kind::Database => return single(objects) == "acme" && owner == "admin",
+                    Kind::Schema => {
+                        let public = single(objects) == "public" && owner == "postgres";
+                        return at_home(objects) && (managers.contains(&owner.as_str()) || public);
+                    }
+                    Kind::DefinerRoutine => return at_home(objects) && owner == "acme",
+                    Kind::Relation | Kind::Sequence | Kind::Routine | Kind::Type | Kind::LargeObject => true,
+                    Kind::DefaultPrivileges => true,
+                    Kind::Other(catalog) => ["pg_operator", "pg_cast"].contains(&catalog.as_str()),
+                    _ => false,
+                };
+                makes && at_home(objects) && (owner == "acme" || managers.contains(&owner.as_str()))
+            }
+            Fact::Grant { objects, grantee, privilege, grantable } => {
+                let Some(grantee) = grantee.as_deref() else { return false };
+                match (&objects.kind, single(objects).as_str(), grantee, privilege.as_str(), grantable) {
+                    (Kind::Database, name, who, what, grantable) => {
+                        name == "acme" && who == "acme" && ["CONNECT", "TEMPORARY"].contains(&what) && !grantable
+                    }
+                    (Kind::Schema, "app", "acme", "USAGE" | "CREATE", false)
+                        if *objects == Objects::one(Kind::Schema, "app") =>
+                    {
+                        true
+                    }
+                    (_, _, "acme", _, false) => {
+                        at_home(objects) && ["app", "extensions"].map(Some).contains(&objects.schema.as_deref())
+                    }
+                    (kind, _, who, ..) => at_home(objects) && managers.contains(&who) && *kind != Kind::Schema,
+                }
+            }
+            Fact::DefaultGrant { grantee, .. } => {
+                grantee.as_ref().is_some_and(|who| who == "acme" || managers.contains(&who.as_str()))
+            }
+            Fact::Attribute { role, attribute } => role == "acme" && *attribute == Attribute::ConnectionLimit(10),
+            Fact::Database { database, attribute } => {
+                database == "acme" && *attribute == DatabaseAttribute::ConnectionLimit(15)
+            }
+            Fact::Parameter { level, name, value } => {
+                let required: &[&str] = match (level, name.to_ascii_lowercase().as_str()) {
+                    (Level::RoleInDatabase(role, database), "search_path") if role == "acme" && database == "acme" => {
+                        &["app", "\"app\""]
+                    }
+                    (
+                        Level::Role(name) | Level::Database(name),
+                        "statement_timeout" | "idle_in_transaction_session_timeout",
+                    ) if name == "acme" => &["60000", "60s", "1min"],
+                    (_, "timezone" | "application_name") => return true,
+                    _ => return false,
+                };
+                value.digest.is_none() && required.contains(&value.text.as_str())
+            }
+            Fact::Extension { schema, .. } => schema == "extensions",
+            Fact::Marker { objects, .. } => {
+                let name = single(objects);
+                name == "acme" && [Kind::Role, Kind::Database].contains(&objects.kind)
+                    || name == "app" && objects.kind == Kind::Schema
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_fact_that_is_not_meant_is_named_once_under_a_control_of_the_tenant(fact in fixture::any_fact(), ours: bool) {
+            let (desired, observed) = (fixture::desired(), fixture::observed());
+            let charter = TenantCharter::new(&desired, &observed);
+            let mut seen = observed.facts();
+            seen.push(Seen { fact: fact.clone(), ours });
+            let drift = diff(&charter, &seen);
+            if is_meant(&fact) {
+                prop_assert_eq!(drift, BTreeMap::new(), "meant");
+            } else {
+                let named = Deviation::Unexpected(Seen { fact, ours });
+                prop_assert_eq!(drift.values().flatten().collect::<Vec<_>>(), [&named]);
+                let control = drift.keys().next().unwrap();
+                prop_assert_eq!(control.row().of, Of::Tenant, "{} is told by the resource", control);
+            }
+        }
+    }
+
+    /// Which control names a fact, of whose place there is a choice.
+    #[test]
+    fn facts_have_their_controls() {
+        let (desired, observed) = (fixture::desired(), fixture::observed());
+        let charter = TenantCharter::new(&desired, &observed);
+        let owner = |objects: Objects, owner: &str| Fact::Owner { objects, owner: owner.to_owned() };
+        let held = |objects: Objects, grantee: Option<&str>| Fact::Grant {
+            objects,
+            grantee: grantee.map(str::to_owned),
+            privilege: "USAGE".to_owned(),
+            grantable: false,
+        };
+        let one = Objects::one;
+        let original = |kind: Kind| Objects { original: true, ..Objects::many(kind, 2) };
+        for (fact, control) in [
+            (owner(one(Kind::Database, "acme"), "x"), Control::DatabaseOwner),
+            (owner(one(Kind::Database, "other"), "acme"), Control::Elsewhere),
+            (owner(Objects::many(Kind::Tablespace, 1), "acme"), Control::Elsewhere),
+            (owner(one(Kind::Schema, "app").within("other"), "acme"), Control::Elsewhere),
+            (owner(Objects::many(Kind::Relation, 1).within("other"), "acme"), Control::Elsewhere),
+            (owner(one(Kind::Schema, "public"), "x"), Control::PublicSchema),
+            (owner(one(Kind::Schema, "app"), "x"), Control::SchemaPrivileges),
+            (owner(one(Kind::Schema, "extensions"), "x"), Control::SchemaPrivileges),
+            (owner(one(Kind::Schema, "other"), "x"), Control::Objects),
+            (owner(one(Kind::Relation, "t"), "x"), Control::OtherRoles),
+            (owner(original(Kind::Relation), "acme"), Control::OtherRoles),
+            (owner(one(Kind::Other("pg_am".into()), "a"), "x"), Control::OtherRoles),
+            (owner(one(Kind::Other("pg_am".into()), "a"), "acme"), Control::Objects),
+            (owner(one(Kind::DefinerRoutine, "f"), "admin"), Control::Objects),
+            (owner(one(Kind::Publication, "p"), "acme"), Control::Objects),
+            (held(one(Kind::Database, "acme"), None), Control::PublicPrivileges),
+            (held(one(Kind::Database, "acme"), Some("acme")), Control::TenantPrivileges),
+            (held(one(Kind::Database, "acme"), Some("x")), Control::OtherPrivileges),
+            (held(one(Kind::Database, "other"), Some("acme")), Control::Elsewhere),
+            (held(one(Kind::Tablespace, "t"), Some("acme")), Control::ServerPrivileges),
+            (held(one(Kind::Parameter, "p"), Some("acme")), Control::ServerPrivileges),
+            (held(Objects::many(Kind::Relation, 1).within("other"), Some("acme")), Control::Elsewhere),
+            (held(original(Kind::Routine), Some("acme")), Control::SystemPrivileges),
+            (held(one(Kind::Schema, "public"), None), Control::PublicSchema),
+            (held(one(Kind::Schema, "app"), None), Control::SchemaPrivileges),
+            (held(Objects::many(Kind::Schema, 2), Some("x")), Control::OtherRoles),
+            (held(one(Kind::Schema, "other"), None), Control::Objects),
+            (held(one(Kind::Language, "l"), None), Control::Objects),
+            (held(one(Kind::ForeignServer, "s"), None), Control::Objects),
+            (held(one(Kind::Relation, "t"), None), Control::OtherRoles),
+            (Fact::Present(one(Kind::Role, "x")), Control::Role),
+            (Fact::Present(one(Kind::Schema, "x")), Control::Objects),
+        ] {
+            assert_eq!(charter.control(&fact), control, "{fact}");
+        }
+        // Where `public` is the tenant's own schema, it is no other.
+        let mut desired = desired;
+        desired.names.schema = "public".parse().unwrap();
+        let observed = Observed { names: desired.names.clone(), inside: Err("closed".to_owned()), ..observed };
+        let charter = TenantCharter::new(&desired, &observed);
+        let public = || one(Kind::Schema, "public");
+        assert_eq!(charter.control(&owner(public(), "x")), Control::SchemaPrivileges);
+        assert_eq!(charter.control(&held(public(), None)), Control::SchemaPrivileges);
+        assert!(!charter.allows(&owner(public(), "postgres")) && charter.allows(&owner(public(), "admin")));
+    }
+
+    #[test]
+    fn who_owns_the_database_manages_it_only_if_that_is_the_admin() {
+        let desired = fixture::desired();
+        let mut observed = fixture::observed();
+        let manages = |observed: &Observed, role: &str| TenantCharter::new(&desired, observed).manages(role);
+        assert!(manages(&observed, "admin") && manages(&observed, "pg_database_owner"));
+        assert!(!manages(&observed, "acme") && !manages(&observed, "postgres"));
+        observed.database.as_mut().unwrap().owner = "acme".to_owned();
+        assert!(manages(&observed, "admin") && !manages(&observed, "pg_database_owner"));
+    }
+
+    #[test]
+    fn a_guarded_tenant_may_have_any_limit_but_none() {
+        let (desired, mut observed) = (fixture::desired(), fixture::observed());
+        let allows = |observed: &Observed, limit: i32| {
+            let attribute = Attribute::ConnectionLimit(limit);
+            TenantCharter::new(&desired, observed).allows(&Fact::Attribute { role: "acme".into(), attribute })
+        };
+        assert_eq!([-1, 0, 10, 11].map(|limit| allows(&observed, limit)), [false, false, true, false]);
+        let marker = Marker { guardrails: true, ..fixture::marker(&fixture::names(), Stage::Ready) };
+        observed.database.as_mut().unwrap().comment = Some(marker.text());
+        assert_eq!([-1, 0, 10, 11].map(|limit| allows(&observed, limit)), [false, true, true, true]);
+    }
+
+    #[test]
+    fn a_password_is_noted_when_it_is_set_or_first_seen() {
+        let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+        let noted = |desired: &Desired, observed: &Observed| desired.marker(observed).password;
+        assert_eq!(noted(&desired, &observed), Some(fixture::challenge()));
+        let shown = Challenge { iterations: 4096, salt: b"another".to_vec() };
+        observed.login = Ok(Authentication::Scram(shown.clone()));
+        assert_eq!(noted(&desired, &observed), Some(fixture::challenge()), "what was set last stays on record");
+        observed.role.as_mut().unwrap().comment = Some(Marker::new(&fixture::names(), Stage::Ready, None).text());
+        assert_eq!(noted(&desired, &observed), Some(shown));
+        observed.login = Ok(Authentication::Md5);
+        assert_eq!(noted(&desired, &observed), None);
+        let verifier = Verifier::salted(&crate::postgres::Secret::new("hunter2"), "acme", "salt");
+        desired.password = Some(verifier.clone());
+        assert_eq!(noted(&desired, &observed), Some(verifier.challenge()));
+    }
+
+    #[test]
+    fn every_control_can_be_accepted() {
+        for control in Control::all(Of::Tenant) {
+            let mut desired = fixture::desired();
+            desired.accept = [(control, "why".to_owned())].into();
+            let observed = fixture::observed();
+            let charter = TenantCharter::new(&desired, &observed);
+            let drift = [Deviation::Missing(Fact::ManyGrants { count: 1 })];
+            assert_eq!(crate::tenant::diff::status(&charter, control, &drift), Status::Accepted("why".to_owned()));
+            assert_eq!(findings(&desired, &observed)[&control].status, Status::Enforced, "nothing is there to accept");
         }
     }
 }

@@ -104,20 +104,11 @@ fn with_suffix(name: &str, suffix: &str) -> String {
 mod tests {
     use super::*;
     use crate::postgres::catalog::snapshot::Dependency;
-    use crate::tenant::{fixture, render};
-
-    fn texts(changes: &[Change]) -> Vec<String> {
-        render(changes).0.iter().flat_map(|step| &step.statements).map(|s| s.text.clone()).collect()
-    }
+    use crate::tenant::fixture::{self, texts};
+    use crate::tenant::render;
 
     fn dependency(database: Option<&str>, kind: &str) -> Dependency {
-        Dependency {
-            role: "acme".into(),
-            database: database.map(str::to_owned),
-            class: "pg_class".into(),
-            kind: kind.into(),
-            count: 2,
-        }
+        fixture::dependency("acme", database, "pg_class", kind, 2)
     }
 
     #[test]
@@ -164,5 +155,56 @@ mod tests {
         assert!(texts.contains(&"ALTER DATABASE \"acme\" RENAME TO \"acme_archived_20260131T120000.123Z\"".to_owned()));
         assert!(texts.last().unwrap().contains("\"stage\":\"archived\""));
         assert_eq!(with_suffix(&"ü".repeat(31), "_archived_20260131T120000.123Z").len(), 62);
+    }
+
+    #[test]
+    fn whatever_is_owned_where_there_is_no_database_is_elsewhere() {
+        let mut observed = fixture::observed();
+        observed.dependencies.extend([
+            dependency(Some("acme"), "o"),
+            dependency(Some("postgres"), "o"),
+            dependency(Some("postgres"), "o"),
+            dependency(Some("postgres"), "a"),
+            dependency(None, "o"),
+        ]);
+        let shared = || ("(shared objects)".to_owned(), 2);
+        assert_eq!(owned_elsewhere(&observed), [shared(), ("postgres".to_owned(), 4)].into());
+        observed.database = None;
+        assert_eq!(owned_elsewhere(&observed), [shared(), ("acme".to_owned(), 2), ("postgres".to_owned(), 4)].into());
+    }
+
+    #[test]
+    fn a_role_is_disowned_once_in_each_place_and_not_at_home() {
+        let mut observed = fixture::observed();
+        let places = [Some("b"), None, Some("a"), Some("b"), Some("acme")];
+        observed.dependencies = places.map(|place| dependency(place, "a")).into();
+        let disowned = |observed: &Observed| -> Vec<String> {
+            let places = render(&drop_role(observed)).0.into_iter().filter(|step| step.text().contains("DROP OWNED"));
+            places.map(|step| step.database.map_or("-".to_owned(), |name| name.to_string())).collect()
+        };
+        assert_eq!(disowned(&observed), ["-", "a", "b"]);
+        observed.database = None;
+        assert_eq!(disowned(&observed), ["-", "a", "acme", "b"]);
+        observed.role = None;
+        assert_eq!(drop_role(&observed), []);
+    }
+
+    #[test]
+    fn half_a_tenant_is_closed_and_archived_as_far_as_it_is_there() {
+        let mut observed = fixture::observed();
+        observed.database.as_mut().unwrap().allow_connections = false;
+        assert_eq!(texts(&reopen(&observed)), ["ALTER ROLE \"acme\" LOGIN"]);
+        observed.database = None;
+        assert_eq!(texts(&close(&observed)), ["ALTER ROLE \"acme\" NOLOGIN"]);
+        assert_eq!(texts(&reopen(&observed)), ["ALTER ROLE \"acme\" LOGIN"]);
+        let archived = texts(&archive(&fixture::names(), &observed));
+        assert!(archived.iter().all(|text| !text.contains("DATABASE")), "{archived:?}");
+        assert!(archived.last().unwrap().starts_with("COMMENT ON ROLE \"acme_archived_"), "{archived:?}");
+        let observed = Observed { role: None, ..fixture::observed() };
+        let archived = texts(&archive(&fixture::names(), &observed));
+        assert!(archived.iter().all(|text| !text.contains("ROLE")), "{archived:?}");
+        assert_eq!(archived.len(), 3);
+        assert_eq!(with_suffix("a", "_b"), "a_b");
+        assert_eq!(with_suffix(&"x".repeat(63), "_b"), format!("{}_b", "x".repeat(61)));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::postgres::fact::{Fact, Text};
+use crate::postgres::text::plain;
 use crate::postgres::{Duration, name};
 
 use super::change::Change;
@@ -85,18 +86,19 @@ pub const ENFORCED: &str = "enforced";
 impl Finding {
     /// For a person: a fixed head, and behind it what was found, with foreign text quoted.
     pub fn describe(&self) -> String {
+        let whole = |text: &str| plain(text, usize::MAX);
         match &self.status {
             Status::Enforced => ENFORCED.to_owned(),
             Status::Found => format!("found: {}", self.what()),
             Status::NotPermitted => format!("not permitted: {}", self.what()),
-            Status::Accepted(reason) => format!("accepted: {} ({reason})", self.what()),
-            Status::NotInspected(why) => format!("not inspected: {why}"),
+            Status::Accepted(reason) => format!("accepted: {} ({})", self.what(), whole(reason)),
+            Status::NotInspected(why) => format!("not inspected: {}", whole(why)),
         }
     }
 
     /// What was found, without the head.
     pub fn what(&self) -> String {
-        sentences(&self.facts)
+        plain(&sentences(&self.facts), usize::MAX)
     }
 }
 
@@ -195,4 +197,229 @@ fn is_told(facts: &[Deviation], level: &crate::postgres::fact::Level, name: &str
         matches!(deviation, Deviation::Unexpected(Seen { fact: Fact::Parameter { level: at, name: found, .. }, .. })
             if at == level && found.eq_ignore_ascii_case(name))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::postgres::fact::{Kind, Level, Objects, Options};
+    use crate::tenant::charter::TenantCharter;
+    use crate::tenant::{Of, fixture};
+
+    fn is_read_as(parameter: &str, wanted: &str, found: &str) -> bool {
+        means(parameter, &Text::whole(wanted), &Text::whole(found))
+    }
+
+    #[test]
+    fn a_value_is_equal_if_it_is_the_text_or_read_as_the_same() {
+        for (parameter, wanted, found, expected) in [
+            ("statement_timeout", "60000", "60000", true),
+            ("statement_timeout", "60000", " 1min ", true),
+            ("Statement_Timeout", "60000", "60s", true),
+            ("statement_timeout", "8000", "010s", true),
+            ("statement_timeout", "10000", "010s", false),
+            ("statement_timeout", "60000", "60001", false),
+            ("statement_timeout", "60000", "enforced", false),
+            ("statement_timeout", "0", "", false),
+            ("transaction_timeout", "300000", "5min", true),
+            ("search_path", "\"app\"", "app", true),
+            ("SEARCH_PATH", "app", "APP", true),
+            ("search_path", "app", "\"App\"", false),
+            ("search_path", "app", "app, public", false),
+            ("search_path", "app", "", false),
+            ("search_path", "app", "\"", false),
+            ("work_mem", "16MB", "16MB", true),
+            // Of others only the server knows which spellings are the same.
+            ("work_mem", "16MB", "16384kB", false),
+            ("work_mem", "app", "\"app\"", false),
+            ("work_mem", "60000", "1min", false),
+        ] {
+            assert_eq!(is_read_as(parameter, wanted, found), expected, "{parameter}: {wanted} and {found}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_is_equal_by_its_digest_alone() {
+        let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let cut = |text: &str, digest: &str| Text { text: text.to_owned(), digest: Some(digest.to_owned()) };
+        assert!(means("work_mem", &Text::whole("hello"), &cut("hel", digest)));
+        assert!(!means("work_mem", &Text::whole("hello"), &cut("hello", &"0".repeat(64))));
+        assert!(!means("work_mem", &Text::whole("help"), &cut("hel", digest)));
+        // A beginning that reads the same says nothing of the rest.
+        assert!(!means("search_path", &Text::whole("app"), &cut("\"app\"", &"0".repeat(64))));
+        assert!(!means("statement_timeout", &Text::whole("60000"), &cut("1min", &"0".repeat(64))));
+        // What is required is always whole.
+        assert!(!means("work_mem", &cut("hello", digest), &Text::whole("hello")));
+    }
+
+    #[test]
+    fn what_satisfies_what() {
+        let parameter = |level: Level, name: &str, value: &str| Fact::Parameter {
+            level,
+            name: name.to_owned(),
+            value: Text::whole(value),
+        };
+        let role = || Level::Role("acme".into());
+        let wanted = parameter(role(), "lock_timeout", "10000");
+        assert!(satisfies(&wanted, &parameter(role(), "LOCK_TIMEOUT", "10s")));
+        assert!(!satisfies(&wanted, &parameter(Level::Database("acme".into()), "lock_timeout", "10s")));
+        assert!(!satisfies(&wanted, &parameter(role(), "statement_timeout", "10s")));
+        let member = |role: &str, member: &str, admin, inherit, set| Fact::Membership {
+            role: role.to_owned(),
+            member: member.to_owned(),
+            options: Options { admin, inherit, set },
+        };
+        let wanted = member("r", "m", false, false, false);
+        assert!(satisfies(&wanted, &member("r", "m", false, false, true)));
+        for other in [
+            member("r", "m", true, false, true),
+            member("r", "m", false, true, true),
+            member("x", "m", false, false, true),
+            member("r", "x", false, false, true),
+        ] {
+            assert!(!satisfies(&wanted, &other), "{other}");
+        }
+        let present = |name: &str| Fact::Present(Objects::one(Kind::Schema, name));
+        assert!(satisfies(&present("app"), &present("app")) && !satisfies(&present("app"), &present("App")));
+    }
+
+    fn heads(status: &Status) -> &'static str {
+        match status {
+            Status::Enforced => "enforced",
+            Status::Found => "found: ",
+            Status::NotPermitted => "not permitted: ",
+            Status::Accepted(_) => "accepted: ",
+            Status::NotInspected(_) => "not inspected: ",
+        }
+    }
+
+    fn any_status() -> impl Strategy<Value = Status> {
+        prop_oneof![
+            Just(Status::Enforced),
+            Just(Status::Found),
+            Just(Status::NotPermitted),
+            any::<String>().prop_map(Status::Accepted),
+            any::<String>().prop_map(Status::NotInspected),
+        ]
+    }
+
+    fn any_deviation() -> impl Strategy<Value = Deviation> {
+        (fixture::any_fact(), any::<bool>(), any::<bool>()).prop_map(|(fact, missing, ours)| {
+            if missing { Deviation::Missing(fact) } else { Deviation::Unexpected(Seen { fact, ours }) }
+        })
+    }
+
+    /// Moves a cursor, or turns the direction of writing.
+    fn is_raw(c: char) -> bool {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        /// Any text that a tenant can store is drift, unless it is what is required or PostgreSQL reads it as the same.
+        #[test]
+        fn any_other_text_is_drift(text in fixture::any_text(), at in 0..7_usize) {
+            let (desired, mut observed) = (fixture::desired(), fixture::observed());
+            let row = &mut observed.settings[at];
+            let required = row.value.clone();
+            (row.value, row.digest) = (text.text.clone(), text.digest.clone());
+            let name = row.name.clone();
+            let drift = diff(&TenantCharter::new(&desired, &observed), &observed.facts());
+            let same = text.digest.is_none() && match name.as_str() {
+                "search_path" => name::parse_list(&text.text) == Some(vec!["app".to_owned()]),
+                _ => Duration::from_catalog(&text.text) == Duration::from_catalog(&required),
+            };
+            prop_assert_eq!(drift.is_empty(), same, "{} = {:?}: {:?}", name, text, drift);
+        }
+
+        #[test]
+        fn a_sentence_begins_with_its_status_and_moves_nothing(
+            status in any_status(),
+            facts in prop::collection::vec(any_deviation(), 0..9),
+        ) {
+            let head = heads(&status);
+            let finding = Finding { control: Control::Objects, status, facts, repair: Vec::new() };
+            let said = finding.describe();
+            prop_assert!(said.starts_with(head), "{:?}", said);
+            prop_assert!(!said.chars().any(is_raw), "{:?}", said);
+            prop_assert!(!finding.what().chars().any(is_raw));
+        }
+
+        #[test]
+        fn the_status_says_whose_the_drift_is(
+            facts in prop::collection::vec(any_deviation(), 0..4),
+            accepted in any::<bool>(),
+            entered in any::<bool>(),
+            at in 0..100_usize,
+        ) {
+            let controls: Vec<Control> = Control::all(Of::Tenant).collect();
+            let control = controls[at % controls.len()];
+            let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+            if accepted {
+                desired.accept = [(control, "why".to_owned())].into();
+            }
+            if !entered {
+                observed.inside = Err("closed".to_owned());
+            }
+            let found = status(&TenantCharter::new(&desired, &observed), control, &facts);
+            let is_ours = |deviation: &Deviation| !matches!(deviation, Deviation::Unexpected(Seen { ours: false, .. }));
+            let expected = match (facts.is_empty(), accepted, facts.iter().any(is_ours)) {
+                (true, ..) if !entered && control.is_inside() => Status::NotInspected("closed".to_owned()),
+                (true, ..) => Status::Enforced,
+                (_, true, _) => Status::Accepted("why".to_owned()),
+                (_, _, true) => Status::Found,
+                (_, _, false) => Status::NotPermitted,
+            };
+            prop_assert_eq!(found.is_drift(), matches!(expected, Status::Found | Status::NotPermitted));
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_bounded_and_says_how_much_is_left_out() {
+        let finding = |count: u64| {
+            let present = |n: u64| Deviation::Missing(Fact::Present(Objects::one(Kind::Schema, format!("s{n}"))));
+            let facts = (0..count).map(present).collect();
+            Finding { control: Control::Schema, status: Status::Found, facts, repair: Vec::new() }.what()
+        };
+        assert_eq!(finding(0), "");
+        assert!(finding(6).ends_with("schema s5 is missing"), "{}", finding(6));
+        assert!(finding(7).ends_with("schema s5 is missing; and 1 more"), "{}", finding(7));
+        assert!(finding(9).ends_with("; and 3 more"), "{}", finding(9));
+    }
+
+    #[test]
+    fn privileges_of_one_grantee_are_said_together_and_a_value_once() {
+        let unexpected = |fact: Fact| Deviation::Unexpected(Seen { fact, ours: true });
+        let grant = |grantee: Option<&str>, privilege: &str, grantable: bool| {
+            let objects = Objects::one(Kind::Database, "acme");
+            unexpected(Fact::Grant {
+                objects,
+                grantee: grantee.map(str::to_owned),
+                privilege: privilege.to_owned(),
+                grantable,
+            })
+        };
+        assert_eq!(
+            sentences(&[
+                grant(None, "CONNECT", false),
+                grant(Some("X"), "CREATE", false),
+                grant(None, "TEMPORARY", true)
+            ]),
+            "\"X\" has CREATE on database acme; PUBLIC has CONNECT, TEMPORARY WITH GRANT OPTION on database acme"
+        );
+        let parameter =
+            |level: Level, name: &str| Fact::Parameter { level, name: name.to_owned(), value: Text::whole("1") };
+        let role = |name: &str| Level::Role(name.to_owned());
+        let missing = || Deviation::Missing(parameter(role("acme"), "work_mem"));
+        let said = |other: Fact| sentences(&[missing(), unexpected(other)]);
+        assert_eq!(said(parameter(role("acme"), "WORK_MEM")), "\"WORK_MEM\" = \"1\" for role acme");
+        let not_told = "work_mem is not as required for role acme; ";
+        assert!(said(parameter(role("acme"), "lock_timeout")).starts_with(not_told));
+        assert!(said(parameter(Level::Database("acme".into()), "work_mem")).starts_with(not_told));
+    }
 }

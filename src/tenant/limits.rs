@@ -306,12 +306,11 @@ pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::{fixture, render};
+    use crate::tenant::fixture::{self, texts};
 
+    #[track_caller]
     fn check(desired: &Limits, previous: Option<&Limits>, observed: &Observed, expected: &[&str]) {
-        let script = render(&diff(desired, previous, observed));
-        let texts: Vec<&str> = script.0.iter().flat_map(|step| &step.statements).map(|s| s.text.as_str()).collect();
-        assert_eq!(texts, expected);
+        assert_eq!(texts(&repair(desired, previous, observed)), expected);
     }
 
     fn with_work_mem(value: &str) -> Limits {
@@ -323,7 +322,7 @@ mod tests {
     #[test]
     fn a_tenant_with_its_limits_needs_nothing() {
         check(&Limits::safe(), None, &fixture::observed(), &[]);
-        assert_eq!(Limits::observed(&fixture::observed()), Some(Limits::safe()));
+        assert_eq!(OnRecord::of(&fixture::observed()).unwrap().limits(), Limits::safe());
         assert_eq!(overrides(&Limits::safe(), &fixture::observed()), BTreeMap::new());
     }
 
@@ -338,11 +337,11 @@ mod tests {
             &fixture::observed(),
             &[
                 "ALTER DATABASE \"acme\" SET \"transaction_timeout\" = 300000",
-                "ALTER ROLE \"acme\" SET \"transaction_timeout\" = 300000",
                 "ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'",
+                "ALTER DATABASE \"acme\" CONNECTION LIMIT 25",
+                "ALTER ROLE \"acme\" SET \"transaction_timeout\" = 300000",
                 "ALTER ROLE \"acme\" SET \"work_mem\" = '16MB'",
                 "ALTER ROLE \"acme\" CONNECTION LIMIT 20",
-                "ALTER DATABASE \"acme\" CONNECTION LIMIT 25",
             ],
         );
     }
@@ -372,25 +371,29 @@ mod tests {
         observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "statement_timeout", &"9".repeat(200)));
         observed.settings.push(fixture::setting(Some("other"), Some("acme"), "lock_timeout", "0"));
         observed.database.as_mut().unwrap().connection_limit = -1;
-        let found = overrides(&Limits::safe(), &observed);
+        let found: Vec<_> =
+            overrides(&Limits::safe(), &observed).into_iter().map(|(key, finding)| (key, finding.describe())).collect();
         let expected = [
-            ("connection limit of the database", "-1".to_owned()),
-            ("lock_timeout of the role", "unset".to_owned()),
-            ("lock_timeout of the role in database other", "0".to_owned()),
-            ("statement_timeout of the role", "0".to_owned()),
-            ("statement_timeout of the role in database acme", format!("{}…", "9".repeat(80))),
+            ("database.connection_limit", "database acme has CONNECTION LIMIT -1"),
+            ("role.lock_timeout", "lock_timeout is not as required for role acme"),
+            ("role.statement_timeout", "statement_timeout = \"0\" for role acme"),
+            ("role_in_database.lock_timeout", "lock_timeout = \"0\" for role acme in database other"),
+            (
+                "role_in_database.statement_timeout",
+                &format!("statement_timeout = \"{}…\" for role acme in database acme", "9".repeat(80)),
+            ),
         ];
-        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value)).into());
+        assert_eq!(found, expected.map(|(key, what)| (key.to_owned(), format!("found: {what}"))));
         check(
             &Limits::safe(),
             None,
             &observed,
             &[
+                "ALTER DATABASE \"acme\" CONNECTION LIMIT 15",
                 "ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000",
                 "ALTER ROLE \"acme\" SET \"statement_timeout\" = 60000",
                 "ALTER ROLE \"acme\" IN DATABASE \"acme\" RESET \"statement_timeout\"",
                 "ALTER ROLE \"acme\" IN DATABASE \"other\" RESET \"lock_timeout\"",
-                "ALTER DATABASE \"acme\" CONNECTION LIMIT 15",
             ],
         );
     }
@@ -402,5 +405,160 @@ mod tests {
             setting.value = "1 min".to_owned();
         }
         check(&Limits::safe(), None, &observed, &[]);
+    }
+
+    #[test]
+    fn what_is_on_record_is_read_whole_or_not_at_all() {
+        let mut observed = fixture::observed();
+        let long = "x".repeat(600);
+        let set = |name: &str, value: &str| fixture::setting(Some("acme"), None, name, value);
+        observed.settings.extend([
+            set("app.tenant_id", "42"),
+            set("search_path", "x"),
+            set("idle_session_timeout", "soon"),
+        ]);
+        observed.settings.push(fixture::setting(None, Some("acme"), "jit", "off"));
+        observed.settings.push(fixture::setting(Some("other"), None, "jit", "on"));
+        let mut cut = set("application_name", &long[..512]);
+        cut.digest = Some("00".repeat(32));
+        observed.settings.push(cut.clone());
+        let found = OnRecord::of(&observed).unwrap();
+        let names: Vec<_> = found.parameters.keys().map(ParameterName::as_str).collect();
+        assert_eq!(names, ["app.tenant_id", "application_name"]);
+        assert_eq!(found.parameters[&parameter("application_name")], cut.text());
+        assert_eq!(found.timeouts[&Timeout::IdleSession], Text::whole("soon"));
+        assert_eq!(found.timeout(Timeout::IdleSession), None, "it is there, and cannot be read");
+        assert_eq!(found.timeout(Timeout::Transaction), None);
+        assert_eq!(found.timeout(Timeout::Lock), Some(Duration::from_millis(10_000)));
+        let limits = found.limits();
+        assert_eq!(limits.parameters, [(parameter("app.tenant_id"), "42".to_owned())].into());
+        assert_eq!((limits.timeouts, limits.connection_limit), (Limits::safe().timeouts, 10));
+        observed.role = None;
+        assert_eq!(OnRecord::of(&observed), None);
+        assert_eq!(OnRecord::of(&Observed { database: None, ..fixture::observed() }), None);
+    }
+
+    fn with_parameter(name: &str, value: &str) -> Limits {
+        Limits { parameters: [(parameter(name), value.to_owned())].into(), ..Limits::safe() }
+    }
+
+    fn at_both(observed: &mut Observed, name: &str, value: &str, digest: Option<&str>) {
+        for mut row in
+            [fixture::setting(Some("acme"), None, name, value), fixture::setting(None, Some("acme"), name, value)]
+        {
+            row.digest = digest.map(str::to_owned);
+            observed.settings.push(row);
+        }
+    }
+
+    #[test]
+    fn dotted_and_long_parameters_are_set_once() {
+        let dotted = with_parameter("app.tenant_id", "42");
+        check(
+            &dotted,
+            None,
+            &fixture::observed(),
+            &[
+                "ALTER DATABASE \"acme\" SET \"app\".\"tenant_id\" = '42'",
+                "ALTER ROLE \"acme\" SET \"app\".\"tenant_id\" = '42'",
+            ],
+        );
+        let mut observed = fixture::observed();
+        at_both(&mut observed, "app.Tenant_Id", "42", None);
+        check(&dotted, None, &observed, &[]);
+        assert_eq!(overrides(&dotted, &observed), BTreeMap::new());
+        let (long, begin) = (with_parameter("application_name", &"x".repeat(600)), "x".repeat(512));
+        let mut observed = fixture::observed();
+        at_both(&mut observed, "application_name", &begin, Some(&sha256(&"x".repeat(600))));
+        check(&long, None, &observed, &[]);
+        let mut observed = fixture::observed();
+        at_both(&mut observed, "application_name", &begin, Some(&sha256("x")));
+        assert_eq!(overrides(&long, &observed).keys().collect::<Vec<_>>(), ["role.application_name"]);
+    }
+
+    fn sha256(text: &str) -> String {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn keys_are_identifiers_whatever_is_stored() {
+        let key = |level: (Option<&str>, Option<&str>), name: &str, value: &str| {
+            let mut observed = fixture::observed();
+            observed.settings.push(fixture::setting(level.0, level.1, name, value));
+            let limits = with_parameter("work_mem", "4MB");
+            let mut found = overrides(&limits, &observed);
+            // What is not set at the role is missing there.
+            let missing = found.remove("role.work_mem");
+            assert!(missing.is_some());
+            found.keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(key((Some("acme"), Some("acme")), "Work_Mem", "enforced"), ["role_in_database.work_mem"]);
+        assert_eq!(key((Some("ot\u{1b}her"), Some("acme")), "work_mem", "x"), ["role_in_database.work_mem"]);
+        assert_eq!(key((Some("acme"), Some("acme")), "jit", "off"), [""; 0], "not guarded");
+        assert_eq!(key((Some("acme"), None), "jit", "off"), [""; 0], "the database's rows are attributes of their own");
+        assert_eq!(key((Some("acme"), None), "work_mem", "1GB"), [""; 0]);
+    }
+
+    #[test]
+    fn a_role_that_is_not_to_be_altered_is_told_so() {
+        let mut observed = fixture::observed();
+        observed.role.as_mut().unwrap().manageable = false;
+        observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "lock_timeout", "0"));
+        let found = overrides(&Limits::safe(), &observed);
+        assert_eq!(found["role_in_database.lock_timeout"].status, Status::NotPermitted);
+        observed.role.as_mut().unwrap().manageable = true;
+        let found = overrides(&Limits::safe(), &observed);
+        assert_eq!(found["role_in_database.lock_timeout"].status, Status::Found);
+    }
+
+    #[test]
+    fn search_path_is_the_tenants_unless_it_is_guarded() {
+        let mut observed = fixture::observed();
+        observed.settings.push(fixture::setting(Some("acme"), None, "search_path", "x"));
+        observed.settings.push(fixture::setting(None, Some("acme"), "search_path", "y"));
+        check(&Limits::safe(), None, &observed, &[]);
+        // Its own in its database stays, whatever the database has.
+        check(
+            &with_parameter("search_path", "z"),
+            None,
+            &observed,
+            &["ALTER DATABASE \"acme\" SET \"search_path\" = 'z'", "ALTER ROLE \"acme\" SET \"search_path\" = 'z'"],
+        );
+    }
+
+    #[test]
+    fn what_was_guarded_before_is_reset_at_the_role_only_if_it_is_there() {
+        let before = with_work_mem("16MB");
+        check(&Limits::safe(), Some(&before), &fixture::observed(), &[]);
+        let mut observed = fixture::observed();
+        observed.settings.push(fixture::setting(None, Some("acme"), "work_mem", "16MB"));
+        check(&Limits::safe(), Some(&before), &observed, &["ALTER ROLE \"acme\" RESET \"work_mem\""]);
+        check(&with_work_mem("16MB"), Some(&before), &observed, &["ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'"]);
+        observed.role = None;
+        check(&Limits::safe(), Some(&before), &observed, &[]);
+    }
+
+    #[test]
+    fn limits_of_connections_do_not_overflow() {
+        let limits = Limits { connection_limit: i32::MAX, ..Limits::safe() };
+        check(
+            &limits,
+            None,
+            &fixture::observed(),
+            &["ALTER DATABASE \"acme\" CONNECTION LIMIT 2147483647", "ALTER ROLE \"acme\" CONNECTION LIMIT 2147483647"],
+        );
+    }
+
+    #[test]
+    fn timeouts_are_parameters() {
+        for (timeout, name, needs) in Timeout::ALL {
+            assert_eq!((timeout.name(), timeout.needs()), (name, needs));
+            assert_eq!(Timeout::of(&name.to_uppercase()), Some(timeout));
+        }
+        assert_eq!(Timeout::of("work_mem"), None);
+        assert!(
+            Timeout::is_safe("LOCK_timeout") && !Timeout::is_safe("transaction_timeout") && !Timeout::is_safe("jit")
+        );
     }
 }

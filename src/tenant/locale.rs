@@ -37,3 +37,24 @@ impl Locale {
         .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_provider_has_its_own_word() {
+        let of = |provider: Option<&str>| {
+            let text = |text: &str| Some(text.to_owned());
+            let (encoding, collate, ctype) = (text("UTF8"), text("C"), text("it's"));
+            Locale { encoding, provider: provider.map(str::to_owned), collate, ctype, locale: text("x") }.clauses()
+        };
+        assert_eq!(of(None), " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'it''s' LOCALE 'x'");
+        for (provider, word) in [("libc", "LOCALE"), ("icu", "ICU_LOCALE"), ("builtin", "BUILTIN_LOCALE")] {
+            let expected =
+                format!(" ENCODING 'UTF8' LOCALE_PROVIDER '{provider}' LC_COLLATE 'C' LC_CTYPE 'it''s' {word} 'x'");
+            assert_eq!(of(Some(provider)), expected);
+        }
+        assert_eq!(Locale::default().clauses(), "");
+    }
+}

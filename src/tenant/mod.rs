@@ -25,7 +25,7 @@ pub mod signals;
 pub mod watchdog;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 pub use change::{Change, Grantee, Scope, Setting, render, render_patiently};
 pub use charter::Desired;

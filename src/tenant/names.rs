@@ -65,13 +65,26 @@ mod tests {
 
     #[test]
     fn reserved_names() {
-        for name in ["postgres", "Postgres", "template0", "template1", "rdsadmin", "rds_iam", "pg_monitor", "public"] {
+        for name in [
+            "postgres",
+            "Postgres",
+            "template0",
+            "template1",
+            "rdsadmin",
+            "rds_iam",
+            "pg_monitor",
+            "public",
+            "none",
+            "NONE",
+        ] {
             assert!(is_reserved(name), "{name}");
         }
         for name in ["acme", "postgres2", "pgtenant", "rds", "my_pg_"] {
             assert!(!is_reserved(name), "{name}");
         }
-        assert!(is_reserved_schema("information_schema") && is_reserved_schema("extensions"));
+        for name in ["pg_toast", "PG_x", "information_schema", "extensions"] {
+            assert!(is_reserved_schema(name), "{name}");
+        }
         assert!(!is_reserved_schema("public") && !is_reserved_schema("app"));
     }
 }

@@ -721,3 +721,482 @@ fn occupied(object: &'static str, name: &str, marker: Option<Marker>) -> Conflic
         None => Conflict::Foreign { object, name },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::fixture::{self, dependency, grant, membership, names_of, setting};
+
+    fn text(tenant: &str, stage: Stage) -> Option<String> {
+        Some(fixture::marker(&names_of(tenant), stage).text())
+    }
+
+    /// A database of a name, with the marker of a tenant.
+    fn database(name: &str, tenant: &str, stage: Stage) -> Database {
+        fixture::database(name, text(tenant, stage))
+    }
+
+    fn role(name: &str, tenant: &str, stage: Stage) -> Role {
+        fixture::role(name, text(tenant, stage))
+    }
+
+    fn foreign_database(database: Database) -> Database {
+        Database { owner_usable: false, ..database }
+    }
+
+    fn foreign_role(role: Role) -> Role {
+        Role { manageable: false, ..role }
+    }
+
+    fn cluster(databases: Vec<Database>, roles: Vec<Role>) -> Snapshot {
+        Snapshot { databases, roles, ..fixture::bare() }
+    }
+
+    /// Where `acme` is found to be in a cluster: its database and its role, and what else carries its marker.
+    #[track_caller]
+    fn check(databases: Vec<Database>, roles: Vec<Role>, found: (Option<&str>, Option<&str>), forged: &[&str]) {
+        let snapshot = cluster(databases, roles);
+        let observed = Observed::locate(&snapshot, &names_of("acme"));
+        let database = observed.database.as_ref().map(|database| database.name.as_str());
+        let role = observed.role.as_ref().map(|role| role.name.as_str());
+        assert_eq!((database, role), found);
+        assert_eq!(observed.forged.iter().map(ToString::to_string).collect::<Vec<_>>(), forged);
+        // All at once, the same is found of those that have a marker.
+        if let Some(place) = places(&snapshot).get("acme") {
+            assert_eq!(place.database.map(|database| database.name.as_str()), database);
+            assert_eq!(place.role.map(|role| role.name.as_str()), role);
+        }
+        let whole = database.is_some() && role.is_some() && tenants(&snapshot).contains_key("acme");
+        assert_eq!(Observed::find(&snapshot, &"acme".parse().unwrap()).is_some(), whole);
+    }
+
+    #[test]
+    fn a_tenant_is_found_by_its_marker_else_by_its_names() {
+        use Stage::{Archived, Creating, Ready};
+        let both = (Some("acme"), Some("acme"));
+        check(vec![], vec![], (None, None), &[]);
+        check(vec![database("acme", "acme", Ready)], vec![role("acme", "acme", Ready)], both, &[]);
+        // Somebody renamed it.
+        check(
+            vec![database("acme_old", "acme", Ready), fixture::database("other", None)],
+            vec![role("r", "acme", Ready)],
+            (Some("acme_old"), Some("r")),
+            &[],
+        );
+        // The marker counts more than the name.
+        check(
+            vec![fixture::database("acme", None), database("acme_old", "acme", Ready)],
+            vec![fixture::role("acme", None), role("acme_old", "acme", Ready)],
+            (Some("acme_old"), Some("acme_old")),
+            &[],
+        );
+        // Half-made: the role is marked first.
+        check(vec![], vec![role("acme", "acme", Creating)], (None, Some("acme")), &[]);
+        check(vec![fixture::database("acme", None)], vec![role("acme", "acme", Creating)], both, &[]);
+        check(vec![fixture::database("acme", Some("ours".to_owned()))], vec![], (Some("acme"), None), &[]);
+        // What another tenant has is not this one's, whatever it is called.
+        check(vec![database("acme", "globex", Ready)], vec![role("acme", "globex", Ready)], (None, None), &[]);
+        // Archived.
+        check(
+            vec![database("acme_archived", "acme", Archived), database("acme", "acme", Archived)],
+            vec![role("acme", "acme", Archived)],
+            (None, None),
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_marker_counts_only_where_the_admin_could_have_written_it() {
+        use Stage::Ready;
+        let forged_database = || foreign_database(database("forged", "acme", Ready));
+        let forged_role = || foreign_role(role("forged", "acme", Ready));
+        check(
+            vec![forged_database(), database("acme", "acme", Ready)],
+            vec![forged_role(), role("acme", "acme", Ready)],
+            (Some("acme"), Some("acme")),
+            &["database forged", "role forged"],
+        );
+        check(vec![forged_database()], vec![forged_role()], (None, None), &["database forged", "role forged"]);
+        // Where the tenant's own was taken by another admin, it goes by its name.
+        check(
+            vec![foreign_database(database("acme", "acme", Ready)), database("twin", "acme", Ready)],
+            vec![foreign_role(role("acme", "acme", Ready)), role("twin", "acme", Ready)],
+            (Some("twin"), Some("twin")),
+            &["database acme", "role acme"],
+        );
+        check(
+            vec![foreign_database(database("acme", "acme", Ready))],
+            vec![foreign_role(role("acme", "acme", Ready))],
+            (Some("acme"), Some("acme")),
+            &[],
+        );
+        check(
+            vec![foreign_database(database("acme", "globex", Ready))],
+            vec![foreign_role(role("acme", "globex", Ready))],
+            (Some("acme"), Some("acme")),
+            &[],
+        );
+    }
+
+    #[test]
+    fn of_two_with_one_marker_the_one_of_the_name_counts_and_the_other_is_told() {
+        use Stage::Ready;
+        let snapshot = cluster(
+            vec![database("aaa", "acme", Ready), database("acme", "acme", Ready)],
+            vec![role("aaa", "acme", Ready), role("acme", "acme", Ready)],
+        );
+        let observed = Observed::locate(&snapshot, &names_of("acme"));
+        assert_eq!(observed.database.as_ref().unwrap().name, "acme");
+        assert_eq!(observed.role.as_ref().unwrap().name, "acme");
+        let forged = observed
+            .facts()
+            .into_iter()
+            .filter(|seen| matches!(&seen.fact, Fact::Marker { text, .. } if text.is_empty()));
+        let forged: Vec<_> = forged.map(|seen| (seen.fact.to_string(), seen.ours)).collect();
+        let told = |objects: &str| (format!("{objects} aaa carries a tenant's marker"), false);
+        assert_eq!(forged, [told("role"), told("database")]);
+    }
+
+    #[test]
+    fn names_that_are_no_identifiers_are_not_looked_at() {
+        let snapshot =
+            cluster(vec![database("ac\nme", "acme", Stage::Ready)], vec![role(&"x".repeat(64), "acme", Stage::Ready)]);
+        let observed = Observed::locate(&snapshot, &names_of("acme"));
+        assert_eq!((observed.database, observed.role), (None, None));
+        // A marker that names what cannot be is nobody's.
+        let mut marker = fixture::marker(&names_of("acme"), Stage::Ready);
+        marker.schema = String::new();
+        let snapshot = cluster(vec![fixture::database("acme", Some(marker.text()))], vec![]);
+        assert_eq!(tenants(&snapshot), BTreeMap::new());
+        assert_eq!(Observed::find(&snapshot, &"acme".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn every_tenant_is_listed_once_by_the_names_of_its_database() {
+        use Stage::{Archived, Creating, Ready};
+        let renamed = fixture::marker(&Names { schema: "main".parse().unwrap(), ..names_of("acme") }, Ready).text();
+        let snapshot = cluster(
+            vec![
+                fixture::database("acme", Some(renamed)),
+                database("old", "initech", Archived),
+                foreign_database(database("forged", "hooli", Ready)),
+            ],
+            vec![role("acme", "acme", Ready), role("globex", "globex", Creating)],
+        );
+        let listed = tenants(&snapshot);
+        assert_eq!(listed.keys().map(String::as_str).collect::<Vec<_>>(), ["acme", "globex"]);
+        let places = places(&snapshot);
+        assert_eq!(places.keys().map(String::as_str).collect::<Vec<_>>(), ["acme", "globex"]);
+        assert!(places["globex"].database.is_none() && places["globex"].role.is_some());
+        let found = Observed::find(&snapshot, &"acme".parse().unwrap()).unwrap();
+        assert!(["app", "main"].contains(&found.names.schema.as_str()));
+    }
+
+    fn conflict(snapshot: &Snapshot) -> Option<Conflict> {
+        let names = names_of("acme");
+        Observed::locate(snapshot, &names).conflict(snapshot, &names)
+    }
+
+    /// What stands in the way of making `acme`, in short.
+    #[track_caller]
+    fn check_conflict(databases: Vec<Database>, roles: Vec<Role>, expected: &str) {
+        let found = match conflict(&cluster(databases, roles)) {
+            None => "free".to_owned(),
+            Some(Conflict::Tenant(marker)) => format!("tenant {}", marker.tenant),
+            Some(Conflict::OtherTenant { object, name, tenant }) => format!("{object} {name} of {tenant}"),
+            Some(Conflict::Foreign { object, name }) => format!("foreign {object} {name}"),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_tenant_is_made_only_where_nothing_stands_but_its_own_half() {
+        use Stage::{Archived, Creating, Ready};
+        let closed = |database: Database| Database { allow_connections: false, ..database };
+        let plain = || fixture::database("acme", None);
+        check_conflict(vec![], vec![], "free");
+        check_conflict(vec![database("acme", "acme", Ready)], vec![role("acme", "acme", Ready)], "tenant acme");
+        check_conflict(vec![database("x", "acme", Ready)], vec![role("y", "acme", Ready)], "tenant acme");
+        // Half-made ones are finished.
+        check_conflict(vec![], vec![role("acme", "acme", Creating)], "free");
+        check_conflict(vec![closed(plain())], vec![role("acme", "acme", Creating)], "free");
+        check_conflict(vec![database("acme", "acme", Creating)], vec![role("acme", "acme", Creating)], "free");
+        check_conflict(vec![database("acme", "acme", Ready)], vec![role("acme", "acme", Creating)], "free");
+        check_conflict(vec![database("acme", "acme", Creating)], vec![role("acme", "acme", Ready)], "free");
+        check_conflict(vec![database("acme", "acme", Creating)], vec![], "free");
+        // An open database without a marker is somebody's, whoever began.
+        check_conflict(vec![plain()], vec![role("acme", "acme", Creating)], "foreign database acme");
+        check_conflict(vec![closed(plain())], vec![], "foreign database acme");
+        check_conflict(vec![plain()], vec![], "foreign database acme");
+        check_conflict(vec![], vec![fixture::role("acme", None)], "foreign role acme");
+        check_conflict(vec![closed(plain())], vec![fixture::role("acme", None)], "foreign role acme");
+        // Another tenant's.
+        check_conflict(vec![database("acme", "globex", Ready)], vec![], "database acme of globex");
+        check_conflict(vec![], vec![role("acme", "globex", Ready)], "role acme of globex");
+        check_conflict(
+            vec![closed(database("acme", "globex", Creating))],
+            vec![role("acme", "acme", Creating)],
+            "database acme of globex",
+        );
+        check_conflict(
+            vec![database("acme_old", "acme", Ready), database("acme", "globex", Ready)],
+            vec![role("acme", "acme", Creating)],
+            "database acme of globex",
+        );
+        check_conflict(
+            vec![],
+            vec![role("acme_old", "acme", Creating), role("acme", "globex", Ready)],
+            "role acme of globex",
+        );
+        check_conflict(
+            vec![],
+            vec![role("acme_old", "acme", Creating), fixture::role("acme", None)],
+            "foreign role acme",
+        );
+        check_conflict(vec![database("acme", "acme", Archived)], vec![], "database acme of acme");
+        // A marker that this admin could not have written is none.
+        check_conflict(vec![foreign_database(database("acme", "acme", Ready))], vec![], "foreign database acme");
+        check_conflict(vec![], vec![foreign_role(role("acme", "acme", Creating))], "foreign role acme");
+        check_conflict(vec![], vec![foreign_role(role("acme", "globex", Ready))], "foreign role acme");
+    }
+
+    #[test]
+    fn what_was_reached_is_read_from_the_markers() {
+        use Stage::{Creating, Ready};
+        let state = |database: Database, role: Role| {
+            let observed = Observed::locate(&cluster(vec![database], vec![role]), &names_of("acme"));
+            (observed.is_complete(), observed.is_guarded(), observed.is_enterable())
+        };
+        let plain = || fixture::database("acme", None);
+        assert_eq!(state(database("acme", "acme", Ready), role("acme", "acme", Ready)), (true, false, true));
+        assert_eq!(state(database("acme", "acme", Ready), role("acme", "acme", Creating)), (false, false, true));
+        assert_eq!(state(database("acme", "acme", Creating), role("acme", "acme", Ready)), (false, false, true));
+        assert_eq!(state(plain(), role("acme", "acme", Ready)), (false, false, true));
+        let closed = Database { connectable: false, ..database("acme", "acme", Ready) };
+        assert_eq!(state(closed, role("acme", "acme", Ready)), (true, false, false));
+        let guarded = Marker { guardrails: true, ..fixture::marker(&names_of("acme"), Ready) }.text();
+        let guarded = || fixture::database("acme", Some(guarded.clone()));
+        assert_eq!(state(guarded(), role("acme", "acme", Ready)), (true, true, true));
+        assert_eq!(state(foreign_database(guarded()), role("acme", "acme", Ready)), (false, false, true));
+        let bare = Observed::locate(&cluster(vec![plain()], vec![]), &names_of("acme"));
+        assert!(!bare.is_enterable() && bare.facts().is_empty());
+        assert_eq!(
+            (bare.database_name().map(|name| name.to_string()).as_deref(), bare.role_name()),
+            (Some("acme"), None)
+        );
+    }
+
+    #[test]
+    fn the_schema_is_the_one_with_the_marker_else_of_either_name() {
+        let wanted = Names { schema: "main".parse().unwrap(), ..names_of("corp") };
+        let found = |schemas: &[(&str, Option<&str>, bool)]| {
+            let mut observed = fixture::observed();
+            let app = observed.inside.as_ref().unwrap().schemas[0].clone();
+            let schema = |(name, tenant, owner_usable): &(&str, Option<&str>, bool)| Schema {
+                name: (*name).to_owned(),
+                owner_usable: *owner_usable,
+                comment: tenant.and_then(|tenant| text(tenant, Stage::Ready)),
+                ..app.clone()
+            };
+            observed.inside.as_mut().unwrap().schemas = schemas.iter().map(schema).collect();
+            observed.schema(&wanted).map(|schema| schema.name.clone())
+        };
+        let name = |name: &str| Some(name.to_owned());
+        assert_eq!(found(&[("app", None, true), ("x", Some("acme"), true)]), name("x"));
+        assert_eq!(found(&[("app", None, true), ("x", Some("corp"), true)]), name("x"));
+        assert_eq!(found(&[("app", None, true), ("x", Some("globex"), true)]), name("app"));
+        assert_eq!(found(&[("app", None, true), ("x", Some("acme"), false)]), name("app"));
+        assert_eq!(found(&[("main", None, true), ("app", None, true)]), name("app"));
+        assert_eq!(found(&[("main", None, true), ("y", None, true)]), name("main"));
+        assert_eq!(found(&[("y", None, true)]), None);
+        let outside = Observed { inside: Err("closed".to_owned()), ..fixture::observed() };
+        assert_eq!(outside.schema(&wanted), None);
+    }
+
+    #[test]
+    fn what_touches_the_tenant_is_gathered_and_nothing_else() {
+        let mut snapshot = fixture::snapshot();
+        snapshot
+            .databases
+            .push(Database { acl: vec![grant(Some("acme"), "CONNECT")], ..fixture::database("reports", None) });
+        snapshot
+            .databases
+            .push(Database { acl: vec![grant(Some("x"), "CONNECT")], ..fixture::database("other", None) });
+        snapshot.roles.extend(["group", "outer", "x"].map(|name| fixture::role(name, None)));
+        snapshot.memberships = vec![
+            membership("group", "acme"),
+            membership("outer", "group"),
+            membership("acme", "outer"),
+            membership("acme", "x"),
+            membership("other", "x"),
+            Membership { automatic: true, ..membership("x", "acme") },
+        ];
+        snapshot.settings.extend([
+            setting(None, None, "work_mem", "1"),
+            setting(Some("other"), None, "work_mem", "2"),
+            setting(None, Some("x"), "work_mem", "3"),
+            setting(Some("acme"), Some("x"), "work_mem", "4"),
+            setting(Some("other"), Some("acme"), "work_mem", "5"),
+        ]);
+        snapshot.oversized = [("acme".to_owned(), 300), ("x".to_owned(), 400)].into();
+        snapshot.dependencies.extend([
+            dependency("admin", Some("acme"), "pg_class", "o", 1),
+            dependency("x", Some("acme"), "pg_class", "o", 2),
+            dependency("x", Some("other"), "pg_class", "o", 3),
+            dependency("x", None, "pg_database", "o", 4),
+            dependency("acme", None, "pg_tablespace", "o", 5),
+        ]);
+        let server_grant = |grantee: Option<&str>| ServerGrant {
+            class: "tablespace".into(),
+            name: "fast".into(),
+            owner_usable: true,
+            grantee: grantee.map(str::to_owned),
+            privilege: "CREATE".into(),
+            grantable: false,
+        };
+        snapshot.server_grants = [Some("acme"), Some("outer"), Some("x"), None].map(server_grant).into();
+        let placed = |name: &str, database: &str| Placed { name: name.into(), database: database.into() };
+        snapshot.slots = vec![placed("s1", "acme"), placed("s2", "other")];
+        snapshot.subscriptions = vec![placed("s3", "other"), placed("s4", "acme")];
+        let observed = Observed::locate(&snapshot, &fixture::names());
+        assert_eq!(observed.reached, ["group", "outer"].map(str::to_owned).into());
+        assert_eq!(observed.groups.iter().map(|role| role.name.as_str()).collect::<Vec<_>>(), ["group", "outer"]);
+        assert_eq!(observed.memberships, [0, 1, 2, 3, 5].map(|at| snapshot.memberships[at].clone()));
+        let values = |settings: &[Setting]| settings.iter().map(|setting| setting.value.clone()).collect::<Vec<_>>();
+        assert_eq!(values(&observed.settings[7..]), ["5"]);
+        assert_eq!(observed.oversized, Some(300));
+        let counts = |found: &[Dependency]| found.iter().map(|dependency| dependency.count).collect::<Vec<_>>();
+        assert_eq!((counts(&observed.guests), counts(&observed.dependencies)), (vec![2], vec![1, 5]));
+        assert_eq!(observed.elsewhere.iter().map(|other| other.name.as_str()).collect::<Vec<_>>(), ["reports"]);
+        let grantees: Vec<_> = observed.server_grants.iter().map(|grant| grant.grantee.as_deref()).collect();
+        assert_eq!(grantees, [Some("acme"), Some("outer")]);
+        assert_eq!(
+            observed.attached,
+            [(Kind::ReplicationSlot, placed("s1", "acme")), (Kind::Subscription, placed("s4", "acme"))]
+        );
+        assert_eq!(observed.at_home(), ["acme", "admin"].map(str::to_owned).into());
+        // Without a role or a database there is nothing of theirs.
+        snapshot.roles.remove(0);
+        let observed = Observed::locate(&snapshot, &fixture::names());
+        assert!(observed.memberships.is_empty() && observed.elsewhere.is_empty() && observed.server_grants.is_empty());
+        assert_eq!(observed.settings.len(), 3);
+        snapshot.databases.remove(0);
+        let observed = Observed::locate(&snapshot, &fixture::names());
+        assert!(observed.settings.is_empty() && observed.guests.is_empty() && observed.attached.is_empty());
+    }
+
+    /// The facts that a change adds to a tenant as it should be, and whether this admin may undo them.
+    #[track_caller]
+    fn check_facts(change: impl FnOnce(&mut Observed), expected: &[(&str, bool)]) {
+        let before = fixture::observed();
+        let mut after = fixture::observed();
+        change(&mut after);
+        let before = before.facts();
+        let added = after.facts().into_iter().filter(|seen| !before.contains(seen));
+        let added: Vec<_> = added.map(|seen| (seen.fact.to_string(), seen.ours)).collect();
+        assert_eq!(added, expected.iter().map(|(fact, ours)| ((*fact).to_owned(), *ours)).collect::<Vec<_>>());
+    }
+
+    fn tenants_role(observed: &mut Observed) -> &mut Role {
+        observed.role.as_mut().unwrap()
+    }
+
+    #[test]
+    fn whose_it_is_to_undo_a_fact() {
+        check_facts(|_| {}, &[]);
+        check_facts(|o| tenants_role(o).inherit = true, &[("acme has INHERIT", true)]);
+        check_facts(|o| tenants_role(o).replication = true, &[("acme has REPLICATION", false)]);
+        check_facts(
+            |o| (o.server.superuser, tenants_role(o).bypass_rls) = (true, true),
+            &[("acme has BYPASSRLS", true)],
+        );
+        // An admin that may not alter the role may change nothing of it.
+        let told = |ours: bool| {
+            move |o: &mut Observed| {
+                tenants_role(o).manageable = ours;
+                tenants_role(o).create_role = true;
+                tenants_role(o).connection_limit = 11;
+                tenants_role(o).valid_until = Some("infinity".into());
+                o.settings.clear();
+                o.settings.push(setting(None, Some("acme"), "work_mem", "1"));
+                o.oversized = Some(200);
+                o.role.as_mut().unwrap().comment = None;
+            }
+        };
+        for ours in [true, false] {
+            check_facts(
+                told(ours),
+                &[
+                    ("acme has CREATEROLE", ours),
+                    ("acme has CONNECTION LIMIT 11", ours),
+                    ("acme has VALID UNTIL \"infinity\"", ours),
+                    ("work_mem = \"1\" for role acme", ours),
+                    ("200 parameters are set for role acme", ours),
+                ],
+            );
+        }
+        let privileged = |o: &mut Observed| {
+            o.settings.push(setting(Some("acme"), None, "Log_Statement", "none"));
+            o.privileged = ["log_statement".to_owned()].into();
+        };
+        check_facts(privileged, &[("\"Log_Statement\" = \"none\" for database acme", false)]);
+        check_facts(
+            |o| {
+                o.server.superuser = true;
+                privileged(o);
+            },
+            &[("\"Log_Statement\" = \"none\" for database acme", true)],
+        );
+        // A group's attributes are its owner's, INHERIT is nobody's gain; a superuser's role is a superuser's to alter.
+        check_facts(
+            |o| o.groups = vec![Role { inherit: true, superuser: true, ..fixture::role("g", None) }],
+            &[("g has SUPERUSER", false)],
+        );
+        check_facts(
+            |o| o.memberships = vec![membership("acme", "x"), membership("g", "outer")],
+            &[("x is a member of acme", true), ("outer is a member of g", false)],
+        );
+        check_facts(
+            |o| o.memberships = vec![Membership { revocable: false, ..membership("acme", "x") }],
+            &[("x is a member of acme", false)],
+        );
+        check_facts(|o| o.memberships = vec![Membership { automatic: true, ..membership("acme", "admin") }], &[]);
+    }
+
+    #[test]
+    fn the_tenants_own_dependencies_are_told_once() {
+        let own = |database: Option<&str>, class: &str, kind: &str, count: u64| {
+            let row = dependency("acme", database, class, kind, count);
+            move |o: &mut Observed| o.dependencies.push(row)
+        };
+        check_facts(own(Some("acme"), "pg_class", "o", 3), &[("acme owns 3 relations", false)]);
+        check_facts(own(Some("x"), "pg_class", "o", 1), &[("acme owns 1 relation in database x", false)]);
+        check_facts(own(Some("x"), "pg_class", "a", 1), &[("acme has privileges on 1 relation in database x", false)]);
+        check_facts(own(Some("acme"), "pg_class", "a", 3), &[]);
+        check_facts(own(None, "pg_tablespace", "a", 1), &[]);
+        check_facts(own(None, "pg_tablespace", "o", 1), &[("acme owns 1 tablespace", false)]);
+        check_facts(own(None, "pg_database", "o", 2), &[("acme owns 2 databases", false)]);
+        // Of the databases that it owns, its own is told by itself.
+        let owner = |count: u64| {
+            move |o: &mut Observed| {
+                o.database.as_mut().unwrap().owner = "acme".into();
+                o.dependencies.push(dependency("acme", None, "pg_database", "o", count));
+            }
+        };
+        check_facts(owner(1), &[("acme owns database acme", true)]);
+        check_facts(owner(2), &[("acme owns 1 database", false), ("acme owns database acme", true)]);
+    }
+
+    #[test]
+    fn an_owners_own_privileges_are_no_fact() {
+        check_facts(
+            |o| {
+                let database = o.database.as_mut().unwrap();
+                database.acl.push(grant(Some("admin"), "CREATE"));
+                database.acl.push(grant(None, "CONNECT"));
+                database.owner_usable = true;
+            },
+            &[("PUBLIC has CONNECT on database acme", true)],
+        );
+    }
+}

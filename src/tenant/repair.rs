@@ -371,10 +371,10 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
                 grantee,
             })
         }
-        Fact::Grant { objects, grantee, .. } if objects.kind == Kind::Schema && !objects.original => {
+        Fact::Grant { objects, grantee, .. } if objects.kind == Kind::Schema && !objects.original && objects.database.is_none() => {
             let schema = objects.name().and_then(|name| name.parse().ok());
             let grantee = Grantee::parse(grantee.as_deref());
-            match schema.zip(grantee).filter(|_| objects.database.is_none()) {
+            match schema.zip(grantee) {
                 Some((schema, grantee)) => Some(Change::RevokeSchema { database, schema, grantee }),
                 None => tidy(observed, names),
             }
@@ -474,4 +474,1037 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
         changes.push(Change::MarkDatabase { database: names.database.clone(), marker });
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::catalog::acl::Grant;
+    use crate::postgres::catalog::inside::{DefaultPrivilege, Extension, ObjectGrant, ObjectOwner, Schema, Thing};
+    use crate::postgres::catalog::snapshot::{Database, Placed, Role, ServerGrant};
+    use crate::postgres::fact::Objects;
+    use crate::postgres::{Authentication, Challenge, Secret, Verifier};
+    use crate::tenant::fixture::{self, grant, membership, setting, texts};
+
+    /// Changes facts of a tenant that is as it should be: what is needed for it to be so again, and what is tried.
+    #[track_caller]
+    fn check(
+        break_it: impl FnOnce(&mut Desired, &mut Observed),
+        needed: &[&str],
+        tried: &[&str],
+    ) -> (Desired, Observed) {
+        let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+        break_it(&mut desired, &mut observed);
+        let repair = repair(&desired, &observed);
+        assert_eq!(texts(&repair.needed), needed, "needed");
+        assert_eq!(texts(&repair.tried), tried, "tried");
+        (desired, observed)
+    }
+
+    /// As `check`, and expects this control, and no other, to say what was found.
+    #[track_caller]
+    fn check_control(
+        control: Control,
+        found: &str,
+        break_it: impl FnOnce(&mut Observed),
+        needed: &[&str],
+        tried: &[&str],
+    ) {
+        let (desired, observed) = check(|_, observed| break_it(observed), needed, tried);
+        assert_eq!(told(&desired, &observed), [format!("{control}: {found}")]);
+    }
+
+    fn told(desired: &Desired, observed: &Observed) -> Vec<String> {
+        let drift = findings(desired, observed).into_values().filter(|finding| finding.status != Status::Enforced);
+        drift.map(|finding| format!("{}: {}", finding.control, finding.describe())).collect()
+    }
+
+    fn database(observed: &mut Observed) -> &mut Database {
+        observed.database.as_mut().unwrap()
+    }
+
+    fn role(observed: &mut Observed) -> &mut Role {
+        observed.role.as_mut().unwrap()
+    }
+
+    fn inside(observed: &mut Observed) -> &mut crate::postgres::Inside {
+        observed.inside.as_mut().unwrap()
+    }
+
+    fn schema<'a>(observed: &'a mut Observed, name: &str) -> &'a mut Schema {
+        inside(observed).schemas.iter_mut().find(|schema| schema.name == name).unwrap()
+    }
+
+    fn set(observed: &mut Observed, name: &str, value: &str) {
+        observed.settings.iter_mut().filter(|s| s.name == name).for_each(|s| s.value = value.to_owned());
+    }
+
+    fn object_grant(kind: &str, grantee: Option<&str>, privilege: &str, names: &[&str]) -> ObjectGrant {
+        ObjectGrant {
+            kind: kind.to_owned(),
+            original: false,
+            schema: Some("app".to_owned()),
+            owner: "acme".to_owned(),
+            owner_usable: false,
+            grantee: grantee.map(str::to_owned),
+            privilege: privilege.to_owned(),
+            grantable: false,
+            count: names.len() as u64,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    const TIDY: [&str; 4] = [
+        "GRANT \"acme\" TO CURRENT_USER",
+        "SELECT pg_catalog.set_config('pgtenant.home', '[\"acme\",\"admin\"]', true)",
+        "TIDY",
+        "REVOKE \"acme\" FROM CURRENT_USER",
+    ];
+
+    const READY: &str = "{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme\",\"role\":\"acme\",\"schema\":\"app\",\
+                         \"password\":\"4096:c2FsdA==\"}";
+
+    #[test]
+    fn a_tenant_as_it_should_be_needs_nothing() {
+        let (desired, observed) = check(|_, _| {}, &[], &[]);
+        let findings = findings(&desired, &observed);
+        assert!(findings.keys().copied().eq(Control::all(Of::Tenant)));
+        assert!(findings.values().all(|finding| finding.status == Status::Enforced), "{findings:?}");
+        assert!(repair(&desired, &observed).is_empty());
+    }
+
+    const CREATE_ROLE: &str = "CREATE ROLE \"acme\" NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION \
+                               NOBYPASSRLS NOINHERIT CONNECTION LIMIT 10";
+    const CREATE_DATABASE: &str =
+        "CREATE DATABASE \"acme\" TEMPLATE template0 ENCODING 'UTF8' CONNECTION LIMIT 15 ALLOW_CONNECTIONS false";
+
+    #[test]
+    fn a_new_tenant_is_made_closed_and_marked_before_its_database() {
+        let marked = "COMMENT ON ROLE \"acme\" IS \
+                      '{\"pgtenant\":\"acme\",\"stage\":\"creating\",\"database\":\"acme\",\"role\":\"acme\",\"schema\":\"app\"}'";
+        let (desired, observed) = check(
+            |_, observed| (observed.role, observed.database) = (None, None),
+            &[CREATE_ROLE, marked, CREATE_DATABASE],
+            &[],
+        );
+        let told = findings(&desired, &observed);
+        assert_eq!(told[&Control::Role].describe(), "found: role acme is missing; database acme is missing");
+        let others = told.values().filter(|finding| finding.control != Control::Role);
+        assert!(others.into_iter().all(|finding| finding.describe() == "not inspected: its role is missing"));
+        let (desired, observed) = check(|_, observed| observed.database = None, &[CREATE_DATABASE], &[]);
+        let told = findings(&desired, &observed);
+        assert_eq!(told[&Control::Role].describe(), "found: database acme is missing");
+        assert_eq!(told[&Control::Schema].describe(), "not inspected: its database is missing");
+        check(|_, observed| observed.role = None, &[CREATE_ROLE, marked], &[]);
+    }
+
+    #[test]
+    fn a_password_is_part_of_a_new_role_and_of_its_marker() {
+        let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
+        let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+        desired.password = Some(verifier.clone());
+        observed.role = None;
+        let made = texts(&repair(&desired, &observed).needed);
+        assert!(made[0].ends_with(&format!(" PASSWORD '{}'", verifier.expose())), "{made:?}");
+        assert!(made[1].contains(&format!("\"password\":\"{}\"", String::from(verifier.challenge()))), "{made:?}");
+    }
+
+    #[test]
+    fn a_half_made_tenant_is_opened_only_when_public_is_out() {
+        let (desired, mut observed) = (fixture::desired(), fixture::observed());
+        observed.inside = Err("closed".to_owned());
+        observed.settings.clear();
+        role(&mut observed).login = false;
+        role(&mut observed).comment = Some(Marker::new(&desired.names, Stage::Creating, None).text());
+        let facts = database(&mut observed);
+        facts.comment = None;
+        facts.allow_connections = false;
+        facts.acl = vec![grant(None, "CONNECT"), grant(None, "TEMPORARY")];
+        let repair = repair(&desired, &observed);
+        let at = |wanted: fn(&Change) -> bool| repair.needed.iter().position(wanted);
+        let mark = at(|change| matches!(change, Change::MarkDatabase { .. }));
+        let revoke = at(|change| matches!(change, Change::RevokeDatabase { grantee: Grantee::Public, .. }));
+        let open = at(|change| matches!(change, Change::Open { .. }));
+        assert!(mark.is_some() && mark < revoke && revoke < open, "{repair:?}");
+        assert_eq!(at(|change| matches!(change, Change::Login { .. })), None, "not before the schema stands");
+        assert_eq!(at(|change| matches!(change, Change::MarkRole { .. })), None, "not complete yet");
+        let script = crate::tenant::render(&repair.needed);
+        assert_eq!(script.0.len(), 1, "the revoke and the opening are one transaction: {script:?}");
+        // It may not log in yet, and holds nothing up: all of it is needed.
+        assert_eq!(repair.tried, []);
+    }
+
+    #[test]
+    fn what_is_half_made_is_finished_and_let_in_last() {
+        let (desired, mut observed) = (fixture::desired(), fixture::observed());
+        let creating = Some(Marker::new(&desired.names, Stage::Creating, None).text());
+        role(&mut observed).login = false;
+        role(&mut observed).comment.clone_from(&creating);
+        database(&mut observed).comment = creating;
+        let needed = texts(&repair(&desired, &observed).needed);
+        assert_eq!(
+            needed,
+            [
+                "ALTER ROLE \"acme\" LOGIN".to_owned(),
+                format!("COMMENT ON ROLE \"acme\" IS '{READY}'"),
+                format!("COMMENT ON DATABASE \"acme\" IS '{READY}'"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_shared_catalogs_hold_of_a_database_is_told_and_repaired() {
+        let revoke = |grantee: &str| format!("REVOKE ALL ON DATABASE \"acme\" FROM {grantee} CASCADE");
+        let connect = "GRANT CONNECT ON DATABASE \"acme\" TO \"acme\"";
+        check_control(
+            Control::PublicPrivileges,
+            "found: PUBLIC has CONNECT, TEMPORARY on database acme",
+            |o| database(o).acl.extend([grant(None, "TEMPORARY"), grant(None, "CONNECT")]),
+            &[&revoke("PUBLIC")],
+            &[],
+        );
+        check_control(
+            Control::OtherPrivileges,
+            "found: globex has CONNECT on database acme",
+            |o| database(o).acl.push(grant(Some("globex"), "CONNECT")),
+            &[&revoke("\"globex\"")],
+            &[],
+        );
+        check_control(
+            Control::TenantPrivileges,
+            "found: acme has CREATE on database acme",
+            |o| database(o).acl.push(grant(Some("acme"), "CREATE")),
+            &[&revoke("\"acme\""), connect],
+            &[],
+        );
+        check_control(
+            Control::TenantPrivileges,
+            "found: acme lacks CONNECT on database acme; acme has CONNECT WITH GRANT OPTION on database acme",
+            |o| database(o).acl[0].grantable = true,
+            &[&revoke("\"acme\""), connect],
+            &[],
+        );
+        check_control(
+            Control::TenantPrivileges,
+            "found: acme lacks CONNECT on database acme",
+            |o| database(o).acl.clear(),
+            &[connect],
+            &[],
+        );
+        // An owner has every privilege, and the schema `public`: both are put right with it.
+        let public = "ALTER SCHEMA \"public\" OWNER TO CURRENT_USER";
+        let (desired, observed) = check(
+            |_, o| (database(o).owner, database(o).owner_usable) = ("acme".to_owned(), false),
+            &[
+                "GRANT \"acme\" TO CURRENT_USER",
+                "ALTER DATABASE \"acme\" OWNER TO CURRENT_USER",
+                "REVOKE \"acme\" FROM CURRENT_USER",
+                connect,
+                public,
+            ],
+            &[],
+        );
+        assert_eq!(
+            told(&desired, &observed),
+            [
+                "database_owner: found: acme owns database acme",
+                "tenant_privileges: found: acme lacks CONNECT on database acme",
+                "public_schema: found: pg_database_owner owns schema public",
+            ]
+        );
+        check_control(
+            Control::DatabaseOwner,
+            "found: operators owns database acme",
+            |o| {
+                database(o).owner = "operators".to_owned();
+                schema(o, "public").owner = "postgres".to_owned();
+            },
+            &["ALTER DATABASE \"acme\" OWNER TO CURRENT_USER"],
+            &[],
+        );
+        let open = "ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false";
+        check_control(
+            Control::DatabaseOpen,
+            "found: database acme is a template",
+            |o| database(o).is_template = true,
+            &[open],
+            &[],
+        );
+        check_control(
+            Control::DatabaseOpen,
+            "found: database acme accepts no connections",
+            |o| database(o).allow_connections = false,
+            &[open],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_a_role_is_and_whom_it_belongs_to_is_told_and_repaired() {
+        check_control(
+            Control::RoleAttributes,
+            "found: acme has CREATEDB; acme has CREATEROLE; acme has INHERIT",
+            |o| (role(o).create_database, role(o).create_role, role(o).inherit) = (true, true, true),
+            &[],
+            &["ALTER ROLE \"acme\" NOCREATEDB", "ALTER ROLE \"acme\" NOCREATEROLE", "ALTER ROLE \"acme\" NOINHERIT"],
+        );
+        check_control(
+            Control::RoleAttributes,
+            "found: acme has VALID UNTIL \"2020-01-01 00:00:00+00\"",
+            |o| role(o).valid_until = Some("2020-01-01 00:00:00+00".to_owned()),
+            &[],
+            &["ALTER ROLE \"acme\" VALID UNTIL 'infinity'"],
+        );
+        check_control(
+            Control::Memberships,
+            "found: globex is a member of acme; acme is a member of globex",
+            |o| o.memberships = vec![membership("globex", "acme"), membership("acme", "globex")],
+            &[],
+            &["REVOKE \"acme\" FROM \"globex\" CASCADE", "REVOKE \"globex\" FROM \"acme\" CASCADE"],
+        );
+        let rows = |o: &mut Observed| {
+            let with = |grantor: &str| crate::postgres::catalog::snapshot::Membership {
+                grantor: Some(grantor.to_owned()),
+                inherit: Some(true),
+                set: Some(false),
+                ..membership("acme", "globex")
+            };
+            let automatic =
+                crate::postgres::catalog::snapshot::Membership { automatic: true, ..membership("acme", "admin") };
+            o.memberships = vec![with("admin"), with("postgres"), automatic];
+        };
+        check_control(
+            Control::Memberships,
+            "found: globex is a member of acme with INHERIT",
+            |o| {
+                o.server.version_num = 160_000;
+                rows(o);
+            },
+            &[],
+            &[
+                "REVOKE \"acme\" FROM \"globex\" GRANTED BY \"admin\" CASCADE",
+                "REVOKE \"acme\" FROM \"globex\" GRANTED BY \"postgres\" CASCADE",
+            ],
+        );
+        let rds_iam = |desired: &mut Desired| desired.member_of = ["rds_iam".parse().unwrap()].into();
+        check(|desired, _| rds_iam(desired), &["GRANT \"rds_iam\" TO \"acme\""], &[]);
+        check(
+            |desired, observed| {
+                rds_iam(desired);
+                observed.memberships = vec![membership("rds_iam", "acme")];
+            },
+            &[],
+            &[],
+        );
+        let (desired, observed) = check(
+            |desired, observed| {
+                rds_iam(desired);
+                observed.memberships = vec![membership("rds_iam", "acme")];
+                observed.memberships[0].admin = true;
+            },
+            &["GRANT \"rds_iam\" TO \"acme\""],
+            &["REVOKE \"rds_iam\" FROM \"acme\" CASCADE"],
+        );
+        assert_eq!(
+            findings(&desired, &observed)[&Control::Memberships].describe(),
+            "found: acme is not a member of rds_iam; acme is a member of rds_iam with ADMIN"
+        );
+        // What a group gains is told, and left to those who own the group.
+        check_control(
+            Control::Memberships,
+            "not permitted: operators has CREATEDB; acme_group is a member of operators",
+            |o| {
+                o.groups = vec![Role { create_database: true, inherit: true, ..fixture::role("operators", None) }];
+                o.memberships = vec![membership("operators", "acme_group")];
+            },
+            &[],
+            &[],
+        );
+    }
+
+    #[test]
+    fn limits_and_parameters_are_told_and_repaired() {
+        let role_search_path = "ALTER ROLE \"acme\" IN DATABASE \"acme\" SET \"search_path\" = \"app\"";
+        check_control(
+            Control::SearchPath,
+            "found: search_path = \"public\" for role acme in database acme",
+            |o| set(o, "search_path", "public"),
+            &[],
+            &[role_search_path],
+        );
+        check_control(
+            Control::SearchPath,
+            "found: search_path is not as required for role acme in database acme",
+            |o| o.settings.retain(|s| s.name != "search_path"),
+            &[],
+            &[role_search_path],
+        );
+        check(|_, o| set(o, "search_path", "\"app\""), &[], &[]);
+        check_control(
+            Control::Governed,
+            "found: lock_timeout is not as required for database acme; lock_timeout is not as required for role acme; \
+             acme has CONNECTION LIMIT -1; database acme has CONNECTION LIMIT 100",
+            |o| {
+                role(o).connection_limit = -1;
+                database(o).connection_limit = 100;
+                o.settings.retain(|s| s.name != "lock_timeout");
+            },
+            &["ALTER DATABASE \"acme\" SET \"lock_timeout\" = 10000", "ALTER DATABASE \"acme\" CONNECTION LIMIT 15"],
+            &["ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000", "ALTER ROLE \"acme\" CONNECTION LIMIT 10"],
+        );
+        check(|_, o| set(o, "lock_timeout", "10s"), &[], &[]);
+        check_control(
+            Control::Governed,
+            "found: statement_timeout = \"0\" for database acme; statement_timeout = \"0\" for role acme",
+            |o| set(o, "statement_timeout", "0"),
+            &["ALTER DATABASE \"acme\" SET \"statement_timeout\" = 60000"],
+            &["ALTER ROLE \"acme\" SET \"statement_timeout\" = 60000"],
+        );
+        check_control(
+            Control::Governed,
+            "found: lock_timeout = \"0\" for role acme in database acme; lock_timeout = \"0\" for role acme in database globex",
+            |o| {
+                for place in ["acme", "globex"] {
+                    o.settings.push(setting(Some(place), Some("acme"), "lock_timeout", "0"));
+                }
+            },
+            &[],
+            &[
+                "ALTER ROLE \"acme\" IN DATABASE \"acme\" RESET \"lock_timeout\"",
+                "ALTER ROLE \"acme\" IN DATABASE \"globex\" RESET \"lock_timeout\"",
+            ],
+        );
+        check_control(
+            Control::Parameters,
+            "found: work_mem = \"1GB\" for database acme; log_statement = \"none\" for role acme; search_path = \"x\" for role acme",
+            |o| {
+                o.settings.push(setting(Some("acme"), None, "work_mem", "1GB"));
+                o.settings.push(setting(None, Some("acme"), "log_statement", "none"));
+                o.settings.push(setting(None, Some("acme"), "search_path", "x"));
+                o.settings.push(setting(None, Some("acme"), "TimeZone", "UTC"));
+            },
+            &["ALTER DATABASE \"acme\" RESET \"work_mem\""],
+            &["ALTER ROLE \"acme\" RESET \"log_statement\"", "ALTER ROLE \"acme\" RESET \"search_path\""],
+        );
+        // What takes a superuser to reset is tried.
+        check_control(
+            Control::Parameters,
+            "not permitted: log_statement = \"none\" for database acme",
+            |o| {
+                o.settings.push(setting(Some("acme"), None, "log_statement", "none"));
+                o.privileged.insert("log_statement".to_owned());
+            },
+            &[],
+            &["ALTER DATABASE \"acme\" RESET \"log_statement\""],
+        );
+        check_control(
+            Control::Parameters,
+            "found: 4000 parameters are set for role acme",
+            |o| o.oversized = Some(4000),
+            &[],
+            &["ALTER ROLE \"acme\" RESET ALL", role_search_path],
+        );
+    }
+
+    #[test]
+    fn a_guarded_tenant_has_the_limits_that_its_guardrails_say() {
+        let guarded = |o: &mut Observed| {
+            let marker = Marker { guardrails: true, ..fixture::marker(&fixture::names(), Stage::Ready) };
+            database(o).comment = Some(marker.text());
+        };
+        check(
+            |_, o| {
+                guarded(o);
+                (role(o).connection_limit, database(o).connection_limit) = (0, 3);
+                set(o, "lock_timeout", "1h");
+                o.settings.push(setting(Some("acme"), None, "work_mem", "1GB"));
+                o.settings.push(setting(None, Some("acme"), "work_mem", "2GB"));
+            },
+            &[],
+            &[],
+        );
+        check_control(
+            Control::Governed,
+            "found: lock_timeout is not as required for database acme; acme has CONNECTION LIMIT -1; lock_timeout = \
+             \"10000\" for role acme",
+            |o| {
+                guarded(o);
+                role(o).connection_limit = -1;
+                o.settings.retain(|s| s.name != "lock_timeout" || s.role.is_some());
+            },
+            &["ALTER DATABASE \"acme\" SET \"lock_timeout\" = 10000"],
+            &["ALTER ROLE \"acme\" CONNECTION LIMIT 10", "ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000"],
+        );
+        check_control(
+            Control::Parameters,
+            "found: search_path = \"x\" for database acme; work_mem = \"2GB\" for role acme",
+            |o| {
+                guarded(o);
+                o.settings.push(setting(Some("acme"), None, "search_path", "x"));
+                o.settings.push(setting(None, Some("acme"), "work_mem", "2GB"));
+            },
+            &["ALTER DATABASE \"acme\" RESET \"search_path\""],
+            &["ALTER ROLE \"acme\" RESET \"work_mem\""],
+        );
+    }
+
+    #[test]
+    fn schemas_are_told_and_repaired() {
+        check_control(
+            Control::PublicSchema,
+            "found: PUBLIC has USAGE on schema public",
+            |o| schema(o, "public").acl.push(grant(None, "USAGE")),
+            &["REVOKE ALL ON SCHEMA \"public\" FROM PUBLIC CASCADE"],
+            &[],
+        );
+        check_control(
+            Control::PublicSchema,
+            "found: globex owns schema public",
+            |o| schema(o, "public").owner = "globex".to_owned(),
+            &["ALTER SCHEMA \"public\" OWNER TO CURRENT_USER"],
+            &[],
+        );
+        check_control(
+            Control::SchemaPrivileges,
+            "found: acme lacks CREATE on schema app; globex has USAGE on schema app",
+            |o| schema(o, "app").acl = vec![grant(Some("globex"), "USAGE"), grant(Some("acme"), "USAGE")],
+            &[
+                "REVOKE ALL ON SCHEMA \"app\" FROM \"globex\" CASCADE",
+                "GRANT CREATE, USAGE ON SCHEMA \"app\" TO \"acme\"",
+            ],
+            &[],
+        );
+        check_control(
+            Control::SchemaPrivileges,
+            "found: acme has CREATE WITH GRANT OPTION on schema app",
+            |o| schema(o, "app").acl.push(Grant { grantable: true, ..grant(Some("acme"), "CREATE") }),
+            &[
+                "REVOKE ALL ON SCHEMA \"app\" FROM \"acme\" CASCADE",
+                "GRANT CREATE, USAGE ON SCHEMA \"app\" TO \"acme\"",
+            ],
+            &[],
+        );
+        check_control(
+            Control::SchemaPrivileges,
+            "found: acme owns schema app",
+            |o| schema(o, "app").owner = "acme".to_owned(),
+            &[
+                "GRANT \"acme\" TO CURRENT_USER",
+                "ALTER SCHEMA \"app\" OWNER TO CURRENT_USER",
+                "REVOKE \"acme\" FROM CURRENT_USER",
+                "GRANT CREATE, USAGE ON SCHEMA \"app\" TO \"acme\"",
+            ],
+            &[],
+        );
+        let other = |o: &mut Observed| {
+            let app = schema(o, "app").clone();
+            inside(o).schemas.push(Schema { name: "other".into(), comment: None, acl: Vec::new(), ..app });
+        };
+        check_control(Control::Objects, "found: schema other exists", other, &[], &[]);
+        check_control(
+            Control::Objects,
+            "found: schema other exists; acme owns schema other; globex has USAGE on schema other",
+            |o| {
+                other(o);
+                schema(o, "other").owner = "acme".to_owned();
+                schema(o, "other").acl.push(grant(Some("globex"), "USAGE"));
+            },
+            &[
+                "GRANT \"acme\" TO CURRENT_USER",
+                "ALTER SCHEMA \"other\" OWNER TO CURRENT_USER",
+                "REVOKE \"acme\" FROM CURRENT_USER",
+                "REVOKE ALL ON SCHEMA \"other\" FROM \"globex\" CASCADE",
+            ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_strangers_hold_inside_is_told_and_taken_back_last() {
+        check_control(
+            Control::OtherRoles,
+            "found: globex has SELECT on relations \"Orders\", items",
+            |o| {
+                o.guests = vec![fixture::dependency("globex", Some("acme"), "pg_class", "a", 2)];
+                inside(o).grants = vec![object_grant("r", Some("globex"), "SELECT", &["orders", "items"])];
+                inside(o).grants[0].names[0] = "Orders".to_owned();
+            },
+            &[],
+            &TIDY,
+        );
+        check_control(
+            Control::OtherRoles,
+            "not permitted: globex owns 2 relations",
+            |o| o.guests = vec![fixture::dependency("globex", Some("acme"), "pg_class", "o", 2)],
+            &[],
+            &[],
+        );
+        check_control(
+            Control::OtherRoles,
+            "not permitted: 2 policies name globex",
+            |o| o.guests = vec![fixture::dependency("globex", Some("acme"), "pg_policy", "r", 2)],
+            &[],
+            &[],
+        );
+        check_control(
+            Control::OtherRoles,
+            "found: PUBLIC has EXECUTE on routine f",
+            |o| inside(o).grants = vec![object_grant("f", None, "EXECUTE", &["f"])],
+            &[],
+            &TIDY,
+        );
+        check_control(
+            Control::OtherRoles,
+            "found: there are 300 different kinds of grants",
+            |o| inside(o).groups_of_grants = 300,
+            &[],
+            &TIDY,
+        );
+        check_control(
+            Control::SystemPrivileges,
+            "not permitted: acme has SELECT on relation pg_authid",
+            |o| {
+                let grant = object_grant("r", Some("acme"), "SELECT", &["pg_authid"]);
+                inside(o).grants = vec![ObjectGrant { original: true, owner: "postgres".into(), ..grant }];
+            },
+            &[],
+            &TIDY,
+        );
+        // What a tenant holds in its own schema, and lends to its admin, is its own affair.
+        check(
+            |_, o| {
+                inside(o).grants = vec![
+                    object_grant("r", Some("acme"), "SELECT", &["orders"]),
+                    object_grant("r", Some("admin"), "SELECT", &["orders"]),
+                ];
+            },
+            &[],
+            &[],
+        );
+        let default = |grantee: Option<&str>| DefaultPrivilege {
+            owner: "acme".into(),
+            owner_usable: false,
+            schema: Some("app".into()),
+            kind: "r".into(),
+            grantee: grantee.map(str::to_owned),
+            privileges: vec!["SELECT".into(), "INSERT".into()],
+        };
+        check_control(
+            Control::DefaultPrivileges,
+            "found: PUBLIC gets SELECT, INSERT on each new relation of acme in schema app",
+            |o| inside(o).defaults = vec![default(None)],
+            &[],
+            &TIDY,
+        );
+        check(|_, o| inside(o).defaults = vec![default(Some("acme")), default(Some("admin"))], &[], &[]);
+    }
+
+    #[test]
+    fn what_acts_inside_is_told() {
+        let owner = |class: &str, owner: &str, definer: bool| ObjectOwner {
+            class: class.into(),
+            owner: owner.into(),
+            definer,
+            count: 1,
+            names: vec!["f".into()],
+        };
+        check_control(
+            Control::Objects,
+            "not permitted: admin owns SECURITY DEFINER routine f",
+            |o| inside(o).owners = vec![owner("pg_proc", "admin", true), owner("pg_proc", "acme", true)],
+            &[],
+            &[],
+        );
+        check_control(
+            Control::OtherRoles,
+            "not permitted: postgres owns routine f",
+            |o| inside(o).owners = vec![owner("pg_proc", "postgres", false)],
+            &[],
+            &[],
+        );
+        for (class, word) in [
+            ("pg_event_trigger", "event trigger"),
+            ("pg_publication", "publication"),
+            ("pg_foreign_data_wrapper", "foreign-data wrapper"),
+            ("pg_foreign_server", "foreign server"),
+            ("pg_language", "language"),
+        ] {
+            check_control(
+                Control::Objects,
+                &format!("not permitted: {word} x exists"),
+                |o| inside(o).things = vec![Thing { class: class.into(), name: "x".into(), owner: "admin".into() }],
+                &[],
+                &[],
+            );
+        }
+        let placed = || Placed { name: "x".into(), database: "acme".into() };
+        for (kind, word) in [(Kind::ReplicationSlot, "replication slot"), (Kind::Subscription, "subscription")] {
+            check_control(
+                Control::Objects,
+                &format!("not permitted: {word} x exists"),
+                |o| o.attached = vec![(kind, placed())],
+                &[],
+                &[],
+            );
+        }
+        let extension = |schema: &str| Extension {
+            name: "pgcrypto".into(),
+            schema: schema.into(),
+            version: "1.3".into(),
+            owner_usable: true,
+        };
+        let (desired, observed) = check(
+            |desired, o| {
+                desired.extensions = ["pgcrypto".parse().unwrap()].into();
+                set(o, "search_path", "app, extensions");
+                let app = schema(o, "app").clone();
+                let acl = vec![grant(Some("acme"), "USAGE")];
+                inside(o).schemas.push(Schema { name: EXTENSIONS_SCHEMA.into(), comment: None, acl, ..app });
+                inside(o).extensions = vec![extension("app")];
+            },
+            &[],
+            &[],
+        );
+        assert_eq!(
+            findings(&desired, &observed)[&Control::Extensions].describe(),
+            "found: extension pgcrypto is in schema app"
+        );
+        let mut observed = observed;
+        inside(&mut observed).extensions = vec![extension(EXTENSIONS_SCHEMA)];
+        assert_eq!(findings(&desired, &observed)[&Control::Extensions].status, Status::Enforced);
+    }
+
+    #[test]
+    fn what_the_role_has_elsewhere_is_told_and_repaired() {
+        check_control(
+            Control::Elsewhere,
+            "found: acme has CONNECT on database globex",
+            |o| {
+                let mut other = o.database.clone().unwrap();
+                other.name = "globex".into();
+                other.acl.push(grant(Some("globex"), "CONNECT"));
+                o.elsewhere = vec![other];
+            },
+            &["REVOKE ALL ON DATABASE \"globex\" FROM \"acme\" CASCADE"],
+            &[],
+        );
+        check_control(
+            Control::Elsewhere,
+            "not permitted: acme owns 3 relations in database globex; acme has privileges on 1 routine in database globex",
+            |o| {
+                o.dependencies.push(fixture::dependency("acme", Some("globex"), "pg_class", "o", 3));
+                o.dependencies.push(fixture::dependency("acme", Some("globex"), "pg_proc", "a", 1));
+            },
+            &[],
+            &[],
+        );
+        check_control(
+            Control::Elsewhere,
+            "not permitted: acme owns 1 database",
+            |o| o.dependencies.push(fixture::dependency("acme", None, "pg_database", "o", 1)),
+            &[],
+            &[],
+        );
+        let server_grant = |class: &str, name: &str, privilege: &str, owner_usable: bool| ServerGrant {
+            class: class.into(),
+            name: name.into(),
+            owner_usable,
+            grantee: Some("acme".into()),
+            privilege: privilege.into(),
+            grantable: false,
+        };
+        check_control(
+            Control::ServerPrivileges,
+            "found: acme has CREATE on tablespace fast",
+            |o| o.server_grants = vec![server_grant("tablespace", "fast", "CREATE", true)],
+            &["REVOKE CREATE ON TABLESPACE \"fast\" FROM \"acme\" CASCADE"],
+            &[],
+        );
+        check_control(
+            Control::ServerPrivileges,
+            "not permitted: acme has SET on parameter \"app.x\"",
+            |o| o.server_grants = vec![server_grant("parameter", "app.x", "SET", false)],
+            &[],
+            &["REVOKE SET ON PARAMETER \"app\".\"x\" FROM \"acme\" CASCADE"],
+        );
+    }
+
+    #[test]
+    fn markers_are_written_again_and_forged_ones_told() {
+        let marks =
+            [format!("COMMENT ON ROLE \"acme\" IS '{READY}'"), format!("COMMENT ON DATABASE \"acme\" IS '{READY}'")];
+        let marks: Vec<&str> = marks.iter().map(String::as_str).collect();
+        check_control(
+            Control::Registered,
+            "found: the marker of database acme is missing or not up to date",
+            |o| database(o).comment = None,
+            &marks,
+            &[],
+        );
+        check_control(
+            Control::Registered,
+            "found: the marker of schema app is missing or not up to date",
+            |o| schema(o, "app").comment = None,
+            &[&format!("COMMENT ON SCHEMA \"app\" IS '{READY}'")],
+            &[],
+        );
+        check_control(
+            Control::Registered,
+            "not permitted: database globex carries a tenant's marker",
+            |o| o.forged = vec![Objects::one(Kind::Database, "globex")],
+            &[],
+            &[],
+        );
+        // A comment that is no marker stands where one should.
+        check(|_, o| database(o).comment = Some("mine".to_owned()), &marks, &[]);
+    }
+
+    #[test]
+    fn a_password_that_somebody_changed_is_set_again_where_there_is_one_to_set() {
+        let other = || Ok(Authentication::Scram(Challenge { iterations: 4096, salt: b"other".to_vec() }));
+        let told = "found: the password of acme was changed by somebody else";
+        check_control(Control::Password, told, |o| o.login = other(), &[], &[]);
+        check_control(Control::Password, told, |o| o.login = Ok(Authentication::Md5), &[], &[]);
+        let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
+        let text = format!("ALTER ROLE \"acme\" PASSWORD '{}'", verifier.expose());
+        check(
+            |desired, observed| {
+                observed.login = other();
+                desired.password_if_changed = Some(verifier.clone());
+            },
+            &[&text],
+            &[],
+        );
+        // One that is wanted anew is set, and noted as what the server will show.
+        let (mut desired, observed) = (fixture::desired(), fixture::observed());
+        desired.password = Some(verifier.clone());
+        let needed = texts(&repair(&desired, &observed).needed);
+        assert_eq!((needed.len(), &needed[0]), (4, &text));
+        assert!(needed[1].contains(&String::from(verifier.challenge())), "{needed:?}");
+        let unseen = |login: Result<Authentication, String>| {
+            let observed = Observed { login, ..fixture::observed() };
+            findings(&fixture::desired(), &observed)[&Control::Password].describe()
+        };
+        assert_eq!(unseen(Err("no route".to_owned())), "not inspected: no route");
+        let nothing = "not inspected: the server does not ask for a password by SCRAM-SHA-256";
+        assert_eq!(unseen(Ok(Authentication::Nothing)), nothing);
+    }
+
+    #[test]
+    fn what_this_admin_may_not_change_is_told_and_tried() {
+        check_control(
+            Control::PublicSchema,
+            "not permitted: PUBLIC has CREATE on schema public",
+            |o| {
+                schema(o, "public").owner_usable = false;
+                schema(o, "public").acl.push(grant(None, "CREATE"));
+            },
+            &[],
+            &["REVOKE ALL ON SCHEMA \"public\" FROM PUBLIC CASCADE"],
+        );
+        check_control(
+            Control::RoleAttributes,
+            "not permitted: acme has SUPERUSER",
+            |o| role(o).superuser = true,
+            &[],
+            &["ALTER ROLE \"acme\" NOSUPERUSER"],
+        );
+        check_control(
+            Control::RoleAttributes,
+            "not permitted: acme has REPLICATION; acme has BYPASSRLS",
+            |o| (role(o).replication, role(o).bypass_rls) = (true, true),
+            &[],
+            &["ALTER ROLE \"acme\" NOREPLICATION", "ALTER ROLE \"acme\" NOBYPASSRLS"],
+        );
+        check_control(
+            Control::DatabaseOwner,
+            "not permitted: rdsadmin owns database acme",
+            |o| {
+                (database(o).owner, database(o).owner_usable) = ("rdsadmin".to_owned(), false);
+                schema(o, "public").owner = "postgres".to_owned();
+            },
+            &[],
+            &["ALTER DATABASE \"acme\" OWNER TO CURRENT_USER"],
+        );
+        let (desired, observed) = check(
+            |_, o| {
+                o.server.superuser = true;
+                (role(o).superuser, role(o).replication) = (true, true);
+            },
+            &[],
+            &["ALTER ROLE \"acme\" NOSUPERUSER", "ALTER ROLE \"acme\" NOREPLICATION"],
+        );
+        assert_eq!(findings(&desired, &observed)[&Control::RoleAttributes].status, Status::Found);
+    }
+
+    #[test]
+    fn the_schema_public_of_13_and_14_is_a_line_of_the_major_table() {
+        let stock = |version: u32, superuser: bool, acl: Vec<Grant>| {
+            let mut observed = fixture::observed();
+            (observed.server.version_num, observed.server.superuser) = (version, superuser);
+            let public = schema(&mut observed, "public");
+            (public.owner, public.owner_usable, public.acl) = ("postgres".to_owned(), superuser, acl);
+            findings(&fixture::desired(), &observed)[&Control::PublicSchema].describe()
+        };
+        let open = || vec![grant(None, "CREATE"), grant(None, "USAGE")];
+        let said = "PUBLIC has CREATE, USAGE on schema public";
+        let why = crate::tenant::charter::PUBLIC_SCHEMA_IS_THEIRS;
+        assert_eq!(stock(140_010, false, open()), format!("accepted: {said} ({why})"));
+        assert_eq!(stock(140_010, true, open()), format!("found: {said}"));
+        assert_eq!(stock(150_010, false, open()), format!("not permitted: {said}"));
+        let more = [open(), vec![grant(Some("globex"), "USAGE")]].concat();
+        assert!(stock(140_010, false, more).starts_with("not permitted: "));
+        let grantable = vec![Grant { grantable: true, ..grant(None, "USAGE") }];
+        assert!(stock(140_010, false, grantable).starts_with("not permitted: "));
+    }
+
+    #[test]
+    fn what_is_accepted_is_told_with_its_reason_and_left() {
+        let (desired, observed) = check(
+            |desired, o| {
+                desired.accept = [(Control::OtherPrivileges, "reports read it".to_owned())].into();
+                database(o).acl.push(grant(Some("reports"), "CONNECT"));
+            },
+            &[],
+            &[],
+        );
+        let finding = &findings(&desired, &observed)[&Control::OtherPrivileges];
+        assert_eq!(finding.describe(), "accepted: reports has CONNECT on database acme (reports read it)");
+        assert_eq!(finding.repair, []);
+    }
+
+    #[test]
+    fn renames_come_before_what_speaks_of_the_new_names() {
+        let rename = |desired: &mut Desired| {
+            desired.names.tenant = "acme_corp".parse().unwrap();
+            desired.names.database = "acme_db".parse().unwrap();
+            desired.names.role = "acme_role".parse().unwrap();
+            desired.names.schema = "main".parse().unwrap();
+        };
+        check(
+            |desired, _| rename(desired),
+            &[
+                "ALTER DATABASE \"acme\" RENAME TO \"acme_db\"",
+                "ALTER ROLE \"acme\" RENAME TO \"acme_role\"",
+                "ALTER SCHEMA \"app\" RENAME TO \"main\"",
+            ],
+            &[],
+        );
+        let marker = "{\"pgtenant\":\"acme_corp\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\
+                      \"schema\":\"main\",\"password\":\"4096:c2FsdA==\"}";
+        check(
+            |desired, o| {
+                rename(desired);
+                (database(o).name, role(o).name) = ("acme_db".to_owned(), "acme_role".to_owned());
+                schema(o, "app").name = "main".to_owned();
+                let renamed = |name: &mut Option<String>, to: &str| {
+                    if name.is_some() {
+                        *name = Some(to.to_owned());
+                    }
+                };
+                o.dependencies.clear();
+                for setting in &mut o.settings {
+                    renamed(&mut setting.database, "acme_db");
+                    renamed(&mut setting.role, "acme_role");
+                }
+                for acl in [&mut o.database.as_mut().unwrap().acl, &mut o.inside.as_mut().unwrap().schemas[0].acl] {
+                    acl.iter_mut().for_each(|grant| grant.grantee = Some("acme_role".to_owned()));
+                }
+            },
+            &[
+                &format!("COMMENT ON SCHEMA \"main\" IS '{marker}'"),
+                &format!("COMMENT ON ROLE \"acme_role\" IS '{marker}'"),
+                &format!("COMMENT ON DATABASE \"acme_db\" IS '{marker}'"),
+            ],
+            &["ALTER ROLE \"acme_role\" IN DATABASE \"acme_db\" SET \"search_path\" = \"main\""],
+        );
+    }
+
+    #[test]
+    fn attributes_are_changed_in_place() {
+        let end = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'acme'";
+        check(
+            |desired, _| desired.login = false,
+            &[end, "ALTER ROLE \"acme\" NOLOGIN", "SELECT pg_catalog.pg_sleep(0.2)", end],
+            &[],
+        );
+        check(|_, o| role(o).login = false, &["ALTER ROLE \"acme\" LOGIN"], &[]);
+        check(|desired, o| (desired.login, role(o).login) = (false, false), &[], &[]);
+        let temporary = |o: &mut Observed| database(o).acl.push(grant(Some("acme"), "TEMPORARY"));
+        check(|d, _| d.temporary = true, &["GRANT TEMPORARY ON DATABASE \"acme\" TO \"acme\""], &[]);
+        check(|_, o| temporary(o), &["REVOKE TEMPORARY ON DATABASE \"acme\" FROM \"acme\" CASCADE"], &[]);
+        check(
+            |d, o| {
+                d.temporary = true;
+                temporary(o);
+            },
+            &[],
+            &[],
+        );
+        check(
+            |_, o| {
+                inside(o).extensions = vec![Extension {
+                    name: "dblink".into(),
+                    schema: EXTENSIONS_SCHEMA.into(),
+                    version: "1.2".into(),
+                    owner_usable: true,
+                }];
+            },
+            &[],
+            &["DROP EXTENSION \"dblink\""],
+        );
+        check(
+            |desired, _| desired.extensions = ["pgcrypto".parse().unwrap()].into(),
+            &[
+                "CREATE SCHEMA \"extensions\"",
+                "GRANT USAGE ON SCHEMA \"extensions\" TO \"acme\"",
+                "CREATE EXTENSION \"pgcrypto\" SCHEMA \"extensions\"",
+            ],
+            &["ALTER ROLE \"acme\" IN DATABASE \"acme\" SET \"search_path\" = \"app\", \"extensions\""],
+        );
+    }
+
+    #[test]
+    fn from_outside_nothing_inside_is_judged_but_what_the_shared_catalogs_tell() {
+        let outside = |change: fn(&mut Observed)| {
+            let mut observed = Observed { inside: Err("closed".to_owned()), ..fixture::observed() };
+            change(&mut observed);
+            let said = |(control, finding): (Control, Finding)| {
+                let is_unseen = finding.status == Status::NotInspected("closed".to_owned());
+                assert_eq!(is_unseen, control.is_inside() && finding.facts.is_empty(), "{control}");
+                finding.status.is_drift().then(|| format!("{control}: {}", finding.describe()))
+            };
+            findings(&fixture::desired(), &observed).into_iter().filter_map(said).collect::<Vec<_>>()
+        };
+        assert_eq!(outside(|_| {}), [""; 0]);
+        check(|_, o| o.inside = Err("closed".to_owned()), &[], &[]);
+        assert_eq!(outside(|o| o.dependencies.clear()), ["schema: found: schema app is missing"]);
+        assert_eq!(
+            outside(|o| {
+                o.dependencies.push(fixture::dependency("acme", Some("acme"), "pg_class", "a", 1));
+                o.dependencies[1].original = true;
+                o.guests.push(fixture::dependency("globex", Some("acme"), "pg_class", "a", 2));
+                o.guests.push(fixture::dependency("globex", Some("acme"), "pg_proc", "a", 3));
+                o.guests[1].original = true;
+            }),
+            [
+                "system_privileges: not permitted: acme has privileges on 1 relation; globex has privileges on 3 routines",
+                "other_roles: found: globex has privileges on 2 relations"
+            ]
+        );
+        // A schema that is missing is made from inside only.
+        let mut observed = Observed { inside: Err("closed".to_owned()), ..fixture::observed() };
+        observed.dependencies.clear();
+        assert_eq!(texts(&repair(&fixture::desired(), &observed).needed), [""; 0]);
+        let mut observed = fixture::observed();
+        inside(&mut observed).schemas.retain(|schema| schema.name != "app");
+        assert_eq!(
+            texts(&repair(&fixture::desired(), &observed).needed),
+            [
+                "CREATE SCHEMA \"app\"".to_owned(),
+                "GRANT CREATE, USAGE ON SCHEMA \"app\" TO \"acme\"".to_owned(),
+                format!("COMMENT ON SCHEMA \"app\" IS '{READY}'"),
+            ]
+        );
+    }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::fixture::{self, PROVIDER, closes_public, workspace};
+use crate::fixture::{self, PROVIDER, workspace};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 use crate::support::terraform::Workspace;
 use crate::support::traffic::traffic;
@@ -755,7 +755,7 @@ fn a_fresh_tenant(server: &Server) {
     workspace.write("main.tf", &fixture::tenant("audit_fresh", "extensions = [\"citext\"]"));
     workspace.apply();
     let report = report(&audit(server, &["--tenant", "audit_fresh", "--format", "json"]));
-    let mut expected: BTreeSet<&str> = ["cluster.cross_access", "cluster.public_privileges", "cluster.tls"].into();
+    let expected: BTreeSet<&str> = ["cluster.cross_access", "cluster.public_privileges", "cluster.tls"].into();
     // What else is on the shared server at the time is none of this one's doing.
     const OTHERS: [&str; 5] = [
         "cluster.connection_budget",

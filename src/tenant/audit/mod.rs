@@ -306,22 +306,18 @@ fn readable(time: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::Challenge;
+    use crate::postgres::Authentication;
     use crate::postgres::catalog::reach::Allowed;
     use crate::tenant::fixture;
 
-    fn tenant(name: &str) -> Tenant {
+    fn tenant(name: &str) -> Observed {
         let mut observed = fixture::observed();
         observed.names.tenant = name.parse().unwrap();
-        for comment in [&mut observed.database.as_mut().unwrap().comment, &mut observed.role.as_mut().unwrap().comment]
-        {
-            *comment =
-                comment.as_ref().map(|text| text.replace("\"pgtenant\":\"acme\"", &format!("\"pgtenant\":{name:?}")));
-        }
-        let schema = &mut observed.inside.as_mut().unwrap().schemas[0];
-        schema.comment.clone_from(&observed.role.as_ref().unwrap().comment);
-        let challenge = Challenge { iterations: 4096, salt: b"salt".to_vec() };
-        Tenant { observed, not_entered: None, login: Ok(Authentication::Scram(challenge)) }
+        let comment = Some(fixture::marker(&observed.names, crate::tenant::Stage::Ready).text());
+        observed.database.as_mut().unwrap().comment.clone_from(&comment);
+        observed.role.as_mut().unwrap().comment.clone_from(&comment);
+        observed.inside.as_mut().unwrap().schemas[0].comment = comment;
+        observed
     }
 
     fn clean() -> Evidence {
@@ -335,28 +331,30 @@ mod tests {
             ("ssl", "on"),
             ("ssl_min_protocol_version", "TLSv1.2"),
         ];
-        assert_eq!(parameters.map(|(name, _)| name).to_vec(), controls::parameters());
+        assert_eq!(parameters.map(|(name, _)| name).to_vec(), crate::tenant::control::parameters());
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let tenants = vec![tenant("acme"), tenant("<b>&\"it's\"</b>")];
         Evidence {
-            server: tenants[0].observed.server.clone(),
+            server: tenants[0].server.clone(),
             address: "db.example.com:5432".to_owned(),
             database: "postgres".parse().unwrap(),
             tenants,
             member_of: BTreeSet::new(),
-            baseline: baseline::Observed { databases: BTreeMap::new() },
-            not_entered: BTreeMap::new(),
+            accept: BTreeMap::new(),
+            accept_cluster: Accept::new(),
+            baseline: baseline::Observed::locate(&fixture::snapshot(), &BTreeSet::new()),
             reach: Reach { pairs: 4, allowed: Vec::new() },
             setup: Setup { parameters, encrypted: true },
             connections: Sums { committed: 20, available: 97 },
         }
     }
 
-    fn acme(evidence: &mut Evidence) -> &mut Tenant {
+    fn acme(evidence: &mut Evidence) -> &mut Observed {
         &mut evidence.tenants[0]
     }
 
     /// Changes one fact; which controls are then not as expected, with what is found.
+    #[track_caller]
     fn check(change: impl FnOnce(&mut Evidence), expected: &[(&str, Status, &str)]) -> Report {
         let mut evidence = clean();
         change(&mut evidence);
@@ -365,7 +363,7 @@ mod tests {
             .results
             .iter()
             .filter(|outcome| outcome.status != Status::Pass)
-            .map(|outcome| (outcome.id, outcome.status, outcome.found.as_str()))
+            .map(|outcome| (outcome.id.as_str(), outcome.status, outcome.found.as_str()))
             .collect();
         assert_eq!(found, expected);
         assert_eq!(report.passed(), expected.is_empty());
@@ -399,8 +397,8 @@ mod tests {
     fn what_is_found_is_counted_and_the_first_is_named() {
         use Status::{Fail, NotChecked};
         check(
-            |evidence| acme(evidence).observed.role.as_mut().unwrap().create_role = true,
-            &[("tenant.role_attributes", Fail, "1 of 2 tenants, first acme: CREATEROLE")],
+            |evidence| acme(evidence).role.as_mut().unwrap().create_role = true,
+            &[("tenant.role_attributes", Fail, "1 of 2 tenants, first acme: acme has CREATEROLE")],
         );
         check(
             |evidence| {
@@ -408,7 +406,10 @@ mod tests {
                     tenant.login = Ok(Authentication::Md5);
                 }
             },
-            &[("tenant.authentication", Fail, "2 tenants, first acme: the server asks for an MD5 password")],
+            &[
+                ("tenant.authentication", Fail, "2 tenants, first acme: the server asks for an MD5 password"),
+                ("tenant.password", Fail, "2 tenants, first acme: the password of acme was changed by somebody else"),
+            ],
         );
         let allowed = |database: &str| Allowed {
             role: "acme".to_owned(),
@@ -437,13 +438,16 @@ mod tests {
         let why = "not checked: 1 of 2 tenants, first acme: too many clients";
         let report = check(
             |evidence| {
-                acme(evidence).observed.inside = None;
-                acme(evidence).not_entered = Some("too many clients".to_owned());
+                acme(evidence).inside = Err("too many clients".to_owned());
             },
             &[
-                ("tenant.default_privileges", Status::NotChecked, why),
                 ("tenant.schema_privileges", Status::NotChecked, why),
                 ("tenant.public_schema", Status::NotChecked, why),
+                ("tenant.system_privileges", Status::NotChecked, why),
+                ("tenant.other_roles", Status::NotChecked, why),
+                ("tenant.default_privileges", Status::NotChecked, why),
+                ("tenant.objects", Status::NotChecked, why),
+                ("tenant.extensions", Status::NotChecked, why),
                 ("tenant.search_path", Status::NotChecked, why),
             ],
         );
@@ -455,16 +459,16 @@ mod tests {
     fn tokens_are_expected_of_whom_they_are_meant_for() {
         let member = |evidence: &mut Evidence| {
             acme(evidence).login = Ok(Authentication::ClearText);
-            acme(evidence).observed.memberships.push(crate::postgres::catalog::snapshot::Membership {
-                role: "rds_iam".to_owned(),
-                member: "acme".to_owned(),
-                grantor: None,
-                automatic: false,
-                revocable: false,
-            });
+            let membership = fixture::membership("rds_iam", "acme");
+            let membership = crate::postgres::catalog::snapshot::Membership { revocable: false, ..membership };
+            acme(evidence).memberships.push(membership);
             evidence.member_of.insert("rds_iam".parse().unwrap());
         };
-        check(member, &[]);
+        // Nor is there a salt that the password could be told by.
+        let password =
+            "not checked: 1 of 2 tenants, first acme: the server does not ask for a password by SCRAM-SHA-256";
+        let password = ("tenant.password", Status::NotChecked, password);
+        check(member, &[password]);
         let clear_text = "1 of 2 tenants, first acme: the server asks for a password in clear text";
         let found = ("tenant.authentication", Status::Fail, clear_text);
         check(
@@ -472,15 +476,15 @@ mod tests {
                 member(evidence);
                 evidence.setup.encrypted = false;
             },
-            &[found],
+            &[found, password],
         );
-        let membership = "1 of 2 tenants, first acme: a member of rds_iam (not this admin's to change)";
+        let membership = "1 of 2 tenants, first acme: acme is a member of rds_iam (not this admin's to change)";
         check(
             |evidence| {
                 member(evidence);
                 evidence.member_of.clear();
             },
-            &[("tenant.memberships", Status::Fail, membership), found],
+            &[("tenant.memberships", Status::Fail, membership), found, password],
         );
     }
 
@@ -495,7 +499,7 @@ mod tests {
 
     fn with_findings() -> Report {
         let mut evidence = clean();
-        evidence.tenants[1].observed.role.as_mut().unwrap().connection_limit = -1;
+        evidence.tenants[1].role.as_mut().unwrap().connection_limit = -1;
         acme(&mut evidence).login = Err("<script>".to_owned());
         Report::of(&evidence)
     }
@@ -509,7 +513,7 @@ mod tests {
             [
                 "Isolation audit of db.example.com:5432: PostgreSQL 15.18, database postgres, asked as admin, 2026-01-31 \
                  12:00:00 UTC",
-                "2 tenants, 33 controls: 29 pass, 3 fail, 1 not checked",
+                "2 tenants, 43 controls: 38 pass, 0 accepted, 3 fail, 2 not checked",
                 ""
             ]
         );
@@ -525,9 +529,9 @@ mod tests {
     fn the_data_is_stable() {
         let document: serde_json::Value = serde_json::from_str(&json(&with_findings())).unwrap();
         assert_eq!(document["format"], 1);
-        assert_eq!(document["counts"], serde_json::json!({ "pass": 29, "fail": 3, "not_checked": 1 }));
+        assert_eq!(document["counts"], serde_json::json!({ "pass": 38, "accepted": 0, "fail": 3, "not_checked": 2 }));
         let controls = document["controls"].as_array().unwrap();
-        assert_eq!(controls.len(), CONTROLS.len());
+        assert_eq!(controls.len(), CONTROLS.iter().filter(|row| row.of != Of::Watchdog).count());
         assert_eq!(
             *controls.iter().find(|control| control["id"] == "guardrails.connection_limit").unwrap(),
             serde_json::json!({

@@ -547,15 +547,12 @@ pub fn schema_name() -> SchemaName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::catalog::cron::{Relation, Routine, Run};
-    use crate::postgres::catalog::inside::Schema;
+    use crate::postgres::catalog::cron::{Relation, Routine, Run, Schema};
+    use crate::tenant::Status;
+    use crate::tenant::fixture::grant;
 
     fn desired() -> Desired {
         Desired { interval: Interval::Minutes(1), dry_run: false, transaction_timeout: None, retention_days: 90 }
-    }
-
-    fn grant(grantee: Option<&str>, privilege: &str) -> Grant {
-        Grant { grantee: grantee.map(str::to_owned), privilege: privilege.to_owned(), grantable: false }
     }
 
     /// Installed by an admin who logs in as itself.
@@ -603,13 +600,17 @@ mod tests {
     }
 
     /// Changes one fact of what is installed; which control tells, and the summaries of what is run.
-    fn check(change: impl FnOnce(&mut Observed), told: &[(&str, &str)], steps: &[&str]) {
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Observed), told: &[&str], steps: &[&str]) {
         let mut observed = observed();
         change(&mut observed);
-        let found: Vec<_> = assess(&desired(), &observed).into_iter().filter(|(_, found)| found != ENFORCED).collect();
-        let told: Vec<_> = told.iter().map(|(name, found)| ((*name).to_owned(), (*found).to_owned())).collect();
+        let found: Vec<_> = assess(&desired(), &observed)
+            .into_values()
+            .filter(|finding| finding.status != Status::Enforced)
+            .map(|finding| format!("{}: {}", finding.control, finding.describe()))
+            .collect();
         assert_eq!(found, told);
-        let script = diff(&desired(), &observed);
+        let script = repair(&desired(), &observed);
         assert_eq!(script.0.iter().map(Step::summary).collect::<Vec<_>>(), steps);
     }
 
@@ -631,11 +632,11 @@ mod tests {
                 observed.cron.routines.clear();
             },
             &[
-                ("actions", "the table is missing"),
-                ("extension", "the extension is missing"),
-                ("job", "the job is missing"),
-                ("schema", "the schema is missing"),
-                ("sweep", "the function is missing"),
+                "extension: found: extension pg_cron is missing",
+                "schema: found: schema pgtenant_watchdog is missing",
+                "actions: found: relation actions is missing",
+                "sweep: found: routine sweep is missing",
+                "job: found: job pgtenant_watchdog is missing",
             ],
             &[
                 "create extension pg_cron, create the watchdog's schema, mark the watchdog's schema, let \"admin\" run the \
@@ -649,37 +650,47 @@ mod tests {
     #[test]
     fn each_part_is_told_and_repaired() {
         let routine = |observed: &mut Observed, change: fn(&mut Routine)| change(&mut observed.cron.routines[0]);
-        let another = ("sweep", "the function is another");
+        let another = "sweep: found: routine sweep is another than this version's";
         let define = "define the watchdog's function";
         check(|o| routine(o, |sweep| sweep.source.push(' ')), &[another], &[define]);
         check(|o| routine(o, |sweep| sweep.settings.clear()), &[another], &[define]);
         check(
             |o| o.cron.routines[0].acl.push(grant(None, "EXECUTE")),
-            &[("sweep", "PUBLIC has EXECUTE")],
+            &["sweep: found: PUBLIC has EXECUTE on routine sweep"],
             &["revoke all on FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) from PUBLIC"],
         );
         check(
             |o| o.cron.relations[0].acl.push(grant(Some("guest"), "SELECT")),
-            &[("actions", "guest has SELECT")],
+            &["actions: found: guest has SELECT on relation actions"],
             &["revoke all on pgtenant_watchdog.actions from \"guest\""],
         );
         check(
             |o| o.cron.relations[0].columns.truncate(3),
-            &[("actions", "the table has other columns")],
+            &["actions: found: relation actions has other columns"],
             &["put the table of what the watchdog did aside, create the table of what the watchdog did"],
         );
         let again = "act as the role that logged in, unschedule the watchdog, schedule the watchdog";
-        check(|o| o.job.as_mut().unwrap().active = false, &[("job", "the job is not active")], &[again]);
-        check(|o| o.job.as_mut().unwrap().command.clear(), &[("job", "the job is another")], &[again]);
+        check(
+            |o| o.job.as_mut().unwrap().active = false,
+            &["job: found: job pgtenant_watchdog is not active"],
+            &[again],
+        );
+        check(
+            |o| o.job.as_mut().unwrap().command.clear(),
+            &["job: found: job pgtenant_watchdog is another than the configuration's"],
+            &[again],
+        );
     }
 
     #[test]
     fn a_role_that_logs_in_for_the_owner_is_let_in() {
         let group = |observed: &mut Observed| observed.cron.schema.as_mut().unwrap().owner = "group".to_owned();
-        let lacks = |privilege: &str| format!("admin, as which the job runs, lacks {privilege}");
+        let lacks = |control: &str, privilege: &str, object: &str| {
+            format!("{control}: found: admin lacks {privilege} on {object}")
+        };
         check(
             group,
-            &[("schema", &lacks("USAGE")), ("sweep", &lacks("EXECUTE"))],
+            &[&lacks("schema", "USAGE", "schema pgtenant_watchdog"), &lacks("sweep", "EXECUTE", "routine sweep")],
             &["let \"admin\" run the watchdog, let \"admin\" run the watchdog"],
         );
         let admitted = |observed: &mut Observed| {
