@@ -518,6 +518,7 @@ mod tests {
         check(
             |observed| {
                 observed.server.superuser = false;
+                postgres(observed).inside.as_mut().unwrap().schemas[0].owner_usable = false;
                 *observed.databases.get_mut(&name("template1")).unwrap() = None;
             },
             [OPEN[0], &why, "found: database template1 is missing", "found: database template1 is missing"],

@@ -167,7 +167,9 @@ impl<'a> TenantCharter<'a> {
         if objects.kind == Kind::Schema {
             // Who owns `public` is initdb's choice; of another schema its presence is told.
             let public = objects.name() == Some("public") && self.schema != "public";
-            return self.manages(owner) || public && owner == self.observed.server.bootstrap;
+            // `pg_database_owner` is whoever owns the database, which is told.
+            let as_made = [self.observed.server.bootstrap.as_str(), "pg_database_owner"];
+            return self.manages(owner) || public && as_made.contains(&owner);
         }
         let own = match &objects.kind {
             Kind::Relation
@@ -378,7 +380,7 @@ impl Charter for TenantCharter<'_> {
         let server = &self.observed.server;
         let theirs = !server.superuser && !server.has(Feature::OwnedPublicSchema);
         let as_made = |deviation: &Deviation| {
-            matches!(deviation, Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, .. }, ours: false }))
+            matches!(deviation, Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, grantable: false, .. }, ours: false }))
         };
         let only = control == Control::PublicSchema && theirs && drift.iter().all(as_made);
         only.then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
@@ -582,7 +584,7 @@ mod tests {
         };
         assert_eq!([-1, 0, 10, 11].map(|limit| allows(&observed, limit)), [false, false, true, false]);
         let marker = Marker { guardrails: true, ..fixture::marker(&fixture::names(), Stage::Ready) };
-        observed.database.as_mut().unwrap().comment = Some(marker.text());
+        observed.role.as_mut().unwrap().comment = Some(marker.text());
         assert_eq!([-1, 0, 10, 11].map(|limit| allows(&observed, limit)), [false, true, true, true]);
     }
 

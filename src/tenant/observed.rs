@@ -975,9 +975,12 @@ mod tests {
         let closed = Database { connectable: false, ..database("acme", "acme", Ready) };
         assert_eq!(state(closed, role("acme", "acme", Ready)), (true, false, false));
         let guarded = Marker { guardrails: true, ..fixture::marker(&names_of("acme"), Ready) }.text();
-        let guarded = || fixture::database("acme", Some(guarded.clone()));
-        assert_eq!(state(guarded(), role("acme", "acme", Ready)), (true, true, true));
-        assert_eq!(state(foreign_database(guarded()), role("acme", "acme", Ready)), (false, false, true));
+        let of_role = Role { comment: Some(guarded.clone()), ..role("acme", "acme", Ready) };
+        assert_eq!(state(database("acme", "acme", Ready), of_role), (true, true, true));
+        // A database's owner could have written it there.
+        let of_database = || fixture::database("acme", Some(guarded.clone()));
+        assert_eq!(state(of_database(), role("acme", "acme", Ready)), (true, false, true));
+        assert_eq!(state(foreign_database(of_database()), role("acme", "acme", Ready)), (false, false, true));
         let bare = Observed::locate(&cluster(vec![plain()], vec![]), &names_of("acme"));
         assert!(!bare.is_enterable() && bare.facts().is_empty());
         assert_eq!(
