@@ -155,6 +155,8 @@ pub enum Kind {
     Subscription,
     ReplicationSlot,
     DefaultPrivileges,
+    AccessMethod,
+    Cast,
     Extension,
     /// Of pg_cron.
     Job,
@@ -182,6 +184,8 @@ impl Kind {
             "pg_event_trigger" => Kind::EventTrigger,
             "pg_publication" => Kind::Publication,
             "pg_subscription" => Kind::Subscription,
+            "pg_am" => Kind::AccessMethod,
+            "pg_cast" => Kind::Cast,
             "pg_extension" => Kind::Extension,
             "pg_default_acl" => Kind::DefaultPrivileges,
             other => Kind::Other(other.to_owned()),
@@ -230,6 +234,8 @@ impl Kind {
             Kind::Subscription => ("subscription", "subscriptions"),
             Kind::ReplicationSlot => ("replication slot", "replication slots"),
             Kind::DefaultPrivileges => ("set of default privileges", "sets of default privileges"),
+            Kind::AccessMethod => ("access method", "access methods"),
+            Kind::Cast => ("cast", "casts"),
             Kind::Extension => ("extension", "extensions"),
             Kind::Job => ("job", "jobs"),
             Kind::Other(catalog) => (catalog, catalog),
@@ -459,7 +465,7 @@ mod tests {
             (few(Kind::Relation, &["a", "b"], 5), "5 relations (a, b, ...)"),
             (few(Kind::Relation, &["a"], 5), "5 relations (a, ...)"),
             (few(Kind::Column, &["t"], 1), "columns of relation t"),
-            (Objects::many(Kind::Other("pg_cast".into()), 3), "3 pg_cast"),
+            (Objects::many(Kind::Other("pg_policy".into()), 3), "3 pg_policy"),
         ] {
             assert_eq!(objects.to_string(), said);
         }
@@ -614,7 +620,9 @@ mod tests {
             ("pg_subscription", "subscription", "subscriptions"),
             ("pg_extension", "extension", "extensions"),
             ("pg_default_acl", "set of default privileges", "sets of default privileges"),
-            ("pg_cast", "pg_cast", "pg_cast"),
+            ("pg_am", "access method", "access methods"),
+            ("pg_cast", "cast", "casts"),
+            ("pg_policy", "pg_policy", "pg_policy"),
         ] {
             assert_eq!(Kind::of_catalog(catalog).words(), (one, many));
         }

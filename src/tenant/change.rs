@@ -462,7 +462,11 @@ impl Change {
             }
             Change::Tidy { database, tenant, home } => {
                 let home = serde_json::to_string(home).expect("texts serialise");
-                let home = format!("SELECT pg_catalog.set_config('pgtenant.home', {}, true)", escape_literal(&home));
+                let home = format!(
+                    "SELECT pg_catalog.set_config('pgtenant.home', {}, true), pg_catalog.set_config('pgtenant.tenant', {}, true)",
+                    escape_literal(&home),
+                    escape_literal(tenant.as_str())
+                );
                 let tidy = vec![
                     Statement::new("say who may hold something in the database", home),
                     Statement::new("take back what others hold in the database", crate::postgres::catalog::inside::tidy()),

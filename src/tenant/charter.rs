@@ -61,8 +61,7 @@ pub const HARMLESS: [&str; 20] = [
 ];
 
 /// Objects of these catalogs are a tenant's to make in its schemas.
-const OWN_AFFAIRS: [&str; 10] = [
-    "pg_cast",
+const OWN_AFFAIRS: [&str; 9] = [
     "pg_collation",
     "pg_conversion",
     "pg_opclass",
@@ -316,9 +315,7 @@ impl Charter for TenantCharter<'_> {
             Fact::Grant { objects, grantee, privilege, grantable } => {
                 self.allows_grant(objects, grantee.as_deref(), privilege, *grantable)
             }
-            Fact::DefaultGrant { grantee, .. } => {
-                grantee.as_ref().is_some_and(|grantee| *grantee == self.role || self.manages(grantee))
-            }
+            Fact::DefaultGrant { grantee, .. } => grantee.as_ref().is_some_and(|grantee| self.manages(grantee)),
             Fact::Attribute { role, attribute: Attribute::ConnectionLimit(limit) } if role == self.role => {
                 if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }
             }
@@ -360,11 +357,7 @@ impl Charter for TenantCharter<'_> {
             Fact::Attribute { .. } | Fact::Membership { .. } => Control::Memberships,
             Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => Control::Governed,
             Fact::Database { .. } => Control::DatabaseOpen,
-            Fact::Parameter { level: Level::RoleInDatabase(_, database), name, .. }
-                if database == self.database && name.eq_ignore_ascii_case("search_path") =>
-            {
-                Control::SearchPath
-            }
+            Fact::Parameter { name, .. } if name.eq_ignore_ascii_case("search_path") => Control::SearchPath,
             Fact::Parameter { name, .. } if super::limits::Timeout::is_safe(name) => Control::Governed,
             Fact::Parameter { .. } | Fact::ManyParameters { .. } => Control::Parameters,
             Fact::Extension { .. } => Control::Extensions,
@@ -429,7 +422,7 @@ mod tests {
                     Kind::DefinerRoutine => return at_home(objects) && owner == "acme",
                     Kind::Relation | Kind::Sequence | Kind::Routine | Kind::Type | Kind::LargeObject => true,
                     Kind::DefaultPrivileges => true,
-                    Kind::Other(catalog) => ["pg_operator", "pg_cast"].contains(&catalog.as_str()),
+                    Kind::Other(catalog) => ["pg_operator", "pg_opclass"].contains(&catalog.as_str()),
                     _ => false,
                 };
                 makes && at_home(objects) && (owner == "acme" || managers.contains(&owner.as_str()))
@@ -452,7 +445,7 @@ mod tests {
                 }
             }
             Fact::DefaultGrant { grantee, .. } => {
-                grantee.as_ref().is_some_and(|who| who == "acme" || managers.contains(&who.as_str()))
+                grantee.as_ref().is_some_and(|who| managers.contains(&who.as_str()))
             }
             Fact::Attribute { role, attribute } => role == "acme" && *attribute == Attribute::ConnectionLimit(10),
             Fact::Database { database, attribute } => {

@@ -250,7 +250,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         Kind::Extension,
         Kind::Job,
     ];
-    let other = prop_oneof![Just("pg_operator".to_owned()), Just("pg_cast".to_owned()), any::<String>()];
+    let other = prop_oneof![Just("pg_operator".to_owned()), Just("pg_opclass".to_owned()), any::<String>()];
     prop_oneof![9 => prop::sample::select(known.to_vec()), 1 => other.prop_map(Kind::Other)]
 }
 

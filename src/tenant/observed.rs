@@ -42,9 +42,11 @@ pub struct Observed {
     pub memberships: Vec<Membership>,
     /// What depends on the role, in every database.
     pub dependencies: Vec<Dependency>,
+    /// The same of the roles that it reaches, but for the tenant's database.
+    pub of_groups: Vec<Dependency>,
     /// What depends on roles other than the tenant's, the admin and the owner, in the tenant's database.
     pub guests: Vec<Dependency>,
-    /// Other databases on which the role holds a privilege.
+    /// Other databases on which the role, or one that it reaches, holds a privilege.
     pub elsewhere: Vec<Database>,
     /// Of the role, and of the roles that it reaches.
     pub server_grants: Vec<ServerGrant>,
@@ -167,9 +169,9 @@ impl Observed {
                 .databases
                 .iter()
                 .filter(|other| {
+                    let holds = |grantee: &str| Some(grantee) == role_name || reached.contains(grantee);
                     Some(other.name.as_str()) != database_name
-                        && role_name.is_some()
-                        && other.acl.iter().any(|grant| grant.grantee.as_deref() == role_name)
+                        && other.acl.iter().any(|grant| grant.grantee.as_deref().is_some_and(holds))
                 })
                 .cloned()
                 .collect(),
@@ -177,6 +179,16 @@ impl Observed {
                 .dependencies
                 .iter()
                 .filter(|dependency| Some(dependency.role.as_str()) == role_name)
+                .cloned()
+                .collect(),
+            of_groups: snapshot
+                .dependencies
+                .iter()
+                .filter(|of| {
+                    let is_elsewhere = of.database.is_none() && of.kind == "o"
+                        || of.database.is_some() && of.database.as_deref() != database_name;
+                    reached.contains(&of.role) && is_elsewhere
+                })
                 .cloned()
                 .collect(),
             server_grants: snapshot
@@ -467,9 +479,11 @@ impl Facts<'_> {
 
     fn of_elsewhere(&mut self) {
         for other in &self.observed.elsewhere {
-            let own = other.acl.iter().filter(|grant| grant.grantee.as_ref() == Some(&self.role.name));
-            for grant in own {
-                self.push(granted(Objects::one(Kind::Database, &other.name), grant), other.owner_usable);
+            let reached = &self.observed.reached;
+            let holds = |grantee: &String| *grantee == self.role.name || reached.contains(grantee);
+            for grant in other.acl.iter().filter(|grant| grant.grantee.as_ref().is_some_and(holds)) {
+                let ours = other.owner_usable && grant.grantee.as_ref() == Some(&self.role.name);
+                self.push(granted(Objects::one(Kind::Database, &other.name), grant), ours);
             }
         }
         for grant in &self.observed.server_grants {
@@ -486,6 +500,7 @@ impl Facts<'_> {
             let kind = Kind::of_catalog(&dependency.class);
             let owns = dependency.kind == "o";
             let mut objects = Objects::many(kind.clone(), dependency.count);
+            objects.original = dependency.original;
             match &dependency.database {
                 Some(place) if *place != self.database.name => objects = objects.within(place),
                 // Its own database is told by its owner, and what it holds on shared objects by their privileges.
@@ -504,6 +519,15 @@ impl Facts<'_> {
                 Fact::Owner { objects, owner: self.role.name.clone() }
             } else {
                 held(objects, Some(&self.role.name))
+            };
+            self.push(fact, false);
+        }
+        for dependency in &self.observed.of_groups {
+            let objects = Objects::many(Kind::of_catalog(&dependency.class), dependency.count);
+            let objects = Objects { database: dependency.database.clone(), ..objects };
+            let fact = match dependency.kind.as_str() {
+                "o" => Fact::Owner { objects, owner: dependency.role.clone() },
+                _ => held(objects, Some(&dependency.role)),
             };
             self.push(fact, false);
         }
@@ -567,7 +591,8 @@ impl Facts<'_> {
         }
         for owner in &inside.owners {
             let kind = if owner.definer { Kind::DefinerRoutine } else { Kind::of_catalog(&owner.class) };
-            let objects = Objects { names: owner.names.clone(), ..Objects::many(kind, owner.count) };
+            let (names, original) = (owner.names.clone(), owner.original);
+            let objects = Objects { names, original, ..Objects::many(kind, owner.count) };
             self.push(Fact::Owner { objects, owner: owner.owner.clone() }, false);
         }
         for default in &inside.defaults {

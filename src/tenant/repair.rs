@@ -354,6 +354,10 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
             let schema = objects.name().and_then(|name| name.parse().ok());
             schema.map(|schema| Change::OwnSchema { database, schema, from })
         }
+        // What groups hold elsewhere is not the tenant's alone: it is told, and left.
+        Fact::Grant { objects, grantee, .. } if is_elsewhere(observed, objects) && !is_own(observed, grantee.as_deref()) => {
+            None
+        }
         Fact::Grant { objects, grantee, .. } if objects.kind == Kind::Database => {
             let name = objects.name().and_then(|name| name.parse().ok());
             let grantee = Grantee::parse(grantee.as_deref());
@@ -386,8 +390,8 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
             Some(Change::LimitDatabase { database, connections })
         }
         Fact::Database { .. } => Some(Change::Open { database }),
-        Fact::Parameter { level: Level::RoleInDatabase(..), name, .. }
-            if control == Control::SearchPath && name.eq_ignore_ascii_case("search_path") =>
+        Fact::Parameter { level: Level::RoleInDatabase(_, place), .. }
+            if control == Control::SearchPath && observed.database.as_ref().is_some_and(|own| own.name == *place) =>
         {
             Some(set_search_path(desired))
         }
@@ -405,6 +409,19 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
         _ => None,
     };
     change.into_iter().collect()
+}
+
+/// Whether objects are no part of the tenant's database, nor that itself.
+fn is_elsewhere(observed: &Observed, objects: &Objects) -> bool {
+    match objects.kind {
+        Kind::Database => observed.database.as_ref().is_none_or(|database| !objects.is(Kind::Database, &database.name)),
+        Kind::Tablespace | Kind::Parameter => true,
+        _ => objects.database.is_some(),
+    }
+}
+
+fn is_own(observed: &Observed, grantee: Option<&str>) -> bool {
+    grantee.is_some() && grantee == observed.role.as_ref().map(|role| role.name.as_str())
 }
 
 fn without(attribute: &Attribute) -> Option<&'static str> {
@@ -556,7 +573,8 @@ mod tests {
 
     const TIDY: [&str; 4] = [
         "GRANT \"acme\" TO CURRENT_USER",
-        "SELECT pg_catalog.set_config('pgtenant.home', '[\"acme\",\"admin\"]', true)",
+        "SELECT pg_catalog.set_config('pgtenant.home', '[\"acme\",\"admin\"]', true), \
+                pg_catalog.set_config('pgtenant.tenant', 'acme', true)",
         "TIDY",
         "REVOKE \"acme\" FROM CURRENT_USER",
     ];
@@ -867,15 +885,27 @@ mod tests {
         );
         check_control(
             Control::Parameters,
-            "found: work_mem = \"1GB\" for database acme; log_statement = \"none\" for role acme; search_path = \"x\" for role acme",
+            "found: work_mem = \"1GB\" for database acme; log_statement = \"none\" for role acme",
             |o| {
                 o.settings.push(setting(Some("acme"), None, "work_mem", "1GB"));
                 o.settings.push(setting(None, Some("acme"), "log_statement", "none"));
-                o.settings.push(setting(None, Some("acme"), "search_path", "x"));
                 o.settings.push(setting(None, Some("acme"), "TimeZone", "UTC"));
             },
             &["ALTER DATABASE \"acme\" RESET \"work_mem\""],
-            &["ALTER ROLE \"acme\" RESET \"log_statement\"", "ALTER ROLE \"acme\" RESET \"search_path\""],
+            &["ALTER ROLE \"acme\" RESET \"log_statement\""],
+        );
+        check_control(
+            Control::SearchPath,
+            "found: search_path = \"x\" for role acme; search_path = \"y\" for role acme in database globex",
+            |o| {
+                o.settings.push(setting(None, Some("acme"), "search_path", "x"));
+                o.settings.push(setting(Some("globex"), Some("acme"), "search_path", "y"));
+            },
+            &[],
+            &[
+                "ALTER ROLE \"acme\" RESET \"search_path\"",
+                "ALTER ROLE \"acme\" IN DATABASE \"globex\" RESET \"search_path\"",
+            ],
         );
         // What takes a superuser to reset is tried.
         check_control(
@@ -928,14 +958,23 @@ mod tests {
         );
         check_control(
             Control::Parameters,
-            "found: search_path = \"x\" for database acme; work_mem = \"2GB\" for role acme",
+            "found: work_mem = \"2GB\" for role acme",
+            |o| {
+                guarded(o);
+                o.settings.push(setting(None, Some("acme"), "work_mem", "2GB"));
+            },
+            &[],
+            &["ALTER ROLE \"acme\" RESET \"work_mem\""],
+        );
+        check_control(
+            Control::SearchPath,
+            "found: search_path = \"x\" for database acme",
             |o| {
                 guarded(o);
                 o.settings.push(setting(Some("acme"), None, "search_path", "x"));
-                o.settings.push(setting(None, Some("acme"), "work_mem", "2GB"));
             },
             &["ALTER DATABASE \"acme\" RESET \"search_path\""],
-            &["ALTER ROLE \"acme\" RESET \"work_mem\""],
+            &[],
         );
     }
 
@@ -1096,6 +1135,7 @@ mod tests {
             class: class.into(),
             owner: owner.into(),
             definer,
+            original: false,
             count: 1,
             names: vec!["f".into()],
         };
@@ -1123,7 +1163,7 @@ mod tests {
             check_control(
                 Control::Objects,
                 &format!("not permitted: {word} x exists"),
-                |o| inside(o).things = vec![Thing { class: class.into(), name: "x".into(), owner: "admin".into() }],
+                |o| inside(o).things = vec![Thing { class: class.into(), name: "x".into() }],
                 &[],
                 &[],
             );

@@ -12,7 +12,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 4] = [
 ];
 
 /// What of `postgres` talks to a server: `tenant` is pure and uses none of it.
-const IMPURE: [&str; 4] = ["Cluster", "cluster::", "session::", "Connector"];
+const IMPURE: [&str; 6] = ["Cluster::", "&Cluster", "postgres::Cluster", "cluster::", "session::", "Connector"];
 
 fn sources(room: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

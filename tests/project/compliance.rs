@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use pgtenant::tenant::audit::controls::{CONTROLS, NIST};
+use pgtenant::tenant::control::{CONTROLS, NIST, Of};
 
 const HEAD: &str = r#"---
 page_title: "Compliance - pgtenant"
@@ -27,9 +27,10 @@ terraform-provider-pgtenant audit                            # for a terminal
 terraform-provider-pgtenant audit --format json > audit.json
 terraform-provider-pgtenant audit --format html > audit.html # one page that needs nothing else
 terraform-provider-pgtenant audit --tenant acme --member-of rds_iam
+terraform-provider-pgtenant audit --accept acme.memberships="the reporting role, ticket 4711"
 ```
 
-Its exit code is 0 when everything is as expected, 1 when something is not, and 2 when something could not be looked at or the audit
+Its exit code is 0 when everything is as expected or accepted, 1 when something is not, and 2 when something could not be looked at or the audit
 could not be made.
 
 ## What it is, and what it is not
@@ -38,13 +39,16 @@ A control supports a requirement with evidence of one fact; it satisfies none by
 says is ours, but for the STIG rules below: which part of a requirement a fact bears on. Policies, people, backups, keys, the network
 and the host are outside of it: see [the threat model](threat-model.md) and [what roles cannot stop](limits-of-roles.md).
 
-- *fail* is a fact that is not as expected. *not checked* is one that could not be looked at, with the reason; nothing is claimed of it,
+- The audit holds the same facts against the same rules as `terraform plan` with `deep_verify`: what one of them tells, the other tells. A
+  fact that no rule knows is a finding.
+- *fail* is a fact that is not as expected. *accepted* is one that somebody accepted, with the reason. *not checked* is one that could not be looked at, with the reason; nothing is claimed of it,
   and the audit does not pass.
 - The facts are those of the moment. What a tenant did and undid in between is the log's to say.
 - Tenants are those whose database or role carries the provider's marker. Archived ones, and databases that never were a tenant's, are
   looked at only as places that no tenant may reach.
 - What is a choice is taken as it was found: whether a tenant is suspended, may make temporary tables, and which extensions it has. The
-  roles that tenants may be members of have to be said (`member_of`).
+  roles that tenants may be members of have to be said (`member_of`), and so has what is accepted (`accept`).
+- A password is compared by the salt that the server shows. One that was set with the very same salt is not told from it.
 - What a login is asked depends on where it comes from: the audit sees the lines of `pg_hba.conf` that hold for its own address. A role
   whose password is stored in another way is not told from one without a password: a login with it fails.
 - A tenant that is a member of `rds_iam`, and is said to be, is expected to be asked for a token in clear text, over TLS. Any other
@@ -54,7 +58,7 @@ and the host are outside of it: see [the threat model](threat-model.md) and [wha
 ## The report as data
 
 `--format json` writes one object: `format` (1; raised if something changes its meaning), `passed`, `server` (`address`, `version`,
-`database`, `role`), `time` (the server's, UTC, as `20260131T235959Z`), `counts` (`pass`, `fail`, `not_checked`), `tenants`, and `controls`
+`database`, `role`), `time` (the server's, UTC, as `20260131T235959Z`), `counts` (`pass`, `accepted`, `fail`, `not_checked`), `tenants`, and `controls`
 in the order of the tables below. Each control has `id`, `title`, `expected`, `checked` (how many of what), `found`, `status`, `nist`,
 `stig` and `findings`: a list of `subject` (a tenant, a database, or `server`), `status` and `found`, those that fail first and otherwise in
 the order of their names. The data source has the same, without `format`, `server`, `time` and `counts`.
@@ -78,26 +82,27 @@ pub fn page() -> String {
     for (area, title) in [("tenant", "Tenants"), ("guardrails", "Guardrails"), ("cluster", "The cluster")] {
         write!(page, "\n## {title}\n\n| control | what is looked at | what is expected | NIST |\n|---|---|---|---|\n")
             .unwrap();
-        for control in CONTROLS.iter().filter(|control| control.id.starts_with(&format!("{area}."))) {
-            let (about, expected) = (control.about, control.expected);
-            writeln!(page, "| `{}` | {about} | {expected} | {} |", control.id, control.nist.join(", ")).unwrap();
+        for row in CONTROLS.iter().filter(|row| row.area == area) {
+            let (about, expected) = (row.about, row.expected);
+            writeln!(page, "| `{}` | {about} | {expected} | {} |", row.id(), row.nist.join(", ")).unwrap();
         }
     }
     page +=
         "\n## NIST SP 800-53 Rev. 5\n\n| control | name | the part of it that is supported | by |\n|---|---|---|---|\n";
     let mut by: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for control in &CONTROLS {
-        for id in control.nist {
-            by.entry(id).or_default().push(format!("`{}`", control.id));
+    // The watchdog's are told by its own resource.
+    for row in CONTROLS.iter().filter(|row| row.of != Of::Watchdog) {
+        for id in row.nist {
+            by.entry(id).or_default().push(format!("`{}`", row.id()));
         }
     }
     for (id, name, part) in NIST {
         writeln!(page, "| {id} | {name} | {part} | {} |", by[id].join(", ")).unwrap();
     }
     page += STIG;
-    for control in &CONTROLS {
-        for stig in control.stig {
-            writeln!(page, "| `{}` | {} | {} | {} |", control.id, stig.until_15, stig.since_16, stig.scope).unwrap();
+    for row in &CONTROLS {
+        for stig in row.stig {
+            writeln!(page, "| `{}` | {} | {} | {} |", row.id(), stig.until_15, stig.since_16, stig.scope).unwrap();
         }
     }
     page

@@ -5,7 +5,7 @@
 -- ones against PostgreSQL's defaults. Temporary objects are left out: they end with their session, and no other may use them.
 -- https://www.postgresql.org/docs/current/catalog-pg-init-privs.html
 WITH members AS MATERIALIZED (
-  SELECT d.classid, d.objid
+  SELECT d.classid, d.objid, e.extowner
   FROM pg_catalog.pg_extension e
   JOIN pg_catalog.pg_depend d
     ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid AND d.deptype = 'e'
@@ -43,8 +43,9 @@ WITH members AS MATERIALIZED (
   FROM pg_catalog.pg_largeobject_metadata l WHERE l.lomacl IS NOT NULL
 ), held AS (
   -- What initdb grants on information_schema is on no record.
-  SELECT g.*, g.oid < 16384 OR m.objid IS NOT NULL AS original,
-         CASE WHEN i.initprivs IS NOT NULL AND (g.oid < 16384 OR m.objid IS NOT NULL) THEN i.initprivs
+  -- The OID of a large object is its maker's choice.
+  SELECT g.*, g.oid < 16384 AND g.kind <> 'L' OR m.objid IS NOT NULL AS original,
+         CASE WHEN i.initprivs IS NOT NULL AND (g.oid < 16384 AND g.kind <> 'L' OR m.objid IS NOT NULL) THEN i.initprivs
               WHEN g.oid < 16384 AND (g.namespace = 'information_schema'::pg_catalog.regnamespace AND g.kind = 'r'
                                       OR g.oid = 'information_schema'::pg_catalog.regnamespace AND g.kind = 'n')
                 THEN pg_catalog.acldefault(g.kind, g.owner)

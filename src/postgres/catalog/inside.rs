@@ -81,6 +81,8 @@ pub struct ObjectOwner {
     pub owner: String,
     /// SECURITY DEFINER.
     pub definer: bool,
+    /// Of an extension, and neither the bootstrap superuser's nor its maker's.
+    pub original: bool,
     pub count: u64,
     #[serde(deserialize_with = "hex::list")]
     pub names: Vec<String>,
@@ -104,15 +106,13 @@ pub struct DefaultPrivilege {
     pub privileges: Vec<String>,
 }
 
-/// An event trigger, a publication, a foreign-data wrapper, a foreign server, or a language.
+/// An event trigger, a publication, a foreign-data wrapper, a foreign server, a language, an access method or a cast.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct Thing {
     /// The catalog, as `pg_publication`.
     pub class: String,
     #[serde(deserialize_with = "hex::text")]
     pub name: String,
-    #[serde(deserialize_with = "hex::text")]
-    pub owner: String,
 }
 
 /// Those of a schema, whose grantees are bytes as all names here are.

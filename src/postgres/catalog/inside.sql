@@ -21,31 +21,34 @@
   WHERE h.acl <> h.expected AND (h.kind <> 'n' OR h.name IN ('pg_catalog', 'information_schema'))
   GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), owned AS (
-  -- The bootstrap superuser's, which pg_shdepend does not have, and those whose routines act as their owner.
-  SELECT 'pg_class' AS class, c.oid, c.relowner AS owner, false AS definer, c.relname::text AS name
+  -- The bootstrap superuser's, which pg_shdepend does not have; extensions' that belong to neither it nor whoever made the
+  -- extension; and routines that act as their owner.
+  SELECT 'pg_class' AS class, c.oid, c.relowner AS owner, false AS definer, m.objid IS NOT NULL AS original, c.relname::text AS name
   FROM pg_catalog.pg_class c
   LEFT JOIN members m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid
   JOIN namespaces n ON n.oid = c.relnamespace AND NOT n.hidden
-  WHERE c.oid >= 16384 AND c.relowner = 10 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND c.relpersistence <> 't'
-    AND m.objid IS NULL
+  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND c.relpersistence <> 't'
+    AND CASE WHEN m.objid IS NULL THEN c.relowner = 10 ELSE c.relowner NOT IN (10, m.extowner) END
   UNION ALL
-  SELECT 'pg_proc', p.oid, p.proowner, p.prosecdef, p.proname::text
+  SELECT 'pg_proc', p.oid, p.proowner, p.prosecdef AND m.objid IS NULL, m.objid IS NOT NULL, p.proname::text
   FROM pg_catalog.pg_proc p
   LEFT JOIN members m ON m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND m.objid = p.oid
-  WHERE p.oid >= 16384 AND (p.proowner = 10 OR p.prosecdef) AND m.objid IS NULL
+  WHERE p.oid >= 16384
+    AND CASE WHEN m.objid IS NULL THEN p.proowner = 10 OR p.prosecdef ELSE p.proowner NOT IN (10, m.extowner) END
   UNION ALL
-  SELECT 'pg_type', t.oid, t.typowner, false, t.typname::text
+  SELECT 'pg_type', t.oid, t.typowner, false, m.objid IS NOT NULL, t.typname::text
   FROM pg_catalog.pg_type t
   LEFT JOIN members m ON m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid
-  WHERE t.oid >= 16384 AND t.typowner = 10 AND t.typtype IN ('d', 'e', 'r') AND m.objid IS NULL
+  WHERE t.oid >= 16384 AND t.typtype IN ('d', 'e', 'r', 'b') AND t.typelem = 0
+    AND CASE WHEN m.objid IS NULL THEN t.typowner = 10 ELSE t.typowner NOT IN (10, m.extowner) END
   UNION ALL
-  SELECT 'pg_largeobject', l.oid, l.lomowner, false, l.oid::text
+  SELECT 'pg_largeobject', l.oid, l.lomowner, false, false, l.oid::text
   FROM pg_catalog.pg_largeobject_metadata l WHERE l.lomowner = 10
 ), owners AS (
-  SELECT o.class, o.owner, o.definer, pg_catalog.count(*) AS count,
+  SELECT o.class, o.owner, o.definer, o.original, pg_catalog.count(*) AS count,
          (pg_catalog.array_agg(o.name ORDER BY o.name))[1:$1] AS names
   FROM owned o
-  GROUP BY 1, 2, 3
+  GROUP BY 1, 2, 3, 4
 ), defaults AS (
   SELECT d.defaclrole AS owner, d.defaclnamespace AS namespace, d.defaclobjtype AS kind, a.grantee,
          pg_catalog.array_agg(DISTINCT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END) AS privileges
@@ -61,17 +64,23 @@
     WHERE d.defaclnamespace = 0) a
   GROUP BY 1, 2, 3, 4
 ), things AS (
-  SELECT 'pg_event_trigger' AS class, t.oid, t.evtowner AS owner, t.evtname::text AS name FROM pg_catalog.pg_event_trigger t
+  SELECT 'pg_event_trigger' AS class, t.oid, t.evtname::text AS name FROM pg_catalog.pg_event_trigger t
   UNION ALL
-  SELECT 'pg_publication', p.oid, p.pubowner, p.pubname::text FROM pg_catalog.pg_publication p
+  SELECT 'pg_publication', p.oid, p.pubname::text FROM pg_catalog.pg_publication p
   UNION ALL
-  SELECT 'pg_foreign_data_wrapper', w.oid, w.fdwowner, w.fdwname::text FROM pg_catalog.pg_foreign_data_wrapper w
+  SELECT 'pg_foreign_data_wrapper', w.oid, w.fdwname::text FROM pg_catalog.pg_foreign_data_wrapper w
   UNION ALL
-  SELECT 'pg_foreign_server', s.oid, s.srvowner, s.srvname::text FROM pg_catalog.pg_foreign_server s
+  SELECT 'pg_foreign_server', s.oid, s.srvname::text FROM pg_catalog.pg_foreign_server s
   UNION ALL
   -- Of those that initdb makes, one that became trusted.
-  SELECT 'pg_language', l.oid, l.lanowner, l.lanname::text
+  SELECT 'pg_language', l.oid, l.lanname::text
   FROM pg_catalog.pg_language l WHERE l.oid >= 16384 OR l.lanpltrusted AND l.lanname IN ('c', 'internal')
+  UNION ALL
+  SELECT 'pg_am', a.oid, a.amname::text FROM pg_catalog.pg_am a WHERE a.oid >= 16384
+  UNION ALL
+  -- Between types of PostgreSQL's own: only a superuser makes one. Casts of its own types are a tenant's affair.
+  SELECT 'pg_cast', c.oid, pg_catalog.format('%s AS %s', pg_catalog.format_type(c.castsource, NULL), pg_catalog.format_type(c.casttarget, NULL))
+  FROM pg_catalog.pg_cast c WHERE c.oid >= 16384 AND c.castsource < 16384 AND c.casttarget < 16384
 )
 SELECT pg_catalog.jsonb_build_object(
   'schemas', (
@@ -126,10 +135,11 @@ SELECT pg_catalog.jsonb_build_object(
       'class', o.class,
       'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(o.owner)::text, e.name), 'hex'),
       'definer', o.definer,
+      'original', o.original,
       'count', o.count,
       'names', (SELECT pg_catalog.jsonb_agg(pg_catalog.encode(pg_catalog.convert_to(i.name, e.name), 'hex') ORDER BY i.name)
                 FROM pg_catalog.unnest(o.names) AS i (name)))), '[]')
-    FROM (SELECT * FROM owners ORDER BY owner, class, definer LIMIT 100) o),
+    FROM (SELECT * FROM owners ORDER BY owner, class, definer, original LIMIT 100) o),
   'defaults', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(d.owner)::text, e.name), 'hex'),
@@ -144,8 +154,7 @@ SELECT pg_catalog.jsonb_build_object(
   'things', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'class', t.class,
-      'name', pg_catalog.encode(pg_catalog.convert_to(t.name, e.name), 'hex'),
-      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(t.owner)::text, e.name), 'hex'))), '[]')
+      'name', pg_catalog.encode(pg_catalog.convert_to(t.name, e.name), 'hex'))), '[]')
     FROM (
       SELECT h.* FROM things h
       LEFT JOIN members m ON m.classid = pg_catalog.to_regclass('pg_catalog.' || h.class) AND m.objid = h.oid

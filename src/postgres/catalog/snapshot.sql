@@ -59,7 +59,7 @@ WITH RECURSIVE selected AS (
 ), dependencies AS (
   SELECT r.rolname AS role, d.datname AS database,
          pg_catalog.replace(s.classid::pg_catalog.regclass::text, 'pg_catalog.', '') AS class,
-         s.deptype::text AS kind, s.dbid <> 0 AND s.objid < 16384 AS original, pg_catalog.count(DISTINCT s.objid) AS count
+         s.deptype::text AS kind, s.dbid <> 0 AND s.objid < 16384 AND s.classid <> 'pg_catalog.pg_largeobject'::pg_catalog.regclass AS original, pg_catalog.count(DISTINCT s.objid) AS count
   FROM pg_catalog.pg_shdepend s
   JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid
   LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid

@@ -1,7 +1,8 @@
 -- Takes back what others than the tenant and the admin hold on the objects of a database, and what the tenant's default
 -- privileges would give them: a batch at a time, by object identity, as the role that granted it. What cannot be taken back is
 -- left: whoever runs this reads again. The braces are for held.sql.
--- Before: set_config('pgtenant.home', <a JSON list of the roles that may hold something>, true).
+-- Before: set_config('pgtenant.home', <a JSON list of the roles that may hold something>, true), and 'pgtenant.tenant', the
+-- tenant's role among them, to which nobody's default privileges give anything.
 DO $tidy$
 DECLARE
   home constant oid[] := (
@@ -79,7 +80,8 @@ BEGIN
     CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
     WHERE a.grantee <> d.defaclrole AND pg_catalog.pg_has_role(d.defaclrole, 'USAGE')
       AND (a.grantee = 0 AND (d.defaclobjtype NOT IN ('f', 'T') OR d.defaclnamespace <> 0 OR a.is_grantable)
-           OR a.grantee <> 0 AND a.grantee <> ALL (home))
+           OR a.grantee <> 0 AND (a.grantee <> ALL (home)
+             OR pg_catalog.pg_get_userbyid(a.grantee) = pg_catalog.current_setting('pgtenant.tenant')::name))
     LIMIT 500
   LOOP
     BEGIN

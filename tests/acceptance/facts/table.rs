@@ -415,9 +415,7 @@ fn server_privileges() -> Vec<Fact> {
         tenant("GRANT CREATE ON TABLESPACE pg_global TO {t}"),
         tenant("GRANT CREATE ON TABLESPACE spare TO {g}").grouped(),
         server("GRANT SET ON PARAMETER log_min_messages TO PUBLIC").since(15),
-        server("GRANT ALTER SYSTEM ON PARAMETER restore_command TO bystander").since(15),
         server("GRANT CREATE ON TABLESPACE spare TO PUBLIC"),
-        server("GRANT CREATE ON TABLESPACE spare TO bystander"),
         server("GRANT CREATE ON TABLESPACE pg_default TO PUBLIC"),
     ]
 }
@@ -547,9 +545,9 @@ fn system_privileges() -> Vec<Fact> {
         system("GRANT CREATE ON SCHEMA information_schema TO {t}"),
         system("GRANT USAGE ON LANGUAGE plpgsql TO {t} WITH GRANT OPTION"),
         system("GRANT USAGE ON LANGUAGE plpgsql TO bystander"),
-        system("UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'c'")
+        fact(Own, "UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'c'", &["T objects"])
             .undo("UPDATE pg_language SET lanpltrusted = false WHERE lanname = 'c'"),
-        system("UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'internal'")
+        fact(Own, "UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'internal'", &["T objects"])
             .undo("UPDATE pg_language SET lanpltrusted = false WHERE lanname = 'internal'")
             .bare(),
         system("GRANT USAGE ON TYPE int4 TO bystander WITH GRANT OPTION"),
