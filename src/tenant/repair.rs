@@ -1126,7 +1126,7 @@ mod tests {
             &[],
             &TIDY,
         );
-        check(|_, o| inside(o).defaults = vec![default(Some("acme")), default(Some("admin"))], &[], &[]);
+        check(|_, o| inside(o).defaults = vec![default(Some("admin"))], &[], &[]);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub fn attacks() -> Vec<Attack> {
         reach("share_objects_with_another_tenant", share_objects_with_another_tenant).comes_to(Outcome::Detected(&[
             ("pgtenant_tenant.attacker", "isolation.default_privileges"),
             ("pgtenant_tenant.attacker", "isolation.other_roles"),
+            ("pgtenant_tenant.victim", "isolation.elsewhere"),
         ])),
     ]
 }
