@@ -857,8 +857,8 @@ mod tests {
             &[&format!("{revoke} \"admin\", let \"admin\" run the watchdog")],
         );
         check(
-            of_schema(vec![grant(Some("x"), "USAGE"), grant(Some("x"), "CREATE")]),
-            &["schema: found: x has USAGE, CREATE on schema pgtenant_watchdog"],
+            of_schema(vec![grant(Some("x"), "CREATE"), grant(Some("x"), "USAGE")]),
+            &["schema: found: x has CREATE, USAGE on schema pgtenant_watchdog"],
             &[&format!("{revoke} \"x\"")],
         );
         // To the table nobody is let in, the job neither: its function acts as the owner.
