@@ -560,6 +560,8 @@ mod tests {
             "<td class=\"not_checked\">not<br>checked</td>",
             "<td>&lt;script&gt;</td>",
             "fail: 3 controls not as expected",
+            "<div><span class=\"ids\">CD12-00-001200</span> <span class=\"ids\">(V-233522)</span> </div>",
+            "<dt>Tenants checked</dt><dd>2</dd>",
         ] {
             assert!(page.contains(expected), "{expected}");
         }
