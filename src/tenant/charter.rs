@@ -408,10 +408,10 @@ mod tests {
         };
         let at_home = |objects: &Objects| objects.database.is_none() && !objects.original;
         match fact {
-            Fact::Present(objects) => match (&objects.kind, single(objects).as_str()) {
-                (Kind::Role | Kind::Database, "acme") | (Kind::Schema, "app" | "extensions" | "public") => true,
-                _ => false,
-            },
+            Fact::Present(objects) => matches!(
+                (&objects.kind, single(objects).as_str()),
+                (Kind::Role | Kind::Database, "acme") | (Kind::Schema, "app" | "extensions" | "public")
+            ),
             Fact::Owner { objects, owner } => {
                 let makes = match &objects.kind {
                     Kind::Database => return single(objects) == "acme" && owner == "admin",

@@ -352,7 +352,7 @@ impl Observed {
         seen.of_guests();
         match &self.inside {
             Ok(inside) => seen.of_inside(inside),
-            Err(_) => seen.from_outside(),
+            Err(_) => seen.of_outside(),
         }
         let mut seen = seen.seen;
         seen.sort();
@@ -612,7 +612,7 @@ impl Facts<'_> {
 
     /// What the shared catalogs tell of the inside: what the role was granted on PostgreSQL's own objects, and whether its
     /// schemas are there.
-    fn from_outside(&mut self) {
+    fn of_outside(&mut self) {
         let home = |dependency: &&Dependency| {
             dependency.kind == "a" && dependency.database.as_ref() == Some(&self.database.name)
         };
@@ -660,12 +660,7 @@ fn granted(objects: Objects, grant: &Grant) -> Fact {
 
 /// Privileges that are known by their number only.
 fn held(objects: Objects, grantee: Option<&str>) -> Fact {
-    Fact::Grant {
-        objects,
-        grantee: grantee.map(str::to_owned),
-        privilege: "privileges".to_owned(),
-        grantable: false,
-    }
+    Fact::Grant { objects, grantee: grantee.map(str::to_owned), privilege: "privileges".to_owned(), grantable: false }
 }
 
 /// The roles that one reaches by memberships, without itself.

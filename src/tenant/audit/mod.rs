@@ -560,9 +560,212 @@ mod tests {
             "<td class=\"not_checked\">not<br>checked</td>",
             "<td>&lt;script&gt;</td>",
             "fail: 3 controls not as expected",
+            "<div><span class=\"ids\">CD12-00-001200</span> <span class=\"ids\">(V-233522)</span> </div>",
+            "<dt>Tenants checked</dt><dd>2</dd>",
         ] {
             assert!(page.contains(expected), "{expected}");
         }
         assert!(page.contains("2026-01-31 12:00:00 UTC") && !html(&with_findings(), false).contains("2026"));
+    }
+
+    /// One control of the first of two tenants fails, or could not be told, and says this.
+    #[track_caller]
+    fn check_acme(control: &str, status: Status, found: &str, change: impl FnOnce(&mut Observed)) {
+        let unchecked = if status == Status::NotChecked { "not checked: " } else { "" };
+        let mut evidence = clean();
+        change(acme(&mut evidence));
+        let report = Report::of(&evidence);
+        let row = report.results.iter().find(|outcome| outcome.id == control).unwrap();
+        assert_eq!(row.found, format!("{unchecked}1 of 2 tenants, first acme: {found}"));
+        assert_eq!(row.status, status);
+    }
+
+    #[test]
+    fn what_the_audit_alone_tells_of_a_tenant() {
+        use crate::tenant::Stage;
+        use Status::{Fail, NotChecked};
+        let creating = || Some(fixture::marker(&fixture::names(), Stage::Creating).text());
+        let comment =
+            |observed: &mut Observed, comment: Option<String>| observed.role.as_mut().unwrap().comment = comment;
+        check_acme("tenant.complete", Fail, "half-made: its database is missing", |o| o.database = None);
+        check_acme("tenant.complete", Fail, "half-made: its role is missing", |o| o.role = None);
+        check_acme("tenant.complete", Fail, "half-made: the next apply finishes it", |o| comment(o, creating()));
+        check_acme("tenant.complete", Fail, "its database or its role carries no marker", |o| comment(o, None));
+        check_acme("tenant.names", Fail, "its database is called x, on record acme", |o| {
+            o.database.as_mut().unwrap().name = "x".to_owned();
+        });
+        check_acme(
+            "tenant.names",
+            Fail,
+            "its role is called x, on record acme; its schema is called y, on record app",
+            |o| {
+                o.role.as_mut().unwrap().name = "x".to_owned();
+                o.inside.as_mut().unwrap().schemas[0].name = "y".to_owned();
+            },
+        );
+        let login = "tenant.authentication";
+        let asks = |asks: Authentication| move |o: &mut Observed| o.login = Ok(asks);
+        check_acme(
+            login,
+            Fail,
+            "the server asks for nothing, and lets in whoever comes",
+            asks(Authentication::Nothing),
+        );
+        check_acme(login, Fail, "the server asks for a password in clear text", asks(Authentication::ClearText));
+        let other = "the server asks for something other than a password";
+        check_acme(login, NotChecked, other, asks(Authentication::Other));
+        let refused = Authentication::Refused {
+            state: tokio_postgres::error::SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            message: "no entry".to_owned(),
+        };
+        let said = "the server refuses before it asks: no entry (SQLSTATE 28000)";
+        check_acme(login, NotChecked, said, asks(refused));
+        check_acme(login, NotChecked, "no route", |o| o.login = Err("no route".to_owned()));
+        check_acme("guardrails.connection_limit", Fail, "no limit", |o| o.role.as_mut().unwrap().connection_limit = -1);
+        let missing = "its role or its database is missing";
+        check_acme("guardrails.connection_limit", NotChecked, missing, |o| o.role = None);
+        check_acme(
+            "guardrails.time_limits",
+            Fail,
+            "statement_timeout is 0; lock_timeout = \"soon\" cannot be read",
+            |o| {
+                for setting in o.settings.iter_mut().filter(|setting| setting.role.is_none()) {
+                    match setting.name.as_str() {
+                        "statement_timeout" => setting.value = "0".to_owned(),
+                        "lock_timeout" => setting.value = "soon".to_owned(),
+                        _ => {}
+                    }
+                }
+            },
+        );
+        check_acme("guardrails.time_limits", Fail, "lock_timeout is not set", |o| {
+            o.settings.retain(|setting| setting.role.is_some() || setting.name != "lock_timeout");
+        });
+        check_acme(
+            "guardrails.overrides",
+            Fail,
+            "role_in_database.lock_timeout: lock_timeout = \"0\" for role acme in database acme",
+            |o| o.settings.push(fixture::setting(Some("acme"), Some("acme"), "lock_timeout", "0")),
+        );
+        check_acme("tenant.database_owner", Fail, "rdsadmin owns database acme (not this admin's to change)", |o| {
+            let database = o.database.as_mut().unwrap();
+            (database.owner, database.owner_usable) = ("rdsadmin".to_owned(), false);
+        });
+    }
+
+    #[test]
+    fn what_is_reached_elsewhere_is_told_of_who_reaches_it() {
+        let allowed = |role: &str, database: &str, privileges: &[&str], public: &[&str]| Allowed {
+            role: role.to_owned(),
+            database: database.to_owned(),
+            count: 2,
+            privileges: privileges.iter().map(|name| (*name).to_owned()).collect(),
+            public: public.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        check(
+            |evidence| {
+                evidence.reach.allowed = vec![
+                    allowed("acme", "a", &["CONNECT"], &["CONNECT"]),
+                    allowed("acme", "b", &["CONNECT", "CREATE"], &["CONNECT"]),
+                    allowed("x", "c", &["CONNECT"], &[]),
+                ];
+                evidence.tenants.truncate(1);
+            },
+            &[(
+                "cluster.cross_access",
+                Status::Fail,
+                "1 tenant, first acme: CONNECT on database a as PUBLIC; CONNECT, CREATE on database b",
+            )],
+        );
+    }
+
+    #[test]
+    fn the_server_and_what_is_accepted_are_told() {
+        use Status::{Accepted, Fail};
+        check(
+            |evidence| evidence.connections = Sums { committed: 98, available: 97 },
+            &[("cluster.connection_budget", Fail, "the limits come to 98, and there are 97 connections for tenants")],
+        );
+        check(|evidence| evidence.connections = Sums { committed: 97, available: 97 }, &[]);
+        let open = |evidence: &mut Evidence| {
+            let mut snapshot = fixture::snapshot();
+            let mut database = fixture::database("postgres", None);
+            database.acl.push(fixture::grant(None, "CONNECT"));
+            database.allow_connections = true;
+            snapshot.databases.push(database);
+            snapshot.settings.push(fixture::setting(None, None, "work_mem", "1GB"));
+            evidence.baseline = baseline::Observed::locate(&snapshot, &["postgres".parse().unwrap()].into());
+        };
+        let inside = "not checked: 1 of 1 database, first postgres: it was not entered";
+        let inside = inside.replace("1 of 1", "1");
+        check(
+            open,
+            &[
+                (
+                    "cluster.public_privileges",
+                    Fail,
+                    "1 database, first postgres: PUBLIC has CONNECT on database postgres",
+                ),
+                ("cluster.public_schema", Status::NotChecked, &inside),
+                ("cluster.parameters", Fail, "work_mem = \"1GB\" for all roles (not this admin's to change)"),
+            ],
+        );
+        let report = check(
+            |evidence| {
+                open(evidence);
+                let why = |key: &str| (key.to_owned(), "why".to_owned());
+                evidence.accept_cluster = ["postgres.public_privileges", "parameters"].map(why).into();
+                let why = [(Control::RoleAttributes, "why".to_owned())].into();
+                evidence.accept = [("acme".to_owned(), why)].into();
+                acme(evidence).role.as_mut().unwrap().inherit = true;
+            },
+            &[
+                ("tenant.role_attributes", Accepted, "accepted: 1 of 2 tenants, first acme: acme has INHERIT (why)"),
+                (
+                    "cluster.public_privileges",
+                    Accepted,
+                    "accepted: 1 database, first postgres: PUBLIC has CONNECT on database postgres (why)",
+                ),
+                ("cluster.public_schema", Status::NotChecked, &inside),
+                ("cluster.parameters", Accepted, "accepted: work_mem = \"1GB\" for all roles (why)"),
+            ],
+        );
+        assert_eq!(report.count(Accepted), 3);
+        let text = text(&report);
+        assert!(text.contains("\naccepted     tenant.role_attributes"), "{text}");
+        assert!(text.contains("             acme: accepted: acme has INHERIT (why)\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_accepted_alone_passes() {
+        let mut evidence = clean();
+        evidence.accept = [("acme".to_owned(), [(Control::RoleAttributes, "why".to_owned())].into())].into();
+        acme(&mut evidence).role.as_mut().unwrap().inherit = true;
+        let report = Report::of(&evidence);
+        assert!(report.passed());
+        assert_eq!(report.count(Status::Accepted), 1);
+    }
+
+    #[test]
+    fn what_fails_is_told_before_what_was_not_checked_and_what_is_accepted() {
+        let mut evidence = clean();
+        evidence.tenants = ["a", "b", "c", "d"].map(tenant).into();
+        evidence.accept = [("a".to_owned(), [(Control::Extensions, "why".to_owned())].into())].into();
+        for at in [0, 2] {
+            evidence.tenants[at].inside.as_mut().unwrap().extensions =
+                vec![crate::postgres::catalog::inside::Extension {
+                    name: "e".into(),
+                    schema: "app".into(),
+                    version: "1".into(),
+                    owner_usable: true,
+                }];
+        }
+        evidence.tenants[1].inside = Err("closed".to_owned());
+        let report = Report::of(&evidence);
+        let row = report.results.iter().find(|outcome| outcome.id == "tenant.extensions").unwrap();
+        let subjects: Vec<_> = row.findings.iter().map(|found| (found.subject.as_str(), found.status)).collect();
+        assert_eq!(subjects, [("c", Status::Fail), ("b", Status::NotChecked), ("a", Status::Accepted)]);
+        assert_eq!(row.status, Status::Fail);
+        assert_eq!(row.checked, "3 of 4 tenants");
     }
 }

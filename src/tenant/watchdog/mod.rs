@@ -779,4 +779,154 @@ mod tests {
         job.command.push_str("; DROP TABLE actions");
         assert_eq!(Desired::of_job(&job), None);
     }
+
+    #[test]
+    fn only_what_the_provider_made_is_its_own() {
+        let exists = |change: fn(&mut Observed)| {
+            let mut observed = observed();
+            change(&mut observed);
+            observed.exists()
+        };
+        assert!(exists(|_| {}));
+        assert!(exists(|o| o.job = None));
+        assert!(exists(|o| o.cron.schema = None));
+        assert!(!exists(|o| (o.job, o.cron.schema) = (None, None)));
+        let unmarked = |o: &mut Observed| {
+            o.job = None;
+            o.cron.schema.as_mut().unwrap().comment = None;
+        };
+        assert!(!exists(unmarked));
+        assert!(!exists(|o| {
+            o.job = None;
+            o.cron.routines.clear();
+        }));
+        let obstacle = |change: fn(&mut Observed)| {
+            let mut observed = observed();
+            change(&mut observed);
+            observed.obstacle(None, "postgres")
+        };
+        assert_eq!(obstacle(|o| o.cron.schema.as_mut().unwrap().owner_usable = false), Some(Obstacle::Foreign));
+        assert_eq!(obstacle(|o| (o.cron.home, o.cron.installed) = (None, None)), Some(Obstacle::NotLoaded));
+        assert_eq!(obstacle(|o| (o.cron.installed, o.cron.usable) = (None, false)), None);
+        assert_eq!(obstacle(|o| o.cron.creates = false), None, "the schema is there");
+        assert_eq!(parse_version("1.4-1"), Some((1, 4)));
+        assert_eq!(parse_version("12.30"), Some((12, 30)));
+        assert_eq!(parse_version("x"), None);
+    }
+
+    #[test]
+    fn what_is_like_a_part_is_none() {
+        let missing = "sweep: found: routine sweep is missing";
+        let make =
+            "define the watchdog's function, keep others from the watchdog's function, let \"admin\" run the watchdog";
+        check(|o| o.cron.routines[0].arguments.push_str(", x text"), &[missing], &[make]);
+        check(|o| o.cron.routines[0].name.push('2'), &[missing], &[make]);
+        let another = "sweep: found: routine sweep is another than this version's";
+        check(|o| o.cron.routines[0].definer = false, &[another], &["define the watchdog's function"]);
+        check(
+            |o| o.cron.relations[0].name.push('2'),
+            &["actions: found: relation actions is missing"],
+            &["create the table of what the watchdog did"],
+        );
+        let again = "act as the role that logged in, unschedule the watchdog, schedule the watchdog";
+        let other = "job: found: job pgtenant_watchdog is another than the configuration's";
+        check(|o| o.job.as_mut().unwrap().schedule = "*/2 * * * *".to_owned(), &[other], &[again]);
+    }
+
+    #[test]
+    fn whoever_else_is_let_in_is_turned_out_and_the_job_let_in_again() {
+        let of_schema = |grants: Vec<crate::postgres::catalog::acl::Grant>| {
+            move |o: &mut Observed| o.cron.schema.as_mut().unwrap().acl = grants
+        };
+        let grantable =
+            |privilege| crate::postgres::catalog::acl::Grant { grantable: true, ..grant(Some("admin"), privilege) };
+        let revoke = "revoke all on SCHEMA pgtenant_watchdog from";
+        check(
+            of_schema(vec![grant(None, "USAGE"), grant(Some("admin"), "USAGE")]),
+            &["schema: found: PUBLIC has USAGE on schema pgtenant_watchdog"],
+            &[&format!("{revoke} PUBLIC")],
+        );
+        check(
+            of_schema(vec![grant(Some("admin"), "CREATE")]),
+            &["schema: found: admin has CREATE on schema pgtenant_watchdog"],
+            &[&format!("{revoke} \"admin\", let \"admin\" run the watchdog")],
+        );
+        check(
+            of_schema(vec![grantable("USAGE")]),
+            &["schema: found: admin has USAGE WITH GRANT OPTION on schema pgtenant_watchdog"],
+            &[&format!("{revoke} \"admin\", let \"admin\" run the watchdog")],
+        );
+        check(
+            of_schema(vec![grant(Some("x"), "CREATE"), grant(Some("x"), "USAGE")]),
+            &["schema: found: x has CREATE, USAGE on schema pgtenant_watchdog"],
+            &[&format!("{revoke} \"x\"")],
+        );
+        // To the table nobody is let in, the job neither: its function acts as the owner.
+        check(
+            |o| o.cron.relations[0].acl = vec![grant(Some("admin"), "SELECT")],
+            &["actions: found: admin has SELECT on relation actions"],
+            &["revoke all on pgtenant_watchdog.actions from \"admin\""],
+        );
+        check(
+            |o| o.cron.routines[0].acl = vec![grantable("EXECUTE")],
+            &["sweep: found: admin has EXECUTE WITH GRANT OPTION on routine sweep"],
+            &[
+                "revoke all on FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) from \"admin\", let \"admin\" run the \
+               watchdog",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_meant() {
+        let mut bare = observed();
+        bare.job = None;
+        bare.cron.schema = None;
+        bare.cron.relations.clear();
+        bare.cron.routines.clear();
+        let texts: Vec<_> = repair(&desired(), &bare).0.iter().map(Step::text).collect();
+        for sent in [
+            "CREATE SCHEMA pgtenant_watchdog;\n",
+            "COMMENT ON SCHEMA pgtenant_watchdog IS '{\"pgtenant_watchdog\":1}';\n",
+            "GRANT USAGE ON SCHEMA pgtenant_watchdog TO \"admin\";\n",
+            "REVOKE ALL ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) FROM PUBLIC;\n",
+            "GRANT EXECUTE ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) TO \"admin\"",
+        ] {
+            assert!(texts[0].contains(sent), "{sent}: {}", texts[0]);
+        }
+        assert!(texts[0].contains(ACTIONS) && texts[0].contains(SWEEP));
+        let scheduled = "SET LOCAL ROLE NONE;\nSELECT cron.schedule('pgtenant_watchdog', '* * * * *', 'SELECT \
+                         pgtenant_watchdog.sweep(false, NULL, interval ''90 days''); DELETE FROM cron.job_run_details ";
+        assert!(texts[1].starts_with(scheduled), "{}", texts[1]);
+        let removed: Vec<_> = remove(false, &observed()).0.iter().map(Step::text).collect();
+        assert_eq!(removed[0], "SET LOCAL ROLE NONE;\nSELECT cron.unschedule('pgtenant_watchdog')");
+        assert!(
+            removed[1].ends_with("DROP TABLE pgtenant_watchdog.actions;\nDROP SCHEMA pgtenant_watchdog"),
+            "{}",
+            removed[1]
+        );
+        assert_eq!(schema_name().as_str(), NAME);
+    }
+
+    #[test]
+    fn a_table_is_put_aside_under_the_first_name_that_is_free() {
+        let mut observed = observed();
+        observed.cron.relations[0].columns.clear();
+        for name in ["actions_before_1", "actions_before_3"] {
+            let table = observed.cron.relations[0].clone();
+            observed.cron.relations.push(Relation { name: name.to_owned(), ..table });
+        }
+        let text = repair(&desired(), &observed).0[0].text();
+        assert!(text.starts_with("ALTER TABLE pgtenant_watchdog.actions RENAME TO actions_before_2;\n"), "{text}");
+    }
+
+    #[test]
+    fn intervals_are_durations() {
+        for (text, millis, said) in
+            [("10s", 10_000, "10s"), ("59s", 59_000, "59s"), ("60s", 60_000, "1min"), ("1h", 3_600_000, "1h")]
+        {
+            let interval: Interval = text.parse().unwrap();
+            assert_eq!((interval.duration().as_millis(), interval.to_string().as_str()), (millis, said));
+        }
+    }
 }
