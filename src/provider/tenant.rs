@@ -200,7 +200,6 @@ impl Model {
                 locale: self.locale.as_known().cloned(),
             },
             password: None,
-            password_if_changed: None,
             password_version: self.password_wo_version.known(),
             accept: self
                 .accepted()

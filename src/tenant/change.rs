@@ -277,6 +277,7 @@ impl Change {
             }
             Change::RoleAttributes { .. }
             | Change::LimitRole { .. }
+            | Change::GrantMembership { .. }
             | Change::RevokeMembership { .. }
             | Change::Tidy { .. } => true,
             _ => false,

@@ -28,8 +28,6 @@ pub struct Desired {
     pub locale: Locale,
     /// Set when the role is made, and whenever it is `Some`: what is stored cannot be compared.
     pub password: Option<Verifier>,
-    /// Set when the password was changed by somebody else.
-    pub password_if_changed: Option<Verifier>,
     pub password_version: Option<i64>,
     /// Controls whose findings are meant to be, and why.
     pub accept: BTreeMap<Control, String>,
@@ -110,6 +108,9 @@ pub struct TenantCharter<'a> {
     role: &'a str,
     database: &'a str,
     schema: &'a str,
+    /// The roles that the tenant is meant to reach: what they hold elsewhere is told. What it reaches by another membership is
+    /// not: that membership is.
+    meant: BTreeSet<String>,
 }
 
 impl<'a> TenantCharter<'a> {
@@ -117,7 +118,21 @@ impl<'a> TenantCharter<'a> {
         let role = observed.role.as_ref().map_or(desired.names.role.as_str(), |role| &role.name);
         let database = observed.database.as_ref().map_or(desired.names.database.as_str(), |database| &database.name);
         let schema = observed.schema(&desired.names).map_or(desired.names.schema.as_str(), |schema| &schema.name);
-        TenantCharter { desired, observed, role, database, schema }
+        TenantCharter { desired, observed, role, database, schema, meant: meant(desired, observed) }
+    }
+
+    /// Whether a role is reached by a membership that is not meant.
+    fn is_borrowed(&self, role: &str) -> bool {
+        role != self.role && self.observed.reached.contains(role) && !self.meant.contains(role)
+    }
+
+    /// Whether objects are no part of the tenant's database, nor that itself.
+    fn is_elsewhere(&self, objects: &Objects) -> bool {
+        match objects.kind {
+            Kind::Database => !objects.is(Kind::Database, self.database),
+            Kind::Tablespace | Kind::Parameter => true,
+            _ => objects.database.is_some(),
+        }
     }
 
     fn is_home_schema(&self, name: &str) -> bool {
@@ -248,6 +263,20 @@ impl<'a> TenantCharter<'a> {
     }
 }
 
+/// The roles of `member_of`, and those that they reach.
+fn meant(desired: &Desired, observed: &Observed) -> BTreeSet<String> {
+    let mut meant: BTreeSet<String> = desired.member_of.iter().map(ToString::to_string).collect();
+    let mut next: Vec<String> = meant.iter().cloned().collect();
+    while let Some(member) = next.pop() {
+        for membership in observed.memberships.iter().filter(|m| m.member == member && !m.automatic) {
+            if meant.insert(membership.role.clone()) {
+                next.push(membership.role.clone());
+            }
+        }
+    }
+    meant
+}
+
 impl Charter for TenantCharter<'_> {
     fn required(&self) -> Vec<(Control, Fact)> {
         let desired = self.desired;
@@ -311,7 +340,15 @@ impl Charter for TenantCharter<'_> {
                 }
                 _ => false,
             },
-            Fact::Owner { objects, owner } => self.allows_owner(objects, owner),
+            Fact::Owner { objects, owner } => {
+                self.is_elsewhere(objects) && self.is_borrowed(owner) || self.allows_owner(objects, owner)
+            }
+            Fact::Grant { objects, grantee: Some(grantee), .. }
+                if self.is_elsewhere(objects) && self.is_borrowed(grantee) =>
+            {
+                true
+            }
+            Fact::Attribute { role, .. } if self.is_borrowed(role) => true,
             Fact::Grant { objects, grantee, privilege, grantable } => {
                 self.allows_grant(objects, grantee.as_deref(), privilege, *grantable)
             }
@@ -380,7 +417,10 @@ impl Charter for TenantCharter<'_> {
     }
 
     fn unseen(&self, control: Control) -> Option<String> {
+        let expires = self.observed.role.as_ref().is_some_and(|role| role.valid_until.is_some());
         match (control, &self.observed.inside, &self.observed.login) {
+            // The server shows of an expired one what it shows of none.
+            (Control::Password, ..) if expires => Some("the password has a VALID UNTIL, which is told".to_owned()),
             (Control::Password, _, Ok(Authentication::Scram(_) | Authentication::Md5)) => None,
             (Control::Password, _, Err(why)) => Some(why.clone()),
             (Control::Password, _, Ok(_)) if self.observed.recorded().is_none() => None,

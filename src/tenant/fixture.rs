@@ -40,7 +40,6 @@ pub(super) fn desired() -> Desired {
         member_of: BTreeSet::new(),
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
         password: None,
-        password_if_changed: None,
         password_version: None,
         accept: BTreeMap::new(),
     }

@@ -270,7 +270,12 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
     for schema in schemas {
         changes.extend(grant_schema(desired, &schema));
     }
-    changes.sort_by_key(|change| matches!(change, Change::GrantDatabase { .. } | Change::GrantSchema { .. }));
+    changes.sort_by_key(|change| {
+        matches!(
+            change,
+            Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. }
+        )
+    });
     changes.dedup();
     changes
 }
@@ -401,10 +406,6 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
         }
         Fact::ManyParameters { .. } => {
             return [Change::ResetAll { scope: Scope::Role(role.clone()) }, set_search_path(desired)].into();
-        }
-        Fact::ForeignPassword { .. } => {
-            let verifier = desired.password_if_changed.clone();
-            verifier.map(|verifier| Change::SetPassword { role, verifier })
         }
         _ => None,
     };
@@ -757,13 +758,16 @@ mod tests {
             &[],
             &["ALTER ROLE \"acme\" NOCREATEDB", "ALTER ROLE \"acme\" NOCREATEROLE", "ALTER ROLE \"acme\" NOINHERIT"],
         );
-        check_control(
-            Control::RoleAttributes,
-            "found: acme has VALID UNTIL \"2020-01-01 00:00:00+00\"",
-            |o| role(o).valid_until = Some("2020-01-01 00:00:00+00".to_owned()),
+        let (desired, observed) = check(
+            |_, o| role(o).valid_until = Some("2020-01-01 00:00:00+00".to_owned()),
             &[],
             &["ALTER ROLE \"acme\" VALID UNTIL 'infinity'"],
         );
+        let expires = [
+            "role_attributes: found: acme has VALID UNTIL \"2020-01-01 00:00:00+00\"",
+            "password: not inspected: the password has a VALID UNTIL, which is told",
+        ];
+        assert_eq!(told(&desired, &observed), expires);
         check_control(
             Control::Memberships,
             "found: globex is a member of acme; acme is a member of globex",
@@ -1291,22 +1295,14 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_somebody_changed_is_set_again_where_there_is_one_to_set() {
+    fn a_password_that_somebody_changed_is_told() {
         let other = || Ok(Authentication::Scram(Challenge { iterations: 4096, salt: b"other".to_vec() }));
         let told = "found: the password of acme was changed by somebody else";
         check_control(Control::Password, told, |o| o.login = other(), &[], &[]);
         check_control(Control::Password, told, |o| o.login = Ok(Authentication::Md5), &[], &[]);
         let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
         let text = format!("ALTER ROLE \"acme\" PASSWORD '{}'", verifier.expose());
-        check(
-            |desired, observed| {
-                observed.login = other();
-                desired.password_if_changed = Some(verifier.clone());
-            },
-            &[&text],
-            &[],
-        );
-        // One that is wanted anew is set, and noted as what the server will show.
+        // One that is wanted is set, and noted as what the server will show.
         let (mut desired, observed) = (fixture::desired(), fixture::observed());
         desired.password = Some(verifier.clone());
         let needed = texts(&repair(&desired, &observed).needed);

@@ -57,7 +57,6 @@ pub(super) async fn converge(
     if prior.is_none_or(|prior| prior.password_wo_version != model.password_wo_version) {
         desired.password.clone_from(&verifier);
     }
-    desired.password_if_changed.clone_from(&verifier);
     let failed = |error: Error| diagnose::error(&what, &error, cx);
     let mut tried: Option<Diagnostics> = None;
     for round in 0..ROUNDS {
@@ -79,6 +78,9 @@ pub(super) async fn converge(
         {
             leave(cluster, &observed).await;
             return Err(failed(error));
+        }
+        if observed.password_changed() == Some(true) {
+            desired.password.clone_from(&verifier);
         }
         let mut repair = repair(&desired, &observed);
         if tried.is_some() {

@@ -66,7 +66,6 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         member_of: evidence.member_of.iter().filter(is_member).cloned().collect(),
         locale: Locale::default(),
         password: None,
-        password_if_changed: None,
         password_version: observed.role_marker().and_then(|marker| marker.password_version),
         accept: evidence.accept.get(observed.names.tenant.as_str()).cloned().unwrap_or_default(),
     }
