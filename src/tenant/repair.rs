@@ -800,7 +800,7 @@ mod tests {
             ],
         );
         let rds_iam = |desired: &mut Desired| desired.member_of = ["rds_iam".parse().unwrap()].into();
-        check(|desired, _| rds_iam(desired), &["GRANT \"rds_iam\" TO \"acme\""], &[]);
+        check(|desired, _| rds_iam(desired), &[], &["GRANT \"rds_iam\" TO \"acme\""]);
         check(
             |desired, observed| {
                 rds_iam(desired);
@@ -815,8 +815,8 @@ mod tests {
                 observed.memberships = vec![membership("rds_iam", "acme")];
                 observed.memberships[0].admin = true;
             },
-            &["GRANT \"rds_iam\" TO \"acme\""],
-            &["REVOKE \"rds_iam\" FROM \"acme\" CASCADE"],
+            &[],
+            &["REVOKE \"rds_iam\" FROM \"acme\" CASCADE", "GRANT \"rds_iam\" TO \"acme\""],
         );
         assert_eq!(
             findings(&desired, &observed)[&Control::Memberships].describe(),
