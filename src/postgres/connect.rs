@@ -134,6 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn modes_are_called_as_libpq_calls_them() {
+        for (name, mode) in SslMode::ALL {
+            assert_eq!(SslMode::parse(name), Some(mode));
+        }
+        assert_eq!(SslMode::parse("prefer"), None);
+    }
+
+    #[test]
     fn a_path_is_a_socket() {
         let host = |host: &str| ConnectOptions { host: host.to_owned(), ..options() }.is_unix_socket();
         assert!(host("/var/run/postgresql") && !host("db.example.com") && !host(""));

@@ -799,6 +799,22 @@ mod tests {
                 "REVOKE \"acme\" FROM \"globex\" GRANTED BY \"postgres\" CASCADE",
             ],
         );
+        // Each from whoever granted it, and from nobody else.
+        let by = |role: &str, grantor: &str| crate::postgres::catalog::snapshot::Membership {
+            grantor: Some(grantor.to_owned()),
+            ..membership(role, "acme")
+        };
+        check(
+            |_, o| {
+                o.server.version_num = 160_000;
+                o.memberships = vec![by("g1", "a"), by("g2", "b")];
+            },
+            &[],
+            &[
+                "REVOKE \"g1\" FROM \"acme\" GRANTED BY \"a\" CASCADE",
+                "REVOKE \"g2\" FROM \"acme\" GRANTED BY \"b\" CASCADE",
+            ],
+        );
         let rds_iam = |desired: &mut Desired| desired.member_of = ["rds_iam".parse().unwrap()].into();
         check(|desired, _| rds_iam(desired), &[], &["GRANT \"rds_iam\" TO \"acme\""]);
         check(
