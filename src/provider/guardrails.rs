@@ -141,7 +141,9 @@ impl Model {
     /// This state with what was observed. Spellings stay where they mean what was found.
     fn observe(mut self, observed: &Observed) -> Self {
         let expected = self.limits();
-        let Some(found) = OnRecord::of(observed) else { return self };
+        let Some(mut found) = OnRecord::of(observed) else { return self };
+        // What was set by others and is not this admin's to reset: the tenant's resource tells.
+        found.parameters.retain(|name, _| expected.parameters.contains_key(name) || observed.may_set(name.as_str()));
         self.connection_limit = Field::Known(i64::from(found.connection_limit));
         for (timeout, field) in &mut self.durations.0 {
             *field = respelled(field, found.timeouts.get(timeout));

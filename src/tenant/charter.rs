@@ -219,8 +219,11 @@ impl<'a> TenantCharter<'a> {
     fn allows_parameter(&self, level: &Level, name: &str) -> bool {
         let guarded = |name: &str| self.observed.setting(Some(self.database), None, name).is_some();
         match level {
-            // A guardrail, or found to stand against one: `pgtenant_guardrails` tells.
-            Level::Database(_) if self.observed.is_guarded() => !name.eq_ignore_ascii_case("search_path"),
+            // A guardrail, or found to stand against one: `pgtenant_guardrails` tells. It cannot take back what its admin
+            // may not reset.
+            Level::Database(_) if self.observed.is_guarded() && self.observed.may_set(name) => {
+                !name.eq_ignore_ascii_case("search_path")
+            }
             Level::Role(_) | Level::RoleInDatabase(..) if self.observed.is_guarded() && guarded(name) => true,
             _ => HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(name)),
         }

@@ -156,6 +156,7 @@ struct LimitsCharter<'a> {
     connection_limit: i32,
     role: &'a str,
     database: &'a str,
+    observed: &'a Observed,
 }
 
 impl LimitsCharter<'_> {
@@ -180,7 +181,10 @@ impl Charter for LimitsCharter<'_> {
 
     fn allows(&self, fact: &Fact) -> bool {
         match fact {
-            Fact::Parameter { level: Level::Database(_), name, .. } => name.eq_ignore_ascii_case("search_path"),
+            // What this admin may not reset is no limit of its own; the tenant's resource tells.
+            Fact::Parameter { level: Level::Database(_), name, .. } => {
+                name.eq_ignore_ascii_case("search_path") || !self.is_guarded(name) && !self.observed.may_set(name)
+            }
             // The tenant's own `search_path` in its database is how it finds its schema: no limit, whatever the database has.
             Fact::Parameter { level: Level::Role(_) | Level::RoleInDatabase(..), name, .. } => {
                 !self.is_guarded(name) || name.eq_ignore_ascii_case("search_path")
@@ -214,6 +218,7 @@ fn drift(desired: &Limits, observed: &Observed) -> Vec<Deviation> {
         connection_limit: desired.connection_limit,
         role: &role.name,
         database: &database.name,
+        observed,
     };
     diff(&charter, &observed.facts()).remove(&Control::Overrides).unwrap_or_default()
 }

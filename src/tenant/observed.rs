@@ -256,6 +256,11 @@ impl Observed {
         self.role_marker().is_some_and(|marker| marker.guardrails)
     }
 
+    /// Whether this admin may set and reset a parameter that is set somewhere, where it may alter the role or the database.
+    pub fn may_set(&self, parameter: &str) -> bool {
+        self.server.superuser || !self.privileged.iter().any(|name| name.eq_ignore_ascii_case(parameter))
+    }
+
     /// Whether the database could be entered.
     pub fn is_enterable(&self) -> bool {
         self.role.is_some() && self.database.as_ref().is_some_and(|database| database.connectable)
@@ -469,8 +474,7 @@ impl Facts<'_> {
                 (None, None) => Level::Everything,
             };
             let allowed = if setting.role.is_some() { self.alters_role() } else { self.owns_database() };
-            let privileged = self.observed.privileged.contains(&setting.name.to_ascii_lowercase());
-            let ours = allowed && (self.observed.server.superuser || !privileged);
+            let ours = allowed && self.observed.may_set(&setting.name);
             self.push(Fact::Parameter { level, name: setting.name.clone(), value: setting.text() }, ours);
         }
         if let Some(count) = self.observed.oversized {

@@ -13,7 +13,7 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     digits.map(text).transpose()
 }
 
-pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn list<'de, D: Deserializer<'de>, L: FromIterator<String>>(deserializer: D) -> Result<L, D::Error> {
     let texts = Option::<Vec<String>>::deserialize(deserializer)?.unwrap_or_default();
     let text = |digits: &String| decode(digits).ok_or_else(|| serde::de::Error::custom("not in hexadecimal digits"));
     texts.iter().map(text).collect()

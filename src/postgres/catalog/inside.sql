@@ -25,7 +25,10 @@
   -- extension; and routines that act as their owner.
   SELECT 'pg_class' AS class, c.oid, c.relowner AS owner, false AS definer, m.objid IS NOT NULL AS original, c.relname::text AS name
   FROM pg_catalog.pg_class c
-  LEFT JOIN members m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid
+  -- Of a composite type it is the type that is the extension's.
+  LEFT JOIN members m
+    ON m.classid = CASE c.relkind WHEN 'c' THEN 'pg_catalog.pg_type' ELSE 'pg_catalog.pg_class' END::pg_catalog.regclass
+   AND m.objid = CASE c.relkind WHEN 'c' THEN c.reltype ELSE c.oid END
   JOIN namespaces n ON n.oid = c.relnamespace AND NOT n.hidden
   WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND c.relpersistence <> 't'
     AND CASE WHEN m.objid IS NULL THEN c.relowner = 10 ELSE c.relowner NOT IN (10, m.extowner) END

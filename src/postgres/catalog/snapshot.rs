@@ -31,7 +31,8 @@ pub struct Snapshot {
     pub databases: Vec<Database>,
     pub roles: Vec<Role>,
     pub settings: Vec<Setting>,
-    /// Of the parameters that are set: those that take a superuser, or a grant, to set and reset. In lower case.
+    /// Of the parameters that are set: those that take a superuser, or a grant, to set and reset, which this admin has not.
+    #[serde(deserialize_with = "hex::list")]
     pub privileged: BTreeSet<String>,
     /// Roles for which more parameters are set than were read, and how many.
     pub oversized: BTreeMap<String, u64>,
@@ -209,5 +210,6 @@ fn statement(major: u32) -> String {
     const NONE: &str = "SELECT NULL, NULL, NULL::pg_catalog.oid, NULL::pg_catalog.aclitem[] WHERE false";
     let has_parameter_acl = major >= Feature::ParameterAcl.since();
     let parameter_acl = if has_parameter_acl { include_str!("parameter_acl.sql") } else { NONE };
-    include_str!("snapshot.sql").replace("{parameter_acl}", parameter_acl)
+    let may_set = if has_parameter_acl { "pg_catalog.has_parameter_privilege(s.plain, 'SET')" } else { "false" };
+    include_str!("snapshot.sql").replace("{parameter_acl}", parameter_acl).replace("{may_set}", may_set)
 }

@@ -150,12 +150,15 @@ SELECT pg_catalog.jsonb_build_object(
       'comment', r.comment)), '[]')
     FROM roles r),
   'settings', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s)), '[]') FROM settings s),
-  -- Those that only a superuser, or whoever was granted them, may set and reset.
+  -- Those that take a superuser, or a grant, to set and reset, and so not this admin. What pg_settings does not show is
+  -- for superusers' eyes, or known to nothing on the server; but for two that it shows nobody.
   'privileged', (
-    SELECT COALESCE(pg_catalog.jsonb_agg(p.name), '[]')
-    FROM pg_catalog.pg_settings p
-    WHERE p.context <> 'user'
-      AND pg_catalog.encode(pg_catalog.textsend(pg_catalog.lower(p.name)), 'hex') IN (SELECT s.name FROM settings s)),
+    SELECT COALESCE(pg_catalog.jsonb_agg(s.name), '[]')
+    FROM (
+      SELECT DISTINCT t.name, pg_catalog.encode(pg_catalog.decode(t.name, 'hex'), 'escape') AS plain FROM settings t
+    ) s
+    LEFT JOIN pg_catalog.pg_settings p ON pg_catalog.encode(pg_catalog.textsend(p.name), 'hex') = s.name
+    WHERE COALESCE(p.context <> 'user', s.plain NOT IN ('role', 'seed')) AND NOT {may_set}),
   'oversized', (
     SELECT COALESCE(pg_catalog.jsonb_object_agg(r.rolname, e.total), '{}')
     FROM (SELECT DISTINCT setrole, total FROM entries WHERE setrole <> 0 AND total > 200) e
