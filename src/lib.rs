@@ -17,19 +17,26 @@
 //! # How data flows
 //!
 //! ```text
-//! gRPC request -> codec -> Model (may hold unknowns) -> Desired (all known)
-//!              -> inspect: catalog rows -> Observed
-//!              -> diff -> Vec<Change> -> render -> Script (statements with one-line summaries)
+//! gRPC request -> codec -> Model (may hold unknowns) -> Desired (all known) -> charter: what is right
+//!              -> inspect: catalog rows -> Observed -> facts: what is so
+//!              -> diff(charter, facts) -> findings by control -> what state, plan and warnings say
+//!              -> repair -> Vec<Change> -> render -> Script (statements with one-line summaries)
 //!              -> session.run(Script) -> inspect again -> Model -> codec -> response
 //! ```
 //!
-//! The audit changes nothing: catalog rows and what logins are asked -> Evidence -> Report -> a data
-//! source, or text, JSON or a page by the binary's own subcommand.
+//! The equation is [`tenant::diff`]: drift is what the charter requires and is not so, and what is so and the charter does
+//! not allow. A fact that no rule knows is drift. Isolation, guardrails, the baseline, the watchdog and the audit each have
+//! a charter; the words of a control, and what it supports, stand in one table, [`tenant::control`].
+//!
+//! The audit changes nothing: the same findings, and what logins are asked -> Evidence -> Report -> a data source, or text,
+//! JSON or a page by the binary's own subcommand.
 //!
 //! # Invariants
 //!
 //! - Creating, updating and finishing a half-made tenant are one path: observe, diff, run what differs,
-//!   until nothing does.
+//!   until nothing does. What the tenant can hold up is tried once, and told if it did not go.
+//! - Nothing is silent: what this admin may not repair is planned as unknown, warned of, and planned again, until it is
+//!   gone or accepted with a reason.
 //! - A read answers "gone" or "could not tell", and never takes one for the other. Reads are served from
 //!   one snapshot of the cluster, taken by one statement; a write of our own makes it stale.
 //! - SQL is data, made of validated identifiers and escaped literals, before any session sees it.
