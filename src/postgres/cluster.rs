@@ -68,11 +68,7 @@ impl Cluster {
     }
 
     /// What the catalogs of one database say now.
-    pub async fn inspect_inside(
-        &self,
-        database: &DatabaseName,
-        cancel: &CancellationToken,
-    ) -> Result<Inside, Error> {
+    pub async fn inspect_inside(&self, database: &DatabaseName, cancel: &CancellationToken) -> Result<Inside, Error> {
         self.with_session(Some(database), cancel, async |session| inside::read(session, cancel).await).await
     }
 

@@ -404,11 +404,15 @@ impl fmt::Display for Fact {
                 match attribute {
                     DatabaseAttribute::Closed => write!(f, "database {name} accepts no connections"),
                     DatabaseAttribute::Template => write!(f, "database {name} is a template"),
-                    DatabaseAttribute::ConnectionLimit(limit) => write!(f, "database {name} has CONNECTION LIMIT {limit}"),
+                    DatabaseAttribute::ConnectionLimit(limit) => {
+                        write!(f, "database {name} has CONNECTION LIMIT {limit}")
+                    }
                 }
             }
             Fact::Parameter { level, name, value } => write!(f, "{} = {value} for {level}", text::name(name)),
-            Fact::ManyParameters { role, count } => write!(f, "{count} parameters are set for role {}", text::name(role)),
+            Fact::ManyParameters { role, count } => {
+                write!(f, "{count} parameters are set for role {}", text::name(role))
+            }
             Fact::Extension { name, schema } => {
                 write!(f, "extension {} is in schema {}", text::name(name), text::name(schema))
             }

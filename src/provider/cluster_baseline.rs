@@ -159,7 +159,8 @@ impl Resource for BaselineResource {
         }
         for (key, reason) in config.accepted() {
             let path = Path::attribute("accept").key(&key);
-            let of_database = |key: &str| key.rsplit_once('.').is_some_and(|(_, name)| Control::named(Of::Database, name).is_some());
+            let of_database =
+                |key: &str| key.rsplit_once('.').is_some_and(|(_, name)| Control::named(Of::Database, name).is_some());
             if Control::named(Of::Cluster, &key).is_none() && !of_database(&key) {
                 let known = Control::all(Of::Database).map(|control| format!("<database>.{control}"));
                 let known: Vec<_> = known.chain(Control::all(Of::Cluster).map(|control| control.to_string())).collect();

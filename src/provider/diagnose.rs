@@ -201,7 +201,10 @@ pub(super) fn not_entered(tenant: &str, observed: &Observed, error: &Error) -> D
     let why = observed.inside.as_ref().err().cloned().unwrap_or_else(|| error.to_string());
     Diagnostic::warning(
         format!("Tenant {tenant:?} was not inspected"),
-        format!("{}. Only what the shared catalogs tell of it is known; `isolation` says which controls that leaves out.", sentence(&why)),
+        format!(
+            "{}. Only what the shared catalogs tell of it is known; `isolation` says which controls that leaves out.",
+            sentence(&why)
+        ),
     )
 }
 

@@ -319,9 +319,7 @@ impl Resource for GuardrailsResource {
         }
         let applied = apply(cx, &cluster, &model, prior.as_ref()).await;
         match applied {
-            Ok((state, diagnostics)) => {
-                Applied { state: Some(state.encode()), private: request.private, diagnostics }
-            }
+            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private: request.private, diagnostics },
             Err(diagnostic) => {
                 // What a create left behind holds, and the next apply finds it: no state to remember.
                 let state = match &prior {

@@ -252,7 +252,12 @@ impl Model {
             if let Some(schema) = observed.schema(&expected.names) {
                 self.schema = Field::Known(schema.name.clone());
             }
-            self.extensions = inside.extensions.iter().map(|extension| extension.name.clone()).collect();
+            // One that is not this admin's to drop is a choice only if it was chosen; `isolation` tells of the others.
+            let chosen: BTreeSet<String> =
+                self.extensions.known_elements().into_iter().map(|name| name.to_owned()).collect();
+            let extensions =
+                inside.extensions.iter().filter(|found| found.owner_usable || chosen.contains(&found.name));
+            self.extensions = extensions.map(|extension| extension.name.clone()).collect();
         }
         self.isolation = controls::described(&findings);
         (self, Statuses::of(&findings))
@@ -335,7 +340,9 @@ impl Resource for TenantResource {
             let path = Path::attribute("accept").key(&name);
             if Control::named(Of::Tenant, &name).is_none() {
                 let known = Control::all(Of::Tenant).map(Control::name).collect::<Vec<_>>().join(", ");
-                diagnostics.push(Diagnostic::error(format!("No control {name:?}"), format!("The controls are {known}.")).at(path));
+                diagnostics.push(
+                    Diagnostic::error(format!("No control {name:?}"), format!("The controls are {known}.")).at(path),
+                );
             } else if reason.trim().is_empty() {
                 let detail = "The reason is part of the evidence: say why what is found may be.";
                 diagnostics.push(Diagnostic::error(format!("No reason to accept {name:?}"), detail).at(path));

@@ -6,12 +6,12 @@ use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::{Cluster, Duration, Error, RoleName};
-use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
 use crate::tenant::diff::ENFORCED;
+use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
 use crate::tenant::{Control, Finding, Of};
 use crate::tf_provider::{
-    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource,
-    Schema, State, Value, async_trait, model, timeouts,
+    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource, Schema,
+    State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;

@@ -196,7 +196,9 @@ impl Charter for BaselineCharter<'_> {
         let place = place?;
         match &place.inside {
             // What admits nobody is closed, whoever might create in it.
-            Err(why) if control == Control::ClusterPublicSchema && place.database.allow_connections => Some(why.clone()),
+            Err(why) if control == Control::ClusterPublicSchema && place.database.allow_connections => {
+                Some(why.clone())
+            }
             _ => None,
         }
     }

@@ -470,7 +470,10 @@ impl Change {
                 );
                 let tidy = vec![
                     Statement::new("say who may hold something in the database", home),
-                    Statement::new("take back what others hold in the database", crate::postgres::catalog::inside::tidy()),
+                    Statement::new(
+                        "take back what others hold in the database",
+                        crate::postgres::catalog::inside::tidy(),
+                    ),
                 ];
                 (Some(database.clone()), as_member_of(Some(tenant), tidy))
             }

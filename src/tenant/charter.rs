@@ -166,7 +166,8 @@ impl<'a> TenantCharter<'a> {
         let mut required: Vec<Fact> = rows.collect();
         if !self.observed.is_guarded() {
             let level = || Level::Role(self.role.to_owned());
-            required.extend(limits.settings().iter().map(|(name, value)| self.parameter(level(), name.as_str(), value)));
+            required
+                .extend(limits.settings().iter().map(|(name, value)| self.parameter(level(), name.as_str(), value)));
         }
         required.into_iter().map(|fact| (Control::Governed, fact)).collect()
     }
@@ -229,6 +230,12 @@ impl<'a> TenantCharter<'a> {
         }
     }
 
+    fn may_drop_or_wants(&self, extension: &str) -> bool {
+        let inside = self.observed.inside.iter().flat_map(|inside| &inside.extensions);
+        self.desired.extensions.iter().any(|wanted| wanted.as_str() == extension)
+            || inside.into_iter().any(|found| found.name == extension && found.owner_usable)
+    }
+
     fn owner_control(&self, objects: &Objects, owner: &str) -> Control {
         match &objects.kind {
             Kind::Database if objects.is(Kind::Database, self.database) => Control::DatabaseOwner,
@@ -236,7 +243,12 @@ impl<'a> TenantCharter<'a> {
             _ if objects.database.is_some() => Control::Elsewhere,
             Kind::Schema if objects.name() == Some("public") && self.schema != "public" => Control::PublicSchema,
             Kind::Schema if objects.name().is_none_or(|name| self.is_home_schema(name)) => Control::SchemaPrivileges,
-            Kind::Relation | Kind::Sequence | Kind::Routine | Kind::Type | Kind::LargeObject | Kind::DefaultPrivileges
+            Kind::Relation
+            | Kind::Sequence
+            | Kind::Routine
+            | Kind::Type
+            | Kind::LargeObject
+            | Kind::DefaultPrivileges
                 if owner != self.role || objects.original =>
             {
                 Control::OtherRoles
@@ -307,11 +319,8 @@ impl Charter for TenantCharter<'_> {
             }
         }
         for role in &desired.member_of {
-            let fact = Fact::Membership {
-                role: role.to_string(),
-                member: self.role.to_owned(),
-                options: Options::default(),
-            };
+            let fact =
+                Fact::Membership { role: role.to_string(), member: self.role.to_owned(), options: Options::default() };
             required.push((Control::Memberships, fact));
         }
         let level = Level::RoleInDatabase(self.role.to_owned(), self.database.to_owned());
@@ -359,12 +368,14 @@ impl Charter for TenantCharter<'_> {
             Fact::Attribute { role, attribute: Attribute::ConnectionLimit(limit) } if role == self.role => {
                 if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }
             }
-            Fact::Database { database, attribute: DatabaseAttribute::ConnectionLimit(limit) } if database == self.database => {
+            Fact::Database { database, attribute: DatabaseAttribute::ConnectionLimit(limit) }
+                if database == self.database =>
+            {
                 self.observed.is_guarded() || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
-            // One that is not wanted is told by the attribute `extensions`.
-            Fact::Extension { schema, .. } => schema == EXTENSIONS_SCHEMA,
+            // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.
+            Fact::Extension { name, schema } => schema == EXTENSIONS_SCHEMA && self.may_drop_or_wants(name),
             // Of its own objects the one that is required is missing then.
             Fact::Marker { objects, .. } => {
                 objects.is(Kind::Role, self.role)
@@ -413,7 +424,10 @@ impl Charter for TenantCharter<'_> {
         let server = &self.observed.server;
         let theirs = !server.superuser && !server.has(Feature::OwnedPublicSchema);
         let as_made = |deviation: &Deviation| {
-            matches!(deviation, Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, grantable: false, .. }, ours: false }))
+            matches!(
+                deviation,
+                Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, grantable: false, .. }, ours: false })
+            )
         };
         let only = control == Control::PublicSchema && theirs && drift.iter().all(as_made);
         only.then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
@@ -487,9 +501,7 @@ mod tests {
                     (kind, _, who, ..) => at_home(objects) && managers.contains(&who) && *kind != Kind::Schema,
                 }
             }
-            Fact::DefaultGrant { grantee, .. } => {
-                grantee.as_ref().is_some_and(|who| managers.contains(&who.as_str()))
-            }
+            Fact::DefaultGrant { grantee, .. } => grantee.as_ref().is_some_and(|who| managers.contains(&who.as_str())),
             Fact::Attribute { role, attribute } => role == "acme" && *attribute == Attribute::ConnectionLimit(10),
             Fact::Database { database, attribute } => {
                 database == "acme" && *attribute == DatabaseAttribute::ConnectionLimit(15)
@@ -508,7 +520,6 @@ mod tests {
                 };
                 value.digest.is_none() && required.contains(&value.text.as_str())
             }
-            Fact::Extension { schema, .. } => schema == "extensions",
             Fact::Marker { objects, .. } => {
                 let name = single(objects);
                 name == "acme" && [Kind::Role, Kind::Database].contains(&objects.kind)

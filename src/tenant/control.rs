@@ -215,7 +215,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::AuditedTenant,
         nist: &["CM-2"],
         stig: &[],
-
     },
     Row {
         control: Control::Names,
@@ -227,7 +226,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::AuditedTenant,
         nist: &["CM-2"],
         stig: &[],
-
     },
     Row {
         control: Control::Registered,
@@ -239,7 +237,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["CM-2"],
         stig: &[],
-
     },
     Row {
         control: Control::Role,
@@ -251,7 +248,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3"],
         stig: &[],
-
     },
     Row {
         control: Control::RoleAttributes,
@@ -268,7 +264,6 @@ pub static CONTROLS: [Row; 48] = [
             scope: "SUPERUSER, CREATEDB, CREATEROLE and BYPASSRLS of tenants' roles; not REPLICATION and INHERIT. The rule \
                     looks at every role that administers nothing.",
         }],
-
     },
     Row {
         control: Control::Memberships,
@@ -280,7 +275,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-6"],
         stig: &[],
-
     },
     Row {
         control: Control::Authentication,
@@ -292,7 +286,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::AuditedTenant,
         nist: &["IA-5"],
         stig: &[],
-
     },
     Row {
         control: Control::Password,
@@ -315,7 +308,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-6", "SC-2"],
         stig: &[],
-
     },
     Row {
         control: Control::DatabaseOpen,
@@ -327,7 +319,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-4", "SC-4"],
         stig: &[],
-
     },
     Row {
         control: Control::PublicPrivileges,
@@ -339,7 +330,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-4", "SC-4", "SC-7"],
         stig: &[],
-
     },
     Row {
         control: Control::OtherPrivileges,
@@ -351,7 +341,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-4", "SC-7"],
         stig: &[],
-
     },
     Row {
         control: Control::TenantPrivileges,
@@ -363,7 +352,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-6"],
         stig: &[],
-
     },
     Row {
         control: Control::Elsewhere,
@@ -375,7 +363,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-4", "AC-6", "SC-4"],
         stig: &[],
-
     },
     Row {
         control: Control::ServerPrivileges,
@@ -398,7 +385,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["CM-2"],
         stig: &[],
-
     },
     Row {
         control: Control::SchemaPrivileges,
@@ -410,7 +396,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-6"],
         stig: &[],
-
     },
     Row {
         control: Control::PublicSchema,
@@ -427,7 +412,6 @@ pub static CONTROLS: [Row; 48] = [
             scope: "CREATE on the schema; not USAGE. The rule looks at every database and schema, and at superusers: the \
                     tenants' CREATE on their own schemas has to be documented.",
         }],
-
     },
     Row {
         control: Control::SystemPrivileges,
@@ -450,7 +434,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-4", "SC-4"],
         stig: &[],
-
     },
     Row {
         control: Control::DefaultPrivileges,
@@ -462,7 +445,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["AC-3", "AC-4"],
         stig: &[],
-
     },
     Row {
         control: Control::Objects,
@@ -496,7 +478,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["CM-6"],
         stig: &[],
-
     },
     Row {
         control: Control::Parameters,
@@ -519,7 +500,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Tenant,
         nist: &["CM-6", "SC-5"],
         stig: &[],
-
     },
     Row {
         control: Control::ConnectionLimit,
@@ -535,7 +515,6 @@ pub static CONTROLS: [Row; 48] = [
             since_16: "CD16-00-000100 (V-261857)",
             scope: "All of it. The rule looks at every role, administrators too, and wants the numbers documented.",
         }],
-
     },
     Row {
         control: Control::TimeLimits,
@@ -547,7 +526,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::AuditedTenant,
         nist: &["CM-6", "SC-5"],
         stig: &[],
-
     },
     Row {
         control: Control::Overrides,
@@ -559,7 +537,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::AuditedTenant,
         nist: &["CM-6", "SC-5"],
         stig: &[],
-
     },
     Row {
         control: Control::ClusterConnectionBudget,
@@ -571,7 +548,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Server(&[]),
         nist: &["SC-5"],
         stig: &[],
-
     },
     Row {
         control: Control::ClusterCrossAccess,
@@ -584,7 +560,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::AuditedTenant,
         nist: &["AC-3", "AC-4", "SC-4", "SC-7"],
         stig: &[],
-
     },
     Row {
         control: Control::ClusterPublicPrivileges,
@@ -596,7 +571,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Database,
         nist: &["AC-3", "AC-4", "AC-6", "SC-7"],
         stig: &[],
-
     },
     Row {
         control: Control::ClusterPublicSchema,
@@ -612,7 +586,6 @@ pub static CONTROLS: [Row; 48] = [
             since_16: "CD16-00-007800 (V-261924)",
             scope: "All of it. The rule looks at every database and schema, and at superusers.",
         }],
-
     },
     Row {
         control: Control::ClusterOtherDatabases,
@@ -685,7 +658,6 @@ pub static CONTROLS: [Row; 48] = [
                 scope: "ssl = on. The same, for what is received.",
             },
         ],
-
     },
     Row {
         control: Control::ClusterTlsVersion,
@@ -697,7 +669,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Server(&["listen_addresses", "ssl", "ssl_min_protocol_version"]),
         nist: &["CM-6", "SC-8"],
         stig: &[],
-
     },
     Row {
         control: Control::ClusterPasswordEncryption,
@@ -713,7 +684,6 @@ pub static CONTROLS: [Row; 48] = [
             since_16: "CD16-00-003800 (V-261891)",
             scope: "The parameter. The rule also reads every stored password, which takes a superuser.",
         }],
-
     },
     Row {
         control: Control::ClusterLogConnections,
@@ -737,7 +707,6 @@ pub static CONTROLS: [Row; 48] = [
                 scope: "The parameter. The rule also wants log_disconnections, and %m, %u, %d and %c in log_line_prefix.",
             },
         ],
-
     },
     Row {
         control: Control::ClusterLogDisconnections,
@@ -753,7 +722,6 @@ pub static CONTROLS: [Row; 48] = [
             since_16: "CD16-00-011700 (V-261961)",
             scope: "The parameter. The rule also wants log_connections, and %m, %u, %d and %c in log_line_prefix.",
         }],
-
     },
     Row {
         control: Control::ClusterLogLinePrefix,
@@ -766,7 +734,6 @@ pub static CONTROLS: [Row; 48] = [
         of: Of::Server(&["log_destination", "log_line_prefix"]),
         nist: &["AU-3"],
         stig: &[],
-
     },
     Row {
         control: Control::WatchdogExtension,
@@ -861,7 +828,8 @@ mod tests {
         assert_eq!(Control::named(Of::Tenant, "markers"), None);
         assert_eq!(Control::named(Of::Cluster, "markers"), Some(Control::ClusterMarkers));
         assert_eq!(Control::Objects.to_string(), "objects");
-        let inside: Vec<_> = Control::all(Of::Tenant).filter(|control| control.is_inside()).map(Control::name).collect();
+        let inside: Vec<_> =
+            Control::all(Of::Tenant).filter(|control| control.is_inside()).map(Control::name).collect();
         assert_eq!(inside.len(), 7, "{inside:?}");
     }
 

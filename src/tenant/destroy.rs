@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::postgres::name::MAX_BYTES;
 use crate::postgres::{DatabaseName, RoleName};
 
-use super::repair::shut_out;
 use super::marker::{Marker, Stage};
 use super::names::Names;
+use super::repair::shut_out;
 use super::{Change, Observed};
 
 /// Keeps everybody out, the tenant first.

@@ -135,14 +135,12 @@ pub fn status(charter: &impl Charter, control: Control, drift: &[Deviation]) -> 
 /// Whether what is seen is what is required, however it is spelled.
 pub fn satisfies(required: &Fact, seen: &Fact) -> bool {
     match (required, seen) {
-        (
-            Fact::Parameter { level, name, value },
-            Fact::Parameter { level: at, name: found, value: text },
-        ) => level == at && name.eq_ignore_ascii_case(found) && means(name, value, text),
-        (
-            Fact::Membership { role, member, .. },
-            Fact::Membership { role: of, member: who, options },
-        ) => role == of && member == who && !options.admin && !options.inherit,
+        (Fact::Parameter { level, name, value }, Fact::Parameter { level: at, name: found, value: text }) => {
+            level == at && name.eq_ignore_ascii_case(found) && means(name, value, text)
+        }
+        (Fact::Membership { role, member, .. }, Fact::Membership { role: of, member: who, options }) => {
+            role == of && member == who && !options.admin && !options.inherit
+        }
         (required, seen) => required == seen,
     }
 }

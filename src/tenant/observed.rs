@@ -559,7 +559,8 @@ impl Facts<'_> {
         for schema in &inside.schemas {
             let objects = || Objects::one(Kind::Schema, &schema.name);
             let ours = schema.owner_usable || schema.owner == self.role.name;
-            self.push(Fact::Present(objects()), ours);
+            // What somebody made is not dropped.
+            self.push(Fact::Present(objects()), false);
             self.push(Fact::Owner { objects: objects(), owner: schema.owner.clone() }, ours);
             for grant in &schema.acl {
                 self.push(granted(objects(), grant), ours);
@@ -572,7 +573,8 @@ impl Facts<'_> {
         }
         for extension in &inside.extensions {
             let fact = Fact::Extension { name: extension.name.clone(), schema: extension.schema.clone() };
-            self.push(fact, extension.owner_usable);
+            // Not every extension can be moved to another schema.
+            self.push(fact, false);
         }
         for grant in &inside.grants {
             let objects = Objects {

@@ -139,7 +139,8 @@ pub fn repair(desired: &Desired, observed: &Observed) -> Repair {
                 schema: extensions_schema(),
             });
         }
-        let unwanted = inside.extensions.iter().filter_map(|extension| extension.name.parse().ok());
+        let unwanted = inside.extensions.iter().filter(|extension| extension.owner_usable);
+        let unwanted = unwanted.filter_map(|extension| extension.name.parse().ok());
         for extension in unwanted.filter(|name| !desired.extensions.contains(name)) {
             tried.push(Change::DropExtension { database: names.database.clone(), extension });
         }
@@ -248,7 +249,9 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
     for deviation in drift {
         match deviation {
             Deviation::Missing(fact) => missing(desired, observed, fact).into_iter().for_each(&mut add),
-            Deviation::Unexpected(seen) => unexpected(desired, observed, control, &seen.fact).into_iter().for_each(&mut add),
+            Deviation::Unexpected(seen) => {
+                unexpected(desired, observed, control, &seen.fact).into_iter().for_each(&mut add)
+            }
         }
     }
     // What was taken from the tenant as a whole is given again.
@@ -271,10 +274,7 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
         changes.extend(grant_schema(desired, &schema));
     }
     changes.sort_by_key(|change| {
-        matches!(
-            change,
-            Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. }
-        )
+        matches!(change, Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. })
     });
     changes.dedup();
     changes
@@ -332,7 +332,8 @@ fn set_limit(names: &Names, level: &Level, name: &str) -> Option<Change> {
         Level::Role(_) => Scope::Role(names.role.clone()),
         _ => return None,
     };
-    let (name, value) = Limits::safe().settings().into_iter().find(|(safe, _)| safe.as_str().eq_ignore_ascii_case(name))?;
+    let (name, value) =
+        Limits::safe().settings().into_iter().find(|(safe, _)| safe.as_str().eq_ignore_ascii_case(name))?;
     Some(Change::Set { scope, name, value })
 }
 
@@ -345,8 +346,12 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
                 Attribute::ConnectionLimit(_) => {
                     Some(Change::LimitRole { role, connections: Limits::safe().connection_limit })
                 }
-                Attribute::ValidUntil(_) => Some(Change::RoleAttributes { role, attributes: vec!["VALID UNTIL 'infinity'"] }),
-                attribute => without(attribute).map(|without| Change::RoleAttributes { role, attributes: vec![without] }),
+                Attribute::ValidUntil(_) => {
+                    Some(Change::RoleAttributes { role, attributes: vec!["VALID UNTIL 'infinity'"] })
+                }
+                attribute => {
+                    without(attribute).map(|without| Change::RoleAttributes { role, attributes: vec![without] })
+                }
             }
         }
         Fact::Membership { role: of, member, .. } => return leave(observed, names, of, member),
@@ -360,7 +365,9 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
             schema.map(|schema| Change::OwnSchema { database, schema, from })
         }
         // What groups hold elsewhere is not the tenant's alone: it is told, and left.
-        Fact::Grant { objects, grantee, .. } if is_elsewhere(observed, objects) && !is_own(observed, grantee.as_deref()) => {
+        Fact::Grant { objects, grantee, .. }
+            if is_elsewhere(observed, objects) && !is_own(observed, grantee.as_deref()) =>
+        {
             None
         }
         Fact::Grant { objects, grantee, .. } if objects.kind == Kind::Database => {
@@ -369,7 +376,9 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
             let privileges = vec!["ALL".to_owned()];
             name.zip(grantee).map(|(database, grantee)| Change::RevokeDatabase { database, privileges, grantee })
         }
-        Fact::Grant { objects, grantee, privilege, .. } if [Kind::Tablespace, Kind::Parameter].contains(&objects.kind) => {
+        Fact::Grant { objects, grantee, privilege, .. }
+            if [Kind::Tablespace, Kind::Parameter].contains(&objects.kind) =>
+        {
             let name = objects.name().map(str::to_owned);
             let grantee = Grantee::parse(grantee.as_deref());
             let is_parameter = objects.kind == Kind::Parameter;
@@ -380,7 +389,9 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
                 grantee,
             })
         }
-        Fact::Grant { objects, grantee, .. } if objects.kind == Kind::Schema && !objects.original && objects.database.is_none() => {
+        Fact::Grant { objects, grantee, .. }
+            if objects.kind == Kind::Schema && !objects.original && objects.database.is_none() =>
+        {
             let schema = objects.name().and_then(|name| name.parse().ok());
             let grantee = Grantee::parse(grantee.as_deref());
             match schema.zip(grantee) {
@@ -477,9 +488,9 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
     let names = &desired.names;
     let marker = desired.marker(observed);
     let missing = |kind: Kind| {
-        drift.iter().any(|deviation| {
-            matches!(deviation, Deviation::Missing(Fact::Marker { objects, .. }) if objects.kind == kind)
-        })
+        drift.iter().any(
+            |deviation| matches!(deviation, Deviation::Missing(Fact::Marker { objects, .. }) if objects.kind == kind),
+        )
     };
     let mut changes = Vec::new();
     if missing(Kind::Schema) {
@@ -1050,7 +1061,7 @@ mod tests {
             let app = schema(o, "app").clone();
             inside(o).schemas.push(Schema { name: "other".into(), comment: None, acl: Vec::new(), ..app });
         };
-        check_control(Control::Objects, "found: schema other exists", other, &[], &[]);
+        check_control(Control::Objects, "not permitted: schema other exists", other, &[], &[]);
         check_control(
             Control::Objects,
             "found: schema other exists; acme owns schema other; globex has USAGE on schema other",
@@ -1218,7 +1229,7 @@ mod tests {
         );
         assert_eq!(
             findings(&desired, &observed)[&Control::Extensions].describe(),
-            "found: extension pgcrypto is in schema app"
+            "not permitted: extension pgcrypto is in schema app"
         );
         let mut observed = observed;
         inside(&mut observed).extensions = vec![extension(EXTENSIONS_SCHEMA)];

@@ -498,14 +498,11 @@ fn misfit(
 ) -> Option<String> {
     let set = |ids: &[&'static str]| ids.iter().copied().collect::<BTreeSet<_>>();
     let first = controls(report).iter().find(|control| control["id"] == fails[0]).unwrap();
-    let said = |finding: &Value| {
-        format!("{}: {}", finding["subject"].as_str().unwrap(), finding["found"].as_str().unwrap())
-    };
+    let said =
+        |finding: &Value| format!("{}: {}", finding["subject"].as_str().unwrap(), finding["found"].as_str().unwrap());
     let found: Vec<String> = first["findings"].as_array().unwrap().iter().map(said).collect();
     let (failed, unchecked) = (with_status(report, "fail"), with_status(report, "not_checked"));
-    let fits = failed == set(fails)
-        && unchecked == set(not_checked)
-        && found.iter().any(|found| found.contains(says));
+    let fits = failed == set(fails) && unchecked == set(not_checked) && found.iter().any(|found| found.contains(says));
     (!fits).then(|| format!("{what}: fail {failed:?}, not checked {unchecked:?}, {found:?}"))
 }
 
@@ -610,7 +607,11 @@ fn the_command_says_what_it_found_in_three_formats() {
     workspace.apply();
     let text = audit(&server, &[]);
     assert_eq!((text.code, text.stderr.as_str()), (0, ""), "{}", text.stdout);
-    assert!(text.stdout.contains("2 tenants, 43 controls: 43 pass, 0 accepted, 0 fail, 0 not checked"), "{}", text.stdout);
+    assert!(
+        text.stdout.contains("2 tenants, 43 controls: 43 pass, 0 accepted, 0 fail, 0 not checked"),
+        "{}",
+        text.stdout
+    );
     assert!(text.stdout.contains("PostgreSQL 15."), "{}", text.stdout);
 
     // A tenant may write what it likes into its own settings.
@@ -619,7 +620,11 @@ fn the_command_says_what_it_found_in_three_formats() {
     let text = audit(&server, &[]);
     assert_eq!(text.code, 1);
     assert!(text.stdout.contains("FAIL         guardrails.overrides"), "{}", text.stdout);
-    assert!(text.stdout.contains("acme: role.statement_timeout: statement_timeout = \"1\" for role acme\n"), "{}", text.stdout);
+    assert!(
+        text.stdout.contains("acme: role.statement_timeout: statement_timeout = \"1\" for role acme\n"),
+        "{}",
+        text.stdout
+    );
     assert!(text.stdout.contains("<script>\\u{1b}[2J&") && !text.stdout.contains('\u{1b}'), "{}", text.stdout);
 
     let page = audit(&server, &["--format", "html"]);
@@ -704,7 +709,10 @@ fn the_exit_code_says_how_it_ended() {
     reload(&server);
     let said = audit(&server, &["--format", "json"]);
     let report = report(&said);
-    assert_eq!((said.code, with_status(&report, "not_checked")), (2, ["tenant.authentication", "tenant.password"].into()));
+    assert_eq!(
+        (said.code, with_status(&report, "not_checked")),
+        (2, ["tenant.authentication", "tenant.password"].into())
+    );
     assert_eq!(with_status(&report, "fail"), BTreeSet::new());
     let row = controls(&report).iter().find(|control| control["id"] == "tenant.authentication").unwrap();
     assert_eq!(row["checked"], "2 of 3 tenants");

@@ -92,15 +92,30 @@ fn life(major: u32) {
     assert!(unknown.message().contains("its ID is `cluster`"), "{}", unknown.message());
 
     for (database, sql, control, found) in [
-        ("postgres", "GRANT CONNECT ON DATABASE postgres TO PUBLIC", ENFORCED[0].0, "found: PUBLIC has CONNECT on database postgres"),
+        (
+            "postgres",
+            "GRANT CONNECT ON DATABASE postgres TO PUBLIC",
+            ENFORCED[0].0,
+            "found: PUBLIC has CONNECT on database postgres",
+        ),
         (
             "postgres",
             "GRANT CREATE, TEMPORARY ON DATABASE template1 TO PUBLIC",
             ENFORCED[2].0,
             "found: PUBLIC has CREATE, TEMPORARY on database template1",
         ),
-        ("postgres", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[1].0, "found: PUBLIC has CREATE on schema public"),
-        ("template1", "GRANT CREATE ON SCHEMA public TO PUBLIC", ENFORCED[3].0, "found: PUBLIC has CREATE on schema public"),
+        (
+            "postgres",
+            "GRANT CREATE ON SCHEMA public TO PUBLIC",
+            ENFORCED[1].0,
+            "found: PUBLIC has CREATE on schema public",
+        ),
+        (
+            "template1",
+            "GRANT CREATE ON SCHEMA public TO PUBLIC",
+            ENFORCED[3].0,
+            "found: PUBLIC has CREATE on schema public",
+        ),
     ] {
         server.sql(database, SUPERUSER, sql).unwrap();
         let plan = workspace.plan();

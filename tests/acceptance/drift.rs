@@ -52,7 +52,11 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "postgres",
         "GRANT CONNECT ON DATABASE drift TO drift WITH GRANT OPTION",
-        &[(TENANT, "isolation.tenant_privileges", "found: drift lacks CONNECT on database drift; drift has CONNECT WITH GRANT OPTION on database drift")],
+        &[(
+            TENANT,
+            "isolation.tenant_privileges",
+            "found: drift lacks CONNECT on database drift; drift has CONNECT WITH GRANT OPTION on database drift",
+        )],
     ),
     drift(
         "postgres",
@@ -128,7 +132,10 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "postgres",
         "ALTER ROLE drift CONNECTION LIMIT -1",
-        &[(TENANT, "isolation.governed", "found: drift has CONNECTION LIMIT -1"), (GUARDRAILS, "connection_limit", "-1")],
+        &[
+            (TENANT, "isolation.governed", "found: drift has CONNECTION LIMIT -1"),
+            (GUARDRAILS, "connection_limit", "-1"),
+        ],
     ),
     drift(
         "postgres",
@@ -139,7 +146,14 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "postgres",
         "ALTER DATABASE drift RESET lock_timeout",
-        &[(TENANT, "isolation.governed", "found: lock_timeout is not as required for database drift; lock_timeout = \"10000\" for role drift"), (GUARDRAILS, "lock_timeout", "")],
+        &[
+            (
+                TENANT,
+                "isolation.governed",
+                "found: lock_timeout is not as required for database drift; lock_timeout = \"10000\" for role drift",
+            ),
+            (GUARDRAILS, "lock_timeout", ""),
+        ],
     ),
     drift(
         "postgres",
@@ -187,20 +201,36 @@ const FROM_OUTSIDE: &[Drift] = &[
     drift(
         "as the tenant",
         "ALTER ROLE drift IN DATABASE drift SET lock_timeout = 0",
-        &[(GUARDRAILS, "overrides.role_in_database.lock_timeout", "found: lock_timeout = \"0\" for role drift in database drift")],
+        &[(
+            GUARDRAILS,
+            "overrides.role_in_database.lock_timeout",
+            "found: lock_timeout = \"0\" for role drift in database drift",
+        )],
     ),
     drift(
         "as the tenant",
         "ALTER ROLE drift IN DATABASE postgres SET work_mem = '2GB'",
-        &[(GUARDRAILS, "overrides.role_in_database.work_mem", "found: work_mem = \"2GB\" for role drift in database postgres")],
+        &[(
+            GUARDRAILS,
+            "overrides.role_in_database.work_mem",
+            "found: work_mem = \"2GB\" for role drift in database postgres",
+        )],
     ),
     drift(
         "as the tenant",
         "ALTER ROLE drift RESET ALL",
         &[
-            (GUARDRAILS, "overrides.role.idle_in_transaction_session_timeout", "found: idle_in_transaction_session_timeout is not as required for role drift"),
+            (
+                GUARDRAILS,
+                "overrides.role.idle_in_transaction_session_timeout",
+                "found: idle_in_transaction_session_timeout is not as required for role drift",
+            ),
             (GUARDRAILS, "overrides.role.lock_timeout", "found: lock_timeout is not as required for role drift"),
-            (GUARDRAILS, "overrides.role.statement_timeout", "found: statement_timeout is not as required for role drift"),
+            (
+                GUARDRAILS,
+                "overrides.role.statement_timeout",
+                "found: statement_timeout is not as required for role drift",
+            ),
             (GUARDRAILS, "overrides.role.work_mem", "found: work_mem is not as required for role drift"),
         ],
     ),
@@ -208,10 +238,18 @@ const FROM_OUTSIDE: &[Drift] = &[
 
 /// Seen only with `deep_verify`: one more session for each tenant.
 const FROM_INSIDE: &[Drift] = &[
-    drift("drift", "ALTER SCHEMA app RENAME TO moved", &[
-            (TENANT, "isolation.search_path", "found: search_path = \"app, extensions\" for role drift in database drift"),
+    drift(
+        "drift",
+        "ALTER SCHEMA app RENAME TO moved",
+        &[
+            (
+                TENANT,
+                "isolation.search_path",
+                "found: search_path = \"app, extensions\" for role drift in database drift",
+            ),
             (TENANT, "schema", "moved"),
-        ]),
+        ],
+    ),
     drift(
         "drift",
         "REVOKE CREATE ON SCHEMA app FROM drift",
@@ -220,14 +258,20 @@ const FROM_INSIDE: &[Drift] = &[
     drift(
         "drift",
         "GRANT USAGE ON SCHEMA app TO PUBLIC; GRANT USAGE ON SCHEMA app TO drift_other",
-        &[
-            (TENANT, "isolation.schema_privileges", "found: PUBLIC has USAGE on schema app; drift_other has USAGE on schema app"),
-        ],
+        &[(
+            TENANT,
+            "isolation.schema_privileges",
+            "found: PUBLIC has USAGE on schema app; drift_other has USAGE on schema app",
+        )],
     ),
     drift(
         "drift",
         "ALTER SCHEMA app OWNER TO drift",
-        &[(TENANT, "isolation.schema_privileges", "found: drift lacks CREATE on schema app; drift lacks USAGE on schema app; drift owns schema app")],
+        &[(
+            TENANT,
+            "isolation.schema_privileges",
+            "found: drift lacks CREATE on schema app; drift lacks USAGE on schema app; drift owns schema app",
+        )],
     ),
     drift(
         "drift",
@@ -238,7 +282,11 @@ const FROM_INSIDE: &[Drift] = &[
         "as the tenant",
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
          ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT USAGE ON SEQUENCES TO PUBLIC",
-        &[(TENANT, "isolation.default_privileges", "found: PUBLIC gets SELECT on each new relation of drift; PUBLIC gets USAGE on each new sequence of drift in schema app")],
+        &[(
+            TENANT,
+            "isolation.default_privileges",
+            "found: PUBLIC gets SELECT on each new relation of drift; PUBLIC gets USAGE on each new sequence of drift in schema app",
+        )],
     ),
     drift(
         "as the tenant",

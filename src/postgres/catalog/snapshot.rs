@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::acl::Grant;
 use super::hex;
 use crate::postgres::Feature;
-use crate::postgres::fact::Text;
 use crate::postgres::error::Error;
+use crate::postgres::fact::Text;
 use crate::postgres::session::Session;
 
 /// Which databases and roles a snapshot holds.

@@ -86,7 +86,8 @@ fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
             "--member-of" => options.member_of.push(value),
             "--accept" => {
                 let parts = value.split_once('=').and_then(|(what, why)| Some((what.rsplit_once('.')?, why)));
-                let ((tenant, control), why) = parts.ok_or_else(|| format!("{value:?} is not TENANT.CONTROL=REASON"))?;
+                let ((tenant, control), why) =
+                    parts.ok_or_else(|| format!("{value:?} is not TENANT.CONTROL=REASON"))?;
                 options.accept.push((tenant.to_owned(), control.to_owned(), why.to_owned()));
             }
             "--accept-cluster" => {
@@ -166,9 +167,19 @@ mod tests {
     #[test]
     fn arguments_are_read_or_refused() {
         check(&[], Ok(Some(Options::default())));
-        let all =
-            ["--format", "html", "--tenant=a=b", "--member-of", "rds_iam", "--member-of=other", "--assume-role", "x",
-             "--accept", "a.b.memberships=it is = meant", "--accept-cluster=markers=why"];
+        let all = [
+            "--format",
+            "html",
+            "--tenant=a=b",
+            "--member-of",
+            "rds_iam",
+            "--member-of=other",
+            "--assume-role",
+            "x",
+            "--accept",
+            "a.b.memberships=it is = meant",
+            "--accept-cluster=markers=why",
+        ];
         let options = Options {
             format: 2,
             tenant: Some("a=b".to_owned()),

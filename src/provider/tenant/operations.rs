@@ -91,7 +91,8 @@ pub(super) async fn converge(
             return Ok(finished(model, &desired, &observed, tried.unwrap_or_default()));
         }
         if round + 1 == ROUNDS {
-            let left = render(&repair.needed).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
+            let left =
+                render(&repair.needed).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
             return Err(Diagnostic::error(
                 format!("Could not {what}"),
                 format!(

@@ -57,7 +57,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         };
         observed.memberships.iter().any(found)
     };
-    let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions);
+    let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions).filter(|found| found.owner_usable);
     Desired {
         names: observed.names.clone(),
         login: observed.role.as_ref().is_some_and(|role| role.login),

@@ -271,8 +271,10 @@ impl WatchdogCharter<'_> {
 
 impl Charter for WatchdogCharter<'_> {
     fn required(&self) -> Vec<(Control, Fact)> {
-        let mut required: Vec<(Control, Fact)> =
-            PARTS.iter().map(|(control, kind, name)| (*control, Fact::Present(Objects::one(kind.clone(), *name)))).collect();
+        let mut required: Vec<(Control, Fact)> = PARTS
+            .iter()
+            .map(|(control, kind, name)| (*control, Fact::Present(Objects::one(kind.clone(), *name))))
+            .collect();
         let cron = &self.observed.cron;
         let is_owner = cron.schema.as_ref().is_some_and(|schema| schema.owner == cron.login);
         let there = |control: Control| self.observed.part(self.desired, control).is_some();
@@ -282,7 +284,8 @@ impl Charter for WatchdogCharter<'_> {
                 (Control::WatchdogSweep, Kind::Routine, "sweep", "EXECUTE"),
             ] {
                 if there(control) {
-                    required.push((control, grant(Objects::one(kind, name), Some(cron.login.clone()), privilege, false)));
+                    required
+                        .push((control, grant(Objects::one(kind, name), Some(cron.login.clone()), privilege, false)));
                 }
             }
         }

@@ -93,6 +93,11 @@ impl Fact {
         self
     }
 
+    fn also(mut self, place: &str) -> Self {
+        self.named.push(place.to_owned());
+        self
+    }
+
     fn loosely(mut self) -> Self {
         self.loosely = true;
         self
@@ -322,7 +327,8 @@ fn guardrails() -> Vec<Fact> {
         )
         .loosely(),
         limit("ALTER DATABASE {t} SET work_mem = '4GB'", "G parameters.work_mem"),
-        limit("ALTER DATABASE {t} RESET work_mem", "G parameters.work_mem"),
+        // With nothing on record, the role's own row is the tenant's.
+        fact(Maintenance, "ALTER DATABASE {t} RESET work_mem", &["T parameters", "G parameters.work_mem"]),
         own("ALTER ROLE {t} SET statement_timeout = 0", "G overrides.role.statement_timeout"),
         own("ALTER ROLE {t} SET lock_timeout = '1d'", "G overrides.role.lock_timeout"),
         own("ALTER ROLE {t} SET work_mem = '2GB'", "G overrides.role.work_mem"),
@@ -658,8 +664,9 @@ fn default_privileges() -> Vec<Fact> {
         default("", "GRANT SELECT ON TABLES TO {t}"),
         default("FOR ROLE platform_admin", "GRANT SELECT ON TABLES TO PUBLIC"),
         default("FOR ROLE platform_admin", "GRANT EXECUTE ON FUNCTIONS TO {t}"),
-        default("FOR ROLE bystander", "GRANT SELECT ON TABLES TO {t}"),
-        default("FOR ROLE bystander IN SCHEMA app", "GRANT USAGE ON SEQUENCES TO PUBLIC"),
+        // It stands there as something of another role, too.
+        default("FOR ROLE bystander", "GRANT SELECT ON TABLES TO {t}").also("T other_roles"),
+        default("FOR ROLE bystander IN SCHEMA app", "GRANT USAGE ON SEQUENCES TO PUBLIC").also("T other_roles"),
     ]
 }
 
@@ -745,8 +752,8 @@ fn objects() -> Vec<Fact> {
 fn extensions() -> Vec<Fact> {
     let choice = |sql: &str, place: &str| fact(Own, sql, &[place]).loosely().configured(CHOICE);
     vec![
-        choice("CREATE EXTENSION dblink SCHEMA extensions", "T .extensions[0] | T .extensions[1]")
-            .undo("DROP EXTENSION dblink"),
+        // Its owner's to drop, who is not this admin.
+        fact(Own, "CREATE EXTENSION dblink SCHEMA extensions", &["T extensions"]).undo("DROP EXTENSION dblink"),
         choice("CREATE EXTENSION hstore SCHEMA extensions", "T .extensions[0] | T .extensions[1]")
             .by(By::Admin)
             .undo("DROP EXTENSION hstore"),
