@@ -72,7 +72,7 @@ impl Verifier {
         if secret.expose().starts_with(PREFIX) { secret.expose().parse::<Verifier>().map(|_| ()) } else { Ok(()) }
     }
 
-    /// The verifier of a password with the salt of [`salt_for`], the same at every call. For where a
+    /// The verifier of a password with the salt of `salt_for`, the same at every call. For where a
     /// result must be repeatable; else a random salt is the better one.
     pub fn salted(password: &Secret, role: &str, salt: &str) -> Self {
         Self::with_salt(password, &salt_for(role, salt))

@@ -253,8 +253,7 @@ impl Model {
                 self.schema = Field::Known(schema.name.clone());
             }
             // One that is not this admin's to drop is a choice only if it was chosen; `isolation` tells of the others.
-            let chosen: BTreeSet<String> =
-                self.extensions.known_elements().into_iter().map(|name| name.to_owned()).collect();
+            let chosen: BTreeSet<String> = self.extensions.known_elements().cloned().collect();
             let extensions =
                 inside.extensions.iter().filter(|found| found.owner_usable || chosen.contains(&found.name));
             self.extensions = extensions.map(|extension| extension.name.clone()).collect();

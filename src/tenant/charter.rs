@@ -633,6 +633,13 @@ mod tests {
         let marker = Marker { guardrails: true, ..fixture::marker(&fixture::names(), Stage::Ready) };
         observed.role.as_mut().unwrap().comment = Some(marker.text());
         assert_eq!([-1, 0, 10, 11].map(|limit| allows(&observed, limit)), [false, true, true, true]);
+        // And any parameter of its database, but for those that the guardrails' admin could not take back.
+        let level = Level::Database("acme".to_owned());
+        let parameter =
+            |observed: &Observed| TenantCharter::new(&desired, observed).allows_parameter(&level, "log_statement");
+        assert!(parameter(&observed));
+        observed.privileged.insert("log_statement".to_owned());
+        assert!(!parameter(&observed));
     }
 
     #[test]

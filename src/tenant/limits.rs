@@ -404,6 +404,15 @@ mod tests {
     }
 
     #[test]
+    fn what_this_admin_may_not_reset_is_the_tenants_resource_to_tell() {
+        let mut observed = fixture::observed();
+        observed.settings.push(fixture::setting(Some("acme"), None, "log_statement", "none"));
+        check(&Limits::safe(), None, &observed, &["ALTER DATABASE \"acme\" RESET \"log_statement\""]);
+        observed.privileged.insert("log_statement".to_owned());
+        check(&Limits::safe(), None, &observed, &[]);
+    }
+
+    #[test]
     fn spelling_of_durations_does_not_matter() {
         let mut observed = fixture::observed();
         for setting in observed.settings.iter_mut().filter(|s| s.name == "statement_timeout") {
