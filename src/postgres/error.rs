@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+pub use tokio_postgres::error::SqlState;
 
 /// A statement could not be sent, was refused, or did less than it was asked to.
 #[derive(Clone, Debug, thiserror::Error)]

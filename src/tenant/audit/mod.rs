@@ -614,7 +614,7 @@ mod tests {
         let other = "the server asks for something other than a password";
         check_acme(login, NotChecked, other, asks(Authentication::Other));
         let refused = Authentication::Refused {
-            state: tokio_postgres::error::SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            state: crate::postgres::error::SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             message: "no entry".to_owned(),
         };
         let said = "the server refuses before it asks: no entry (SQLSTATE 28000)";
