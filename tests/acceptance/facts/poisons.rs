@@ -11,8 +11,8 @@ use crate::fixture::{value, workspace};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, Session};
 use crate::support::terraform::{Run, Workspace};
 
-/// Suspension takes less than 5 s where nothing else runs; a machine that builds at the same time is no failure.
-const BOUND: Duration = Duration::from_secs(20);
+/// Beyond this a suspension is stuck. What it took is in the table: no test of a busy machine can say more.
+const BOUND: Duration = Duration::from_secs(60);
 
 struct Poison {
     tenant: &'static str,
