@@ -328,7 +328,7 @@ fn guardrails() -> Vec<Fact> {
         .loosely(),
         limit("ALTER DATABASE {t} SET work_mem = '4GB'", "G parameters.work_mem"),
         // With nothing on record, the role's own row is the tenant's.
-        fact(Maintenance, "ALTER DATABASE {t} RESET work_mem", &["T parameters", "G parameters.work_mem"]),
+        limit("ALTER DATABASE {t} RESET work_mem", "G parameters.work_mem").also("T parameters"),
         own("ALTER ROLE {t} SET statement_timeout = 0", "G overrides.role.statement_timeout"),
         own("ALTER ROLE {t} SET lock_timeout = '1d'", "G overrides.role.lock_timeout"),
         own("ALTER ROLE {t} SET work_mem = '2GB'", "G overrides.role.work_mem"),
