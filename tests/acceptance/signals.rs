@@ -399,8 +399,10 @@ fn what_is_hidden_from_the_admin_is_null_and_said(server: &Server) {
     let role = "sig_short_sighted";
     let verifier = postgres_protocol::password::scram_sha_256(server.admin_password.as_bytes());
     server.superuser(&format!("CREATE ROLE {role} LOGIN CREATEDB CREATEROLE PASSWORD '{verifier}'"));
-    // A marker is believed on what the admin owns or administers; that shows it no sessions.
-    server.superuser(&format!("ALTER DATABASE sig_hidden OWNER TO {role}"));
+    // A marker is believed on what the admin owns or administers; that alone shows it no sessions, and lets it in nowhere.
+    server.superuser(&format!(
+        "ALTER DATABASE sig_hidden OWNER TO {role}; REVOKE CONNECT ON DATABASE sig_hidden FROM {role}"
+    ));
     if server.major >= 16 {
         server.superuser(&format!("GRANT sig_hidden_role TO {role} WITH ADMIN TRUE, INHERIT FALSE"));
     }
@@ -419,7 +421,7 @@ fn what_is_hidden_from_the_admin_is_null_and_said(server: &Server) {
     assert_eq!(found["oldest_transaction"], Value::Null);
     let row = &found["tenants"][0];
     assert_eq!((&row["connections"], &row["deadlocks"]), (&json!(1), &json!(0)));
-    for hidden in ["active", "idle_in_transaction", "longest_transaction_seconds"] {
+    for hidden in ["active", "idle_in_transaction", "longest_transaction_seconds", "size_bytes", "tables"] {
         assert_eq!(row[hidden], Value::Null, "{hidden}");
     }
     let admin = crate::support::postgres::ADMIN;

@@ -5,11 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::fixture::{value, workspace};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, Session};
 use crate::support::terraform::{Run, Workspace};
+
+/// Suspension takes less than 5 s where nothing else runs; a machine that builds at the same time is no failure.
+const BOUND: Duration = Duration::from_secs(20);
 
 struct Poison {
     tenant: &'static str,
@@ -291,7 +294,7 @@ impl Configuration {
             let _ = writeln!(
                 text,
                 "resource \"pgtenant_tenant\" \"{tenant}\" {{\n  name = \"{tenant}\"\n  deletion_protection = false
-  suspended = {suspended}\n  {more}\n  timeouts {{\n    update = \"5m\"\n  }}\n}}"
+  suspended = {suspended}\n  {more}\n  timeouts {{\n    update = \"60s\"\n  }}\n}}"
             );
         }
         let each: Vec<String> = POISONS.iter().map(|poison| format!("pgtenant_tenant.{}", poison.tenant)).collect();
@@ -342,10 +345,6 @@ fn what_a_tenant_stores_hurts_neither_its_neighbour_nor_its_suspension() {
     let mut seconds: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
     let mut problems = Vec::new();
     for (number, Poison { tenant, what, pour, grant, .. }) in POISONS.iter().enumerate() {
-        // These two are not tidied within their bounds on a busy machine.
-        if ["crowded", "wide"].contains(tenant) && std::env::var_os("PGTENANT_TEST_LARGE_POISONS").is_none() {
-            continue;
-        }
         let mut took = |started: Instant| seconds.entry(tenant).or_default().push(started.elapsed().as_secs_f32());
         let started = Instant::now();
         let session = pour(&server, tenant);
@@ -384,7 +383,7 @@ fn what_a_tenant_stores_hurts_neither_its_neighbour_nor_its_suspension() {
         let suspended = ended(&workspace, &arguments, &mut problems);
         took(started);
         let elapsed = started.elapsed();
-        if let Some(suspended) = suspended.filter(|run| !run.status.success()) {
+        if let Some(suspended) = suspended.filter(|run| !run.status.success() || elapsed > BOUND) {
             problems.push(format!("{what}: suspended after {elapsed:?}: {}", suspended.message()));
         }
         let open = value(&server, "postgres", &format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{tenant}'"));
@@ -401,8 +400,7 @@ fn what_a_tenant_stores_hurts_neither_its_neighbour_nor_its_suspension() {
         "# Poisons on {MAJOR}, seconds\n\n| poison | stored | apply | plan | suspended |\n|---|---|---|---|---|\n"
     );
     for Poison { tenant, what, .. } in POISONS {
-        let figures: Vec<String> =
-            seconds.get(tenant).into_iter().flatten().map(|figure| format!("{figure:.1}")).collect();
+        let figures: Vec<String> = seconds[tenant].iter().map(|figure| format!("{figure:.1}")).collect();
         let _ = writeln!(table, "| {what} | {} |", figures.join(" | "));
     }
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/facts");
