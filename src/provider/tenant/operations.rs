@@ -59,6 +59,7 @@ pub(super) async fn converge(
     }
     let failed = |error: Error| diagnose::error(&what, &error, cx);
     let mut tried: Option<Diagnostics> = None;
+    let mut suspends = false;
     for round in 0..ROUNDS {
         let (snapshot, mut observed) = inspect(cluster, &before, &desired.names, &cx.cancel).await.map_err(&failed)?;
         if round == 0
@@ -71,6 +72,7 @@ pub(super) async fn converge(
             desired.password.clone_from(&verifier);
         }
         let must_leave = !desired.login && observed.role.as_ref().is_some_and(|role| role.login);
+        suspends |= must_leave;
         // Who is to be shut out is shut out before anything of it is read.
         if !must_leave && let Err(error) = look(cluster, &mut observed, deep, &cx.cancel).await
             // A tenant that is not complete cannot be finished unseen.
@@ -85,6 +87,10 @@ pub(super) async fn converge(
         let mut repair = repair(&desired, &observed);
         if tried.is_some() {
             repair.tried.clear();
+        }
+        if suspends {
+            // To shut a tenant out is urgent, and what it stored can take long to tidy: that is the next apply's.
+            repair.tried.retain(|change| !matches!(change, Change::Tidy { .. }));
         }
         if repair.is_empty() {
             leave(cluster, &observed).await;
