@@ -20,6 +20,9 @@ pub enum Error {
     /// The operation was cancelled: by `Stop`, or because its time ran out.
     #[error("{summary}: cancelled")]
     Cancelled { summary: String },
+    /// It took longer than it may.
+    #[error("{summary}: it took longer than {} s", .after.as_secs())]
+    TooSlow { summary: String, after: Duration },
     /// The connection broke.
     #[error("{summary}: the connection to the server was lost: {message}")]
     Lost { summary: String, message: String },
@@ -36,6 +39,11 @@ impl Error {
             Error::Connect(error) => error.sqlstate(),
             _ => None,
         }
+    }
+
+    /// Whether the operation was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))
     }
 
     /// Whether the same transaction may succeed when it is run again: a deadlock, a serialization

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::login::Login;
 use crate::postgres::catalog::snapshot::Filter;
+use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName};
 use crate::tenant::baseline::{self, Accept, DATABASES, Observed, Taken};
-use crate::tenant::{Control, Of, render, render_patiently};
+use crate::tenant::{Control, Of, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
     Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
@@ -19,6 +19,7 @@ use crate::tf_provider::{
 
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
+use super::trying::Attempt;
 use super::{diagnose, names};
 
 /// More rounds than a baseline needs: close, and one to see that nothing is left.
@@ -365,7 +366,7 @@ async fn converge(
     let failed = |error: Error| diagnose::error(what, &error, cx);
     let databases = model.databases()?;
     let accept = model.accepted();
-    let mut tried = false;
+    let mut tried = None;
     for _ in 0..ROUNDS {
         let observed = inspect(cluster, &databases, &cx.cancel).await.map_err(failed)?;
         check(cx, cluster, &observed).await.map_err(failed)??;
@@ -375,20 +376,12 @@ async fn converge(
             let result = cluster.run(&render(&repair.needed), &cx.cancel).await;
             leave(cluster, observed.databases.keys()).await;
             result.map_err(failed)?;
-        } else if !tried && !repair.tried.is_empty() {
-            tried = true;
-            for change in &repair.tried {
-                // What does not go is found again, and told.
-                let result = cluster.run(&render_patiently(change), &cx.cancel).await;
-                if let Err(error) = result.inspect_err(|error| tracing::debug!("{error}"))
-                    && cx.cancel.is_cancelled()
-                {
-                    return Err(failed(error));
-                }
-            }
+        } else if tried.is_none() && !repair.tried.is_empty() {
+            let said = Attempt::new(cluster, &cx.cancel).all(&repair.tried).await;
             leave(cluster, observed.databases.keys()).await;
+            tried = Some(said.map_err(failed)?);
         } else {
-            return Ok(finished(model, &observed));
+            return Ok(finished(model, &observed, tried.unwrap_or_default()));
         }
     }
     Err(Diagnostic::error(
@@ -400,11 +393,11 @@ async fn converge(
 }
 
 /// The state that was reached, and a word on what this admin could not enforce.
-fn finished(model: &Model, observed: &Observed) -> (Model, Statuses, Diagnostics) {
+fn finished(model: &Model, observed: &Observed, tried: Diagnostics) -> (Model, Statuses, Diagnostics) {
     let findings = baseline::assess(observed, &model.accepted());
-    let advice = "Its owner, or a superuser, may repair that. Have one of them do it, make this admin the owner, or say in \
-                  `accept` why it may be; until then every tenant has it.";
-    let (controls, statuses, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
+    let advice = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
+    let (controls, statuses, mut diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
+    diagnostics.extend(tried);
     (Model { controls, ..model.clone() }, statuses, diagnostics)
 }
 

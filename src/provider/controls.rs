@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tenant::diff::{Deviation, ENFORCED};
+use crate::tenant::diff::ENFORCED;
 use crate::tenant::{Finding, Status};
 use crate::tf_provider::{Diagnostic, Diagnostics, Field, Item, Path};
 
@@ -23,13 +23,11 @@ pub(super) enum Known {
     NotInspected,
 }
 
-impl From<&Finding> for Known {
-    fn from(finding: &Finding) -> Self {
-        match &finding.status {
+impl From<&Status> for Known {
+    fn from(status: &Status) -> Self {
+        match status {
             Status::Enforced => Known::Enforced,
-            // One that can be repaired in part is not promised whole.
-            Status::Found if finding.facts.iter().all(Deviation::is_ours) => Known::Found,
-            Status::Found => Known::NotPermitted,
+            Status::Found => Known::Found,
             Status::NotPermitted => Known::NotPermitted,
             Status::Accepted(_) => Known::Accepted,
             Status::NotInspected(_) => Known::NotInspected,
@@ -44,7 +42,7 @@ pub(super) struct Statuses(BTreeMap<String, Known>);
 
 impl Statuses {
     pub(super) fn of(findings: &BTreeMap<String, Finding>) -> Self {
-        Statuses(findings.iter().map(|(name, finding)| (name.clone(), finding.into())).collect())
+        Statuses(findings.iter().map(|(name, finding)| (name.clone(), (&finding.status).into())).collect())
     }
 }
 
@@ -117,11 +115,14 @@ mod tests {
     use super::*;
     use crate::postgres::Fact;
     use crate::postgres::fact::{Kind, Objects};
-    use crate::tenant::Control;
+    use crate::tenant::diff::Deviation;
+    use crate::tenant::observed::Seen;
+    use crate::tenant::{Control, Repair};
 
     fn finding(status: Status) -> BTreeMap<String, Finding> {
-        let facts = vec![Deviation::Missing(Fact::Present(Objects::one(Kind::Schema, "app")))];
-        let finding = Finding { control: Control::Schema, status, facts, repair: Vec::new() };
+        let fact = Fact::Present(Objects::one(Kind::Schema, "app"));
+        let facts = vec![Deviation::Missing(Seen { fact, ours: true })];
+        let finding = Finding { control: Control::Schema, status, facts, repair: Repair::default() };
         [("schema".to_owned(), finding)].into()
     }
 

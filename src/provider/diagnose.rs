@@ -1,7 +1,9 @@
 //! Errors of PostgreSQL as diagnostics: what failed, why, and what to do. Told apart by kind and
 //! SQLSTATE.
 
-use tokio_postgres::error::SqlState;
+use std::time::Duration;
+
+use crate::postgres::error::SqlState;
 
 use crate::postgres::catalog::snapshot::Server;
 use crate::postgres::{ConnectError, Error, Feature, Script, Step};
@@ -11,14 +13,19 @@ use crate::tf_provider::{Context, Diagnostic, Interruption, Path};
 /// An error while doing `what` ("create tenant \"acme\"").
 pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
     match error {
-        Error::Connect(ConnectError::Cancelled) | Error::Cancelled { .. } => interrupted(what, error, cx),
+        error if error.is_cancelled() => interrupted(what, error, cx),
         Error::Connect(error) => connect(error),
+        Error::Cancelled { .. } => interrupted(what, error, cx),
+        Error::TooSlow { .. } => Diagnostic::error(
+            format!("Could not {what}"),
+            format!("{}. Run `terraform apply` again when the server is less busy.", sentence(&error.to_string())),
+        ),
         Error::Sql { .. } | Error::NotPermitted { .. } => {
             Diagnostic::error(format!("Could not {what}"), sql_detail(error))
         }
         Error::Lost { .. } => Diagnostic::error(
             format!("Could not {what}"),
-            format!("{}.\n\nWhat was begun is finished by the next apply.", sentence(&error.to_string())),
+            format!("{}.\n\nRun `terraform apply` again to finish.", sentence(&error.to_string())),
         ),
         Error::Unreadable { .. } => Diagnostic::error(
             format!("Could not {what}"),
@@ -39,15 +46,15 @@ fn interrupted(what: &str, error: &Error, cx: &Context) -> Diagnostic {
         Some(Interruption::TimedOut(after)) => Diagnostic::error(
             format!("Could not {what} in time"),
             format!(
-                "It took longer than {} s.{at} The statement was cancelled on the server; the next apply goes on from \
-                 there. Raise the limit in the resource's `timeouts` block.",
+                "It took longer than {} s.{at} The statement was cancelled on the server; run `terraform apply` again to \
+                 finish. Raise the limit in the resource's `timeouts` block.",
                 after.as_secs()
             ),
         ),
         _ => Diagnostic::error(
             format!("Stopped before it could {what}"),
             format!(
-                "Terraform was interrupted.{at} The statement was cancelled on the server; the next apply goes on from there."
+                "Terraform was interrupted.{at} The statement was cancelled on the server; run `terraform apply` again to finish."
             ),
         ),
     }
@@ -184,9 +191,8 @@ fn refused(state: &SqlState) -> (&'static str, &'static str) {
 /// What a refresh says that could not ask.
 pub(super) fn not_refreshed() -> Diagnostic {
     Diagnostic::warning(
-        "The server was not asked",
-        "The provider block holds values that are not known until apply, so there is no server to ask yet. The \
-         state is what it was.",
+        "Refresh skipped: the provider configuration is not known yet",
+        "The provider block holds values that are not known until apply. The state is unchanged.",
     )
 }
 
@@ -194,6 +200,13 @@ pub(super) fn not_refreshed() -> Diagnostic {
 pub(super) fn not_done(script: &Script, error: &Error) -> Diagnostic {
     let what = script.0.iter().map(Step::summary).collect::<Vec<_>>().join(", ");
     Diagnostic::warning(format!("Could not {what}"), sql_detail(error))
+}
+
+/// A change that was not tried: those before it took all the time that there is for them.
+pub(super) fn no_time(script: &Script, bound: Duration) -> Diagnostic {
+    let what = script.0.iter().map(Step::summary).collect::<Vec<_>>().join(", ");
+    let detail = format!("The changes before it took longer than {} s. Run `terraform apply` again.", bound.as_secs());
+    Diagnostic::warning(format!("Could not {what}"), detail)
 }
 
 /// A tenant whose database could not be read: what is known from outside was looked at.

@@ -9,7 +9,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::fact::Text;
 use crate::postgres::{Cluster, Duration, Error, ParameterName};
 use crate::tenant::limits::{self, Limits, OnRecord, Timeout};
-use crate::tenant::{Change, Marker, Observed, TenantName, render, render_patiently};
+use crate::tenant::{Change, Marker, Observed, Repair, TenantName, render};
 use crate::tf_provider::model::Decoder;
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Attributes, Block, Context, Diagnostic, Diagnostics, Field, Item, Path,
@@ -19,6 +19,7 @@ use crate::tf_provider::{
 use super::configuration::ConnectionBudget;
 use super::connection::Connection;
 use super::controls::{self, Controls};
+use super::trying::Attempt;
 use super::{capacity, diagnose, names};
 
 /// More rounds than guardrails need: write, and one to see that nothing is left.
@@ -469,13 +470,12 @@ async fn apply(
     let mut tried = None;
     for _ in 0..ROUNDS {
         let observed = find(cluster, &name, &cx.cancel).await.map_err(failed)?.ok_or_else(|| missing(name.as_str()))?;
-        let changes = limits::repair(&desired, previous.as_ref(), &observed);
-        let (theirs, mut needed): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(Change::can_be_held_up);
-        needed.extend(guarded(&observed, true));
-        if !needed.is_empty() {
-            cluster.run(&render(&needed), &cx.cancel).await.map_err(failed)?;
-        } else if tried.is_none() && !theirs.is_empty() {
-            tried = Some(attempt(cluster, &theirs, &cx.cancel).await.map_err(failed)?);
+        let mut repair = limits::repair(&desired, previous.as_ref(), &observed);
+        repair.needed.extend(guarded(&observed, true));
+        if !repair.needed.is_empty() {
+            cluster.run(&render(&repair.needed), &cx.cancel).await.map_err(failed)?;
+        } else if tried.is_none() && !repair.tried.is_empty() {
+            tried = Some(Attempt::new(cluster, &cx.cancel).all(&repair.tried).await.map_err(failed)?);
         } else {
             let (overrides, _, mut diagnostics) = controls::settled(
                 "overrides",
@@ -494,20 +494,6 @@ async fn apply(
     ))
 }
 
-/// Tries each change once, and says which did not go.
-async fn attempt(cluster: &Cluster, changes: &[Change], cancel: &CancellationToken) -> Result<Diagnostics, Error> {
-    let mut said = Diagnostics::default();
-    for change in changes {
-        let script = render_patiently(change);
-        match cluster.run(&script, cancel).await {
-            Err(error) if cancel.is_cancelled() => return Err(error),
-            Err(error) => said.push(diagnose::not_done(&script, &error)),
-            Ok(()) => {}
-        }
-    }
-    Ok(said)
-}
-
 /// The note on the role whether there are guardrails: without it the tenant's own charter has the safe limits.
 fn guarded(observed: &Observed, guardrails: bool) -> Option<Change> {
     let marker = observed.role_marker().filter(|marker| marker.guardrails != guardrails)?;
@@ -520,9 +506,10 @@ async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<(), D
     let failed =
         |error: Error| diagnose::error(&format!("release the guardrails of tenant {:?}", name.as_str()), &error, cx);
     let Some(observed) = find(cluster, &name, &cx.cancel).await.map_err(failed)? else { return Ok(()) };
-    let mut changes = limits::repair(&Limits::safe(), Some(&prior.limits()), &observed);
-    changes.extend(guarded(&observed, false));
-    cluster.run(&render(&changes), &cx.cancel).await.map_err(failed)
+    let Repair { mut needed, tried } = limits::repair(&Limits::safe(), Some(&prior.limits()), &observed);
+    needed.extend(tried);
+    needed.extend(guarded(&observed, false));
+    cluster.run(&render(&needed), &cx.cancel).await.map_err(failed)
 }
 
 /// The state after an update that failed.

@@ -7,6 +7,7 @@ mod controls;
 mod diagnose;
 mod names;
 mod secret;
+mod trying;
 
 mod audit;
 mod capacity;

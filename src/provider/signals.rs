@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::postgres::catalog::signals::{Blocked, Counters, Sessions, Transaction};
 use crate::postgres::catalog::tables::{Table, Tables};
-use crate::postgres::{Cluster, ConnectError, Error};
+use crate::postgres::{Cluster, Error};
 use crate::tenant::TenantName;
 use crate::tenant::observed::{Place, places};
 use crate::tenant::signals::{Roles, cache_hit_ratio};
@@ -202,7 +202,9 @@ impl DataSource for SignalsDataSource {
             let tables = if config.deep == Field::Known(true) {
                 match enter(&cluster, place, cx).await {
                     Ok(tables) => tables,
-                    Err(error) if !is_interruption(&error) => {
+                    // One database is full, was dropped meanwhile, or holds what cannot be read: no reason to say nothing of the
+                    // others.
+                    Err(error) if !error.is_cancelled() => {
                         diagnostics.push(not_entered(name, &error));
                         None
                     }
@@ -229,12 +231,6 @@ async fn enter(cluster: &Cluster, place: &Place<'_>, cx: &Context) -> Result<Opt
     let database = place.database.filter(|database| database.connectable);
     let Some(name) = database.and_then(|database| database.name.parse().ok()) else { return Ok(None) };
     cluster.inspect_tables(&name, TABLES, &cx.cancel).await.map(Some)
-}
-
-/// Whether the read was ended, and not refused by one database: that one is full, was dropped meanwhile, or holds
-/// what cannot be read, which is no reason to say nothing of the others.
-fn is_interruption(error: &Error) -> bool {
-    matches!(error, Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))
 }
 
 impl TransactionRow {

@@ -13,7 +13,7 @@ use crate::postgres::fact::{Fact, Kind, Level, Objects};
 use crate::postgres::{DatabaseName, Feature, SchemaName};
 
 use super::charter::{HARMLESS, PUBLIC_SCHEMA_IS_THEIRS};
-use super::diff::{Charter, Deviation, diff, status};
+use super::diff::{Charter, Deviation, Repair, diff, status};
 use super::marker::{Marker, Stage};
 use super::observed::{Seen, database_marker, role_marker};
 use super::{Change, Control, Finding, Grantee, Of, Scope, Status};
@@ -212,7 +212,13 @@ pub fn assess(observed: &Observed, accept: &Accept) -> BTreeMap<String, Finding>
         for control in Control::all(of) {
             let facts = drift.remove(&control).unwrap_or_default();
             let status = status(charter, control, &facts);
-            let repair = if status.is_drift() { repairs(charter, &facts) } else { Vec::new() };
+            let mut repair = Repair::default();
+            if status.is_drift() {
+                let (ours, theirs): (Vec<Deviation>, Vec<Deviation>) =
+                    facts.iter().cloned().partition(Deviation::is_ours);
+                // The server's own parameters and objects are tried: whoever set them may do so at any time.
+                repair.extend(repairs(charter, &ours), repairs(charter, &theirs), |_| of == Of::Cluster);
+            }
             findings.insert(charter.key(control), Finding { control, status, facts, repair });
         }
     };
@@ -277,13 +283,11 @@ fn repairs(charter: &BaselineCharter, drift: &[Deviation]) -> Vec<Change> {
 }
 
 /// What is to be run for the databases to be closed, the doors first: what this admin may, and what it can but try.
-pub fn repair(observed: &Observed, accept: &Accept) -> super::Repair {
-    let mut repair = super::Repair::default();
+pub fn repair(observed: &Observed, accept: &Accept) -> Repair {
+    let mut repair = Repair::default();
     for finding in assess(observed, accept).into_values() {
-        match finding.status {
-            Status::Found if finding.control.row().of == Of::Database => repair.needed.extend(finding.repair),
-            _ => repair.tried.extend(finding.repair),
-        }
+        repair.needed.extend(finding.repair.needed);
+        repair.tried.extend(finding.repair.tried);
     }
     repair.needed.sort_by_key(|change| matches!(change, Change::RevokeSchemaCreate { .. }));
     repair
@@ -587,7 +591,7 @@ mod tests {
                 ];
             },
             &[
-                "server_privileges: found: PUBLIC has SET on parameter log_statement; PUBLIC has CREATE on tablespace fast",
+                "server_privileges: not permitted: PUBLIC has SET on parameter log_statement; PUBLIC has CREATE on tablespace fast",
             ],
             &[
                 "[-] REVOKE CREATE ON TABLESPACE \"fast\" FROM PUBLIC CASCADE; REVOKE SET ON PARAMETER \"log_statement\" \

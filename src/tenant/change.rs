@@ -223,8 +223,6 @@ pub enum Change {
     DropRole {
         role: RoleName,
     },
-    /// On what the watchdog is made of, all of which has fixed names.
-    OfWatchdog(Statement),
 }
 
 /// The script of a list of changes. Neighbours that run in the same database become one transaction,
@@ -498,7 +496,6 @@ impl Change {
                 let force = if *force { " WITH (FORCE)" } else { "" };
                 (None, one(format!("drop database {d}"), format!("DROP DATABASE {d}{force}")))
             }
-            Change::OfWatchdog(statement) => (None, vec![statement.clone()]),
             Change::DropRole { role } => {
                 let r = role.quoted();
                 (None, one(format!("drop role {r}"), format!("DROP ROLE {r}")))
@@ -893,7 +890,6 @@ mod tests {
                 "DROP DATABASE \"d\"",
             ),
             (Change::DropRole { role: role() }, "-", "drop role \"r\"", "DROP ROLE \"r\""),
-            (Change::OfWatchdog(Statement::new("a", "b")), "-", "a", "b"),
         ];
         for (change, place, summary, text) in rows {
             let script = render(std::slice::from_ref(&change));

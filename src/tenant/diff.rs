@@ -23,27 +23,39 @@ pub trait Charter {
     /// The control that a fact which is not allowed belongs to.
     fn control(&self, fact: &Fact) -> Control;
 
+    /// Whether this admin may make a fact that is missing, or unmake one that it may undo as far as the fact itself says.
+    fn may_repair(&self, _fact: &Fact) -> bool {
+        true
+    }
+
     /// Why this drift of a control is accepted, if it is.
-    fn accepted(&self, control: Control, drift: &[Deviation]) -> Option<String>;
+    fn accepted(&self, _control: Control, _drift: &[Deviation]) -> Option<String> {
+        None
+    }
 
     /// Why a control cannot be told whole, if it cannot.
-    fn unseen(&self, control: Control) -> Option<String>;
+    fn unseen(&self, _control: Control) -> Option<String> {
+        None
+    }
 }
 
 /// One fact too few, or one too many.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deviation {
-    Missing(Fact),
+    Missing(Seen),
     Unexpected(Seen),
 }
 
 impl Deviation {
-    /// Whether this admin may undo it.
+    pub fn fact(&self) -> &Fact {
+        let (Deviation::Missing(seen) | Deviation::Unexpected(seen)) = self;
+        &seen.fact
+    }
+
+    /// Whether this admin may repair it.
     pub fn is_ours(&self) -> bool {
-        match self {
-            Deviation::Missing(_) => true,
-            Deviation::Unexpected(seen) => seen.ours,
-        }
+        let (Deviation::Missing(seen) | Deviation::Unexpected(seen)) = self;
+        seen.ours
     }
 }
 
@@ -51,9 +63,9 @@ impl Deviation {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     Enforced,
-    /// Not as it should be; the finding's changes repair it.
+    /// Not as it should be; the finding's changes repair all of it.
     Found,
-    /// Not as it should be, and not this admin's to change.
+    /// Not as it should be, and at least in part not this admin's to change.
     NotPermitted,
     /// Not as it should be, and meant to be so, for this reason.
     Accepted(String),
@@ -74,7 +86,35 @@ pub struct Finding {
     pub control: Control,
     pub status: Status,
     pub facts: Vec<Deviation>,
-    pub repair: Vec<Change>,
+    pub repair: Repair,
+}
+
+/// What is to be run for something to be as it is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Repair {
+    /// In order; a failure ends the operation.
+    pub needed: Vec<Change>,
+    /// What others may hold up or refuse: what the tenant itself can write, and what may not be this admin's to change. Each by
+    /// itself, once, and a failure is told and no more: nobody keeps a tenant from being governed by it.
+    pub tried: Vec<Change>,
+}
+
+impl Repair {
+    pub fn is_empty(&self) -> bool {
+        self.needed.is_empty() && self.tried.is_empty()
+    }
+
+    /// Adds the changes of one finding: `ours` are for what this admin may repair, of which those that somebody may hold up are
+    /// tried too.
+    pub fn extend(&mut self, ours: Vec<Change>, theirs: Vec<Change>, is_held_up: impl Fn(&Change) -> bool) {
+        let (tried, needed): (Vec<Change>, Vec<Change>) = ours.into_iter().partition(is_held_up);
+        self.needed.extend(needed);
+        for change in tried.into_iter().chain(theirs) {
+            if !self.needed.contains(&change) && !self.tried.contains(&change) {
+                self.tried.push(change);
+            }
+        }
+    }
 }
 
 /// How much of one finding is said: the rest is counted.
@@ -108,13 +148,16 @@ pub fn diff(charter: &impl Charter, seen: &[Seen]) -> BTreeMap<Control, Vec<Devi
     let mut drift: BTreeMap<Control, Vec<Deviation>> = BTreeMap::new();
     for (control, fact) in &required {
         if !seen.iter().any(|seen| satisfies(fact, &seen.fact)) {
-            drift.entry(*control).or_default().push(Deviation::Missing(fact.clone()));
+            let missing = Seen { fact: fact.clone(), ours: charter.may_repair(fact) };
+            drift.entry(*control).or_default().push(Deviation::Missing(missing));
         }
     }
     for seen in seen {
         let meant = required.iter().any(|(_, fact)| satisfies(fact, &seen.fact));
         if !meant && !charter.allows(&seen.fact) {
-            drift.entry(charter.control(&seen.fact)).or_default().push(Deviation::Unexpected(seen.clone()));
+            let ours = seen.ours && charter.may_repair(&seen.fact);
+            let unexpected = Seen { fact: seen.fact.clone(), ours };
+            drift.entry(charter.control(&seen.fact)).or_default().push(Deviation::Unexpected(unexpected));
         }
     }
     drift.values_mut().for_each(|deviations| deviations.sort());
@@ -129,7 +172,7 @@ pub fn status(charter: &impl Charter, control: Control, drift: &[Deviation]) -> 
     if let Some(reason) = charter.accepted(control, drift) {
         return Status::Accepted(reason);
     }
-    if drift.iter().any(Deviation::is_ours) { Status::Found } else { Status::NotPermitted }
+    if drift.iter().all(Deviation::is_ours) { Status::Found } else { Status::NotPermitted }
 }
 
 /// Whether what is seen is what is required, however it is spelled.
@@ -164,21 +207,20 @@ pub fn means(parameter: &str, wanted: &Text, found: &Text) -> bool {
 /// wanted.
 fn sentences(facts: &[Deviation]) -> String {
     let mut said: Vec<String> = Vec::new();
-    let mut privileges: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut privileges: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for deviation in facts {
-        match deviation {
-            Deviation::Missing(Fact::Parameter { level, name, .. }) if is_told(facts, level, name) => {}
-            Deviation::Missing(fact) => said.push(fact.missing()),
-            Deviation::Unexpected(Seen { fact: Fact::Grant { objects, grantee, privilege, grantable }, .. }) => {
+        match (deviation, deviation.fact()) {
+            (Deviation::Missing(_), Fact::Parameter { level, name, .. }) if is_told(facts, level, name) => {}
+            (Deviation::Missing(_), fact) => said.push(fact.missing()),
+            (Deviation::Unexpected(_), Fact::Grant { objects, grantee, privilege, grantable }) => {
                 let who = grantee.as_deref().map_or("PUBLIC".to_owned(), crate::postgres::text::name);
                 let option = if *grantable { " WITH GRANT OPTION" } else { "" };
-                privileges.entry(format!("{who}\0{objects}")).or_default().push(format!("{privilege}{option}"));
+                privileges.entry((who, objects.to_string())).or_default().push(format!("{privilege}{option}"));
             }
-            Deviation::Unexpected(seen) => said.push(seen.fact.to_string()),
+            (Deviation::Unexpected(_), fact) => said.push(fact.to_string()),
         }
     }
-    for (key, held) in privileges {
-        let (who, objects) = key.split_once('\0').unwrap_or_default();
+    for ((who, objects), held) in privileges {
         said.push(format!("{who} has {} on {objects}", held.join(", ")));
     }
     let more = said.len().saturating_sub(SAID);
@@ -305,7 +347,8 @@ mod tests {
 
     fn any_deviation() -> impl Strategy<Value = Deviation> {
         (fixture::any_fact(), any::<bool>(), any::<bool>()).prop_map(|(fact, missing, ours)| {
-            if missing { Deviation::Missing(fact) } else { Deviation::Unexpected(Seen { fact, ours }) }
+            let seen = Seen { fact, ours };
+            if missing { Deviation::Missing(seen) } else { Deviation::Unexpected(seen) }
         })
     }
 
@@ -340,7 +383,7 @@ mod tests {
             facts in prop::collection::vec(any_deviation(), 0..9),
         ) {
             let head = heads(&status);
-            let finding = Finding { control: Control::Objects, status, facts, repair: Vec::new() };
+            let finding = Finding { control: Control::Objects, status, facts, repair: Repair::default() };
             let said = finding.describe();
             prop_assert!(said.starts_with(head), "{:?}", said);
             prop_assert!(!said.chars().any(is_raw), "{:?}", said);
@@ -364,8 +407,10 @@ mod tests {
                 observed.inside = Err("closed".to_owned());
             }
             let found = status(&TenantCharter::new(&desired, &observed), control, &facts);
-            let is_ours = |deviation: &Deviation| !matches!(deviation, Deviation::Unexpected(Seen { ours: false, .. }));
-            let expected = match (facts.is_empty(), accepted, facts.iter().any(is_ours)) {
+            let is_ours = |deviation: &Deviation| {
+                matches!(deviation, Deviation::Missing(Seen { ours: true, .. }) | Deviation::Unexpected(Seen { ours: true, .. }))
+            };
+            let expected = match (facts.is_empty(), accepted, facts.iter().all(is_ours)) {
                 (true, ..) if !entered && control.is_inside() => Status::NotInspected("closed".to_owned()),
                 (true, ..) => Status::Enforced,
                 (_, true, _) => Status::Accepted("why".to_owned()),
@@ -380,9 +425,12 @@ mod tests {
     #[test]
     fn what_is_said_is_bounded_and_says_how_much_is_left_out() {
         let finding = |count: u64| {
-            let present = |n: u64| Deviation::Missing(Fact::Present(Objects::one(Kind::Schema, format!("s{n}"))));
+            let present = |n: u64| {
+                let fact = Fact::Present(Objects::one(Kind::Schema, format!("s{n}")));
+                Deviation::Missing(Seen { fact, ours: true })
+            };
             let facts = (0..count).map(present).collect();
-            Finding { control: Control::Schema, status: Status::Found, facts, repair: Vec::new() }.what()
+            Finding { control: Control::Schema, status: Status::Found, facts, repair: Repair::default() }.what()
         };
         assert_eq!(finding(0), "");
         assert!(finding(6).ends_with("schema s5 is missing"), "{}", finding(6));
@@ -413,7 +461,7 @@ mod tests {
         let parameter =
             |level: Level, name: &str| Fact::Parameter { level, name: name.to_owned(), value: Text::whole("1") };
         let role = |name: &str| Level::Role(name.to_owned());
-        let missing = || Deviation::Missing(parameter(role("acme"), "work_mem"));
+        let missing = || Deviation::Missing(Seen { fact: parameter(role("acme"), "work_mem"), ours: true });
         let said = |other: Fact| sentences(&[missing(), unexpected(other)]);
         assert_eq!(said(parameter(role("acme"), "WORK_MEM")), "\"WORK_MEM\" = \"1\" for role acme");
         let not_told = "work_mem is not as required for role acme; ";

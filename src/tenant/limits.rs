@@ -10,8 +10,7 @@ use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Level, Text};
 use crate::postgres::{DatabaseName, Duration, Feature, ParameterName, RoleName};
 
 use super::control::Control;
-use super::diff::{Charter, Deviation, Finding, Status, diff};
-use super::observed::Seen;
+use super::diff::{Charter, Deviation, Finding, Repair, Status, diff};
 use super::{Change, Observed, Scope, Setting};
 
 /// A time limit that PostgreSQL keeps for each session.
@@ -198,16 +197,16 @@ impl Charter for LimitsCharter<'_> {
         }
     }
 
+    fn may_repair(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Parameter { level: Level::Database(_), .. } => self.observed.owns_database(),
+            Fact::Parameter { .. } => self.observed.alters_role(),
+            _ => true,
+        }
+    }
+
     fn control(&self, _: &Fact) -> Control {
         Control::Overrides
-    }
-
-    fn accepted(&self, _: Control, _: &[Deviation]) -> Option<String> {
-        None
-    }
-
-    fn unseen(&self, _: Control) -> Option<String> {
-        None
     }
 }
 
@@ -225,23 +224,25 @@ fn drift(desired: &Limits, observed: &Observed) -> Vec<Deviation> {
 
 /// What must change for a tenant to have exactly these limits. `previous` are the limits it had
 /// before: what is no longer among them is reset at the role too.
-pub fn repair(desired: &Limits, previous: Option<&Limits>, observed: &Observed) -> Vec<Change> {
-    let (Some(database), Some(role)) = (observed.database_name(), observed.role_name()) else { return Vec::new() };
+pub fn repair(desired: &Limits, previous: Option<&Limits>, observed: &Observed) -> Repair {
+    let (Some(database), Some(role)) = (observed.database_name(), observed.role_name()) else {
+        return Repair::default();
+    };
     let guarded = desired.settings();
-    let mut changes: Vec<Change> = Vec::new();
-    let drift = drift(desired, observed);
-    for deviation in &drift {
-        changes.extend(change(desired, &guarded, deviation, &database, &role));
-    }
+    let (ours, theirs): (Vec<Deviation>, Vec<Deviation>) =
+        drift(desired, observed).into_iter().partition(Deviation::is_ours);
+    let changes = |drift: &[Deviation]| {
+        drift.iter().filter_map(|deviation| change(desired, &guarded, deviation, &database, &role)).collect()
+    };
+    let mut ours: Vec<Change> = changes(&ours);
     for name in previous.map(Limits::settings).unwrap_or_default().keys().filter(|name| !guarded.contains_key(name)) {
         if observed.setting(None, Some(role.as_str()), name.as_str()).is_some() {
-            changes.push(Change::Reset { scope: Scope::Role(role.clone()), name: name.clone() });
+            ours.push(Change::Reset { scope: Scope::Role(role.clone()), name: name.clone() });
         }
     }
-    // What the tenant may hold up comes last.
-    changes.sort_by_key(Change::can_be_held_up);
-    changes.dedup();
-    changes
+    let mut repair = Repair::default();
+    repair.extend(ours, changes(&theirs), Change::can_be_held_up);
+    repair
 }
 
 fn change(
@@ -251,11 +252,8 @@ fn change(
     database: &DatabaseName,
     role: &RoleName,
 ) -> Option<Change> {
-    let (fact, is_missing) = match deviation {
-        Deviation::Missing(fact) => (fact, true),
-        Deviation::Unexpected(seen) => (&seen.fact, false),
-    };
-    match fact {
+    let is_missing = matches!(deviation, Deviation::Missing(_));
+    match deviation.fact() {
         Fact::Parameter { level, name, .. } => {
             let name: ParameterName = name.parse().ok()?;
             let scope = match level {
@@ -285,11 +283,7 @@ fn change(
 pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Finding> {
     let mut found: BTreeMap<String, Vec<Deviation>> = BTreeMap::new();
     for deviation in drift(expected, observed) {
-        let fact = match &deviation {
-            Deviation::Missing(fact) => fact,
-            Deviation::Unexpected(seen) => &seen.fact,
-        };
-        let key = match fact {
+        let key = match deviation.fact() {
             Fact::Parameter { level: Level::Role(_), name, .. } => format!("role.{}", name.to_ascii_lowercase()),
             Fact::Parameter { level: Level::RoleInDatabase(..), name, .. } => {
                 format!("role_in_database.{}", name.to_ascii_lowercase())
@@ -301,9 +295,8 @@ pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Fin
         found.entry(key).or_default().push(deviation);
     }
     let finding = |facts: Vec<Deviation>| {
-        let ours = facts.iter().all(|deviation| !matches!(deviation, Deviation::Unexpected(Seen { ours: false, .. })));
-        let status = if ours { Status::Found } else { Status::NotPermitted };
-        Finding { control: Control::Overrides, status, facts, repair: Vec::new() }
+        let status = if facts.iter().all(Deviation::is_ours) { Status::Found } else { Status::NotPermitted };
+        Finding { control: Control::Overrides, status, facts, repair: Repair::default() }
     };
     found.into_iter().map(|(key, facts)| (key, finding(facts))).collect()
 }
@@ -314,8 +307,10 @@ mod tests {
     use crate::tenant::fixture::{self, texts};
 
     #[track_caller]
-    fn check(desired: &Limits, previous: Option<&Limits>, observed: &Observed, expected: &[&str]) {
-        assert_eq!(texts(&repair(desired, previous, observed)), expected);
+    fn check(desired: &Limits, previous: Option<&Limits>, observed: &Observed, needed: &[&str], tried: &[&str]) {
+        let repair = repair(desired, previous, observed);
+        assert_eq!(texts(&repair.needed), needed, "needed");
+        assert_eq!(texts(&repair.tried), tried, "tried");
     }
 
     fn with_work_mem(value: &str) -> Limits {
@@ -326,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_tenant_with_its_limits_needs_nothing() {
-        check(&Limits::safe(), None, &fixture::observed(), &[]);
+        check(&Limits::safe(), None, &fixture::observed(), &[], &[]);
         assert_eq!(OnRecord::of(&fixture::observed()).unwrap().limits(), Limits::safe());
         assert_eq!(overrides(&Limits::safe(), &fixture::observed()), BTreeMap::new());
     }
@@ -344,6 +339,8 @@ mod tests {
                 "ALTER DATABASE \"acme\" SET \"transaction_timeout\" = 300000",
                 "ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'",
                 "ALTER DATABASE \"acme\" CONNECTION LIMIT 25",
+            ],
+            &[
                 "ALTER ROLE \"acme\" SET \"transaction_timeout\" = 300000",
                 "ALTER ROLE \"acme\" SET \"work_mem\" = '16MB'",
                 "ALTER ROLE \"acme\" CONNECTION LIMIT 20",
@@ -360,10 +357,11 @@ mod tests {
             &Limits::safe(),
             Some(&with_work_mem("16MB")),
             &observed,
-            &["ALTER DATABASE \"acme\" RESET \"work_mem\"", "ALTER ROLE \"acme\" RESET \"work_mem\""],
+            &["ALTER DATABASE \"acme\" RESET \"work_mem\""],
+            &["ALTER ROLE \"acme\" RESET \"work_mem\""],
         );
         // A name that was never guarded is the tenant's own to set for itself.
-        check(&Limits::safe(), None, &observed, &["ALTER DATABASE \"acme\" RESET \"work_mem\""]);
+        check(&Limits::safe(), None, &observed, &["ALTER DATABASE \"acme\" RESET \"work_mem\""], &[]);
     }
 
     #[test]
@@ -395,6 +393,8 @@ mod tests {
             &observed,
             &[
                 "ALTER DATABASE \"acme\" CONNECTION LIMIT 15",
+            ],
+            &[
                 "ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000",
                 "ALTER ROLE \"acme\" SET \"statement_timeout\" = 60000",
                 "ALTER ROLE \"acme\" IN DATABASE \"acme\" RESET \"statement_timeout\"",
@@ -407,9 +407,9 @@ mod tests {
     fn what_this_admin_may_not_reset_is_the_tenants_resource_to_tell() {
         let mut observed = fixture::observed();
         observed.settings.push(fixture::setting(Some("acme"), None, "log_statement", "none"));
-        check(&Limits::safe(), None, &observed, &["ALTER DATABASE \"acme\" RESET \"log_statement\""]);
+        check(&Limits::safe(), None, &observed, &["ALTER DATABASE \"acme\" RESET \"log_statement\""], &[]);
         observed.privileged.insert("log_statement".to_owned());
-        check(&Limits::safe(), None, &observed, &[]);
+        check(&Limits::safe(), None, &observed, &[], &[]);
     }
 
     #[test]
@@ -418,7 +418,7 @@ mod tests {
         for setting in observed.settings.iter_mut().filter(|s| s.name == "statement_timeout") {
             setting.value = "1 min".to_owned();
         }
-        check(&Limits::safe(), None, &observed, &[]);
+        check(&Limits::safe(), None, &observed, &[], &[]);
     }
 
     #[test]
@@ -474,17 +474,19 @@ mod tests {
             &fixture::observed(),
             &[
                 "ALTER DATABASE \"acme\" SET \"app\".\"tenant_id\" = '42'",
+            ],
+            &[
                 "ALTER ROLE \"acme\" SET \"app\".\"tenant_id\" = '42'",
             ],
         );
         let mut observed = fixture::observed();
         at_both(&mut observed, "app.Tenant_Id", "42", None);
-        check(&dotted, None, &observed, &[]);
+        check(&dotted, None, &observed, &[], &[]);
         assert_eq!(overrides(&dotted, &observed), BTreeMap::new());
         let (long, begin) = (with_parameter("application_name", &"x".repeat(600)), "x".repeat(512));
         let mut observed = fixture::observed();
         at_both(&mut observed, "application_name", &begin, Some(&sha256(&"x".repeat(600))));
-        check(&long, None, &observed, &[]);
+        check(&long, None, &observed, &[], &[]);
         let mut observed = fixture::observed();
         at_both(&mut observed, "application_name", &begin, Some(&sha256("x")));
         assert_eq!(overrides(&long, &observed).keys().collect::<Vec<_>>(), ["role.application_name"]);
@@ -531,26 +533,28 @@ mod tests {
         let mut observed = fixture::observed();
         observed.settings.push(fixture::setting(Some("acme"), None, "search_path", "x"));
         observed.settings.push(fixture::setting(None, Some("acme"), "search_path", "y"));
-        check(&Limits::safe(), None, &observed, &[]);
+        check(&Limits::safe(), None, &observed, &[], &[]);
         // Its own in its database stays, whatever the database has.
         check(
             &with_parameter("search_path", "z"),
             None,
             &observed,
-            &["ALTER DATABASE \"acme\" SET \"search_path\" = 'z'", "ALTER ROLE \"acme\" SET \"search_path\" = 'z'"],
+            &["ALTER DATABASE \"acme\" SET \"search_path\" = 'z'"],
+            &["ALTER ROLE \"acme\" SET \"search_path\" = 'z'"],
         );
     }
 
     #[test]
     fn what_was_guarded_before_is_reset_at_the_role_only_if_it_is_there() {
         let before = with_work_mem("16MB");
-        check(&Limits::safe(), Some(&before), &fixture::observed(), &[]);
+        check(&Limits::safe(), Some(&before), &fixture::observed(), &[], &[]);
         let mut observed = fixture::observed();
         observed.settings.push(fixture::setting(None, Some("acme"), "work_mem", "16MB"));
-        check(&Limits::safe(), Some(&before), &observed, &["ALTER ROLE \"acme\" RESET \"work_mem\""]);
-        check(&with_work_mem("16MB"), Some(&before), &observed, &["ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'"]);
+        check(&Limits::safe(), Some(&before), &observed, &[], &["ALTER ROLE \"acme\" RESET \"work_mem\""]);
+        let set = "ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'";
+        check(&with_work_mem("16MB"), Some(&before), &observed, &[set], &[]);
         observed.role = None;
-        check(&Limits::safe(), Some(&before), &observed, &[]);
+        check(&Limits::safe(), Some(&before), &observed, &[], &[]);
     }
 
     #[test]
@@ -560,7 +564,8 @@ mod tests {
             &limits,
             None,
             &fixture::observed(),
-            &["ALTER DATABASE \"acme\" CONNECTION LIMIT 2147483647", "ALTER ROLE \"acme\" CONNECTION LIMIT 2147483647"],
+            &["ALTER DATABASE \"acme\" CONNECTION LIMIT 2147483647"],
+            &["ALTER ROLE \"acme\" CONNECTION LIMIT 2147483647"],
         );
     }
 

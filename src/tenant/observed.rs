@@ -8,13 +8,13 @@ use crate::postgres::catalog::inside::{Inside, Schema};
 use crate::postgres::catalog::snapshot::{
     Database, Dependency, Membership, Placed, Role, Server, ServerGrant, Setting, Snapshot,
 };
-use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
+use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects};
 use crate::postgres::{Authentication, Challenge, DatabaseName, RoleName};
 
 use super::marker::{Marker, Stage};
 use super::names::{Names, TenantName};
 
-/// A fact, and whether this admin may undo it.
+/// A fact, and whether this admin may change it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
     pub fact: Fact,
@@ -34,7 +34,7 @@ pub struct Observed {
     pub groups: Vec<Role>,
     /// Parameters set for the database, for the role, or for the role in any database.
     pub settings: Vec<Setting>,
-    /// Of those, the ones that take a superuser, or a grant, to set and reset. In lower case.
+    /// Of all parameters that are set anywhere on the server, those that this admin may not set and reset.
     pub privileged: BTreeSet<String>,
     /// How many parameters are set for the role, if not all of them were read.
     pub oversized: Option<u64>,
@@ -115,7 +115,7 @@ impl Observed {
         let role_name = role.map(|r| r.name.as_str());
         let database_name = database.map(|d| d.name.as_str());
         let reached = role_name.map(|role| reached(snapshot, role)).unwrap_or_default();
-        let at_home = [Some(snapshot.server.admin.as_str()), role_name, database.map(|d| d.owner.as_str())];
+        let at_home = [Some(snapshot.server.admin.as_str()), role_name];
         let carries = |comment: Option<&str>| Marker::of(comment, &names.tenant).is_some();
         let forged_databases = snapshot
             .databases
@@ -238,11 +238,46 @@ impl Observed {
         role_marker(self.role.as_ref()?)
     }
 
+    /// Whether a role is one of those that manage the tenant.
+    pub fn manages(&self, role: &str) -> bool {
+        let owner = self.database.as_ref().map(|database| database.owner.as_str());
+        // An alias of PostgreSQL's for the database's owner.
+        role == self.server.admin || role == "pg_database_owner" && owner == Some(&self.server.admin)
+    }
+
     /// The roles that may hold privileges inside the tenant's database.
     pub fn at_home(&self) -> BTreeSet<String> {
-        let owner = self.database.as_ref().map(|database| database.owner.clone());
-        let role = self.role.as_ref().map(|role| role.name.clone());
-        [Some(self.server.admin.clone()), owner, role].into_iter().flatten().collect()
+        let role = self.role.as_ref().map(|role| role.name.as_str());
+        let all = [self.server.admin.as_str(), "pg_database_owner"].into_iter().filter(|role| self.manages(role));
+        all.chain(role).map(str::to_owned).collect()
+    }
+
+    /// Whether objects are no part of the tenant's database, nor that itself.
+    pub fn is_elsewhere(&self, objects: &Objects) -> bool {
+        match objects.kind {
+            Kind::Database => self.database.as_ref().is_none_or(|database| !objects.is(Kind::Database, &database.name)),
+            Kind::Tablespace | Kind::Parameter => true,
+            _ => objects.database.is_some(),
+        }
+    }
+
+    /// Whether this admin may change the database and what it has on record.
+    pub fn owns_database(&self) -> bool {
+        let own = self.role.as_ref().map(|role| &role.name);
+        // As the tenant it acts by a membership, which it has to be able to take.
+        self.database
+            .as_ref()
+            .is_some_and(|database| database.owner_usable || Some(&database.owner) == own && self.alters_role())
+    }
+
+    /// Whether this admin may alter the tenant's role.
+    pub fn alters_role(&self) -> bool {
+        self.server.superuser || self.role.as_ref().is_some_and(|role| role.manageable && !role.superuser)
+    }
+
+    /// Whether this admin may act for the owner of something in the tenant's database.
+    pub fn acts_for(&self, owner: &str, usable: bool) -> bool {
+        usable || self.role.as_ref().is_some_and(|role| role.name == owner) && self.alters_role()
     }
 
     /// Whether the last step of making the tenant was reached.
@@ -380,14 +415,6 @@ impl Facts<'_> {
         self.seen.push(Seen { fact, ours });
     }
 
-    fn owns_database(&self) -> bool {
-        self.database.owner_usable || self.database.owner == self.role.name
-    }
-
-    fn alters_role(&self) -> bool {
-        self.observed.server.superuser || self.role.manageable && !self.role.superuser
-    }
-
     fn of_role(&mut self) {
         let name = &self.role.name;
         self.push(Fact::Present(Objects::one(Kind::Role, name)), true);
@@ -395,14 +422,14 @@ impl Facts<'_> {
         for (held, which) in attributes(self.role) {
             // The last three take a superuser to change, even where nothing would change.
             let takes_superuser = matches!(which, Attribute::Superuser | Attribute::Replication | Attribute::BypassRls);
-            let ours = self.observed.server.superuser || self.alters_role() && !takes_superuser;
+            let ours = self.observed.server.superuser || self.observed.alters_role() && !takes_superuser;
             if held {
                 self.push(attribute(self.role, which), ours);
             }
         }
-        self.push(attribute(self.role, Attribute::ConnectionLimit(self.role.connection_limit)), self.alters_role());
+        self.push(attribute(self.role, Attribute::ConnectionLimit(self.role.connection_limit)), self.observed.alters_role());
         if let Some(time) = &self.role.valid_until {
-            self.push(attribute(self.role, Attribute::ValidUntil(time.clone())), self.alters_role());
+            self.push(attribute(self.role, Attribute::ValidUntil(time.clone())), self.observed.alters_role());
         }
         for group in &self.observed.groups {
             let gained = attributes(group).into_iter().filter(|(held, which)| *held && *which != Attribute::Inherit);
@@ -411,11 +438,11 @@ impl Facts<'_> {
             }
         }
         if self.observed.password_changed() == Some(true) {
-            self.push(Fact::ForeignPassword { role: name.clone() }, self.alters_role());
+            self.push(Fact::ForeignPassword { role: name.clone() }, self.observed.alters_role());
         }
         if let Some(marker) = &self.role.comment {
             let objects = Objects::one(Kind::Role, name);
-            self.push(Fact::Marker { objects, text: marker.clone() }, self.alters_role());
+            self.push(Fact::Marker { objects, text: marker.clone() }, self.observed.alters_role());
         }
         for objects in self.observed.forged.clone() {
             self.push(Fact::Marker { objects, text: String::new() }, false);
@@ -424,11 +451,7 @@ impl Facts<'_> {
 
     fn of_memberships(&mut self) {
         for membership in self.observed.memberships.iter().filter(|membership| !membership.automatic) {
-            let options = Options {
-                admin: membership.admin,
-                inherit: membership.inherit.unwrap_or(false),
-                set: membership.set.unwrap_or(false),
-            };
+            let options = membership.options();
             let (role, member) = (membership.role.clone(), membership.member.clone());
             let direct = [&role, &member].contains(&&self.role.name);
             self.push(Fact::Membership { role, member, options }, direct && membership.revocable);
@@ -437,7 +460,7 @@ impl Facts<'_> {
 
     fn of_database(&mut self) {
         let Database { name, owner, acl, comment, .. } = self.database;
-        let ours = self.owns_database();
+        let ours = self.observed.owns_database();
         self.push(Fact::Present(Objects::one(Kind::Database, name)), ours);
         self.push(Fact::Owner { objects: Objects::one(Kind::Database, name), owner: owner.clone() }, ours);
         let attributes = [
@@ -473,12 +496,12 @@ impl Facts<'_> {
                 (None, Some(database)) => Level::Database(database.clone()),
                 (None, None) => Level::Everything,
             };
-            let allowed = if setting.role.is_some() { self.alters_role() } else { self.owns_database() };
+            let allowed = if setting.role.is_some() { self.observed.alters_role() } else { self.observed.owns_database() };
             let ours = allowed && self.observed.may_set(&setting.name);
             self.push(Fact::Parameter { level, name: setting.name.clone(), value: setting.text() }, ours);
         }
         if let Some(count) = self.observed.oversized {
-            self.push(Fact::ManyParameters { role: self.role.name.clone(), count }, self.alters_role());
+            self.push(Fact::ManyParameters { role: self.role.name.clone(), count }, self.observed.alters_role());
         }
     }
 
@@ -499,7 +522,8 @@ impl Facts<'_> {
                 privilege: grant.privilege.clone(),
                 grantable: grant.grantable,
             };
-            self.push(fact, grant.owner_usable);
+            // What a group holds is not the tenant's alone.
+            self.push(fact, grant.owner_usable && grant.grantee.as_ref() == Some(&self.role.name));
         }
         for dependency in &self.observed.dependencies {
             let kind = Kind::of_catalog(&dependency.class);
@@ -558,7 +582,7 @@ impl Facts<'_> {
     fn of_inside(&mut self, inside: &Inside) {
         for schema in &inside.schemas {
             let objects = || Objects::one(Kind::Schema, &schema.name);
-            let ours = schema.owner_usable || schema.owner == self.role.name;
+            let ours = self.observed.acts_for(&schema.owner, schema.owner_usable);
             // What somebody made is not dropped.
             self.push(Fact::Present(objects()), false);
             self.push(Fact::Owner { objects: objects(), owner: schema.owner.clone() }, ours);
@@ -591,7 +615,7 @@ impl Facts<'_> {
                 privilege: grant.privilege.clone(),
                 grantable: grant.grantable,
             };
-            self.push(fact, grant.owner_usable || grant.owner == self.role.name);
+            self.push(fact, self.observed.acts_for(&grant.owner, grant.owner_usable));
         }
         if inside.groups_of_grants > inside.grants.len() as u64 {
             self.push(Fact::ManyGrants { count: inside.groups_of_grants }, true);
@@ -610,7 +634,7 @@ impl Facts<'_> {
                 grantee: default.grantee.clone(),
                 privileges: default.privileges.clone(),
             };
-            self.push(fact, default.owner_usable || default.owner == self.role.name);
+            self.push(fact, self.observed.acts_for(&default.owner, default.owner_usable));
         }
         for thing in &inside.things {
             self.push(Fact::Present(Objects::one(Kind::of_catalog(&thing.class), &thing.name)), false);
@@ -1104,7 +1128,7 @@ mod tests {
             observed.attached,
             [(Kind::ReplicationSlot, placed("s1", "acme")), (Kind::Subscription, placed("s4", "acme"))]
         );
-        assert_eq!(observed.at_home(), ["acme", "admin"].map(str::to_owned).into());
+        assert_eq!(observed.at_home(), ["acme", "admin", "pg_database_owner"].map(str::to_owned).into());
         // Without a role or a database there is nothing of theirs.
         snapshot.roles.remove(0);
         let observed = Observed::locate(&snapshot, &fixture::names());

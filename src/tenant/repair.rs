@@ -2,38 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects};
+use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
 use crate::postgres::{ExtensionName, Feature, RoleName, SchemaName};
 
 use super::change::{Change, Grantee, Scope, Setting};
 use super::charter::{Desired, TenantCharter};
 use super::control::{Control, Of};
-use super::diff::{Deviation, Finding, Status, diff, status};
+use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, status};
 use super::limits::{ADMIN_CONNECTIONS, Limits, parameter};
 use super::marker::{Marker, Stage};
 use super::names::{EXTENSIONS_SCHEMA, Names};
-use super::observed::Observed;
-
-/// What is to be run for a tenant to be as it is wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Repair {
-    /// Without which it is no tenant, in order. A failure ends the operation.
-    pub needed: Vec<Change>,
-    /// What others may hold up or refuse: what the tenant itself can write, and what may not be this admin's to change. Each by
-    /// itself, once, and a failure is told and no more: nobody keeps a tenant from being governed by it.
-    pub tried: Vec<Change>,
-}
-
-impl Repair {
-    pub fn is_empty(&self) -> bool {
-        self.needed.is_empty() && self.tried.is_empty()
-    }
-}
+use super::observed::{Observed, Seen};
 
 /// What was found of each control of a tenant. Of one without a role or a database nothing more can be told; [`repair`] makes
 /// those first.
 pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Finding> {
-    let finding = |control, status, facts, repair| Finding { control, status, facts, repair };
+    let finding = |control, status, facts| Finding { control, status, facts, repair: Repair::default() };
     let why = match (&observed.role, &observed.database) {
         (None, _) => Some("its role is missing"),
         (_, None) => Some("its database is missing"),
@@ -45,10 +29,11 @@ pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Fin
             .map(|control| {
                 let found = match (control, &observed.role) {
                     (Control::Role, None) => {
-                        finding(control, Status::Found, vec![Deviation::Missing(role.clone())], Vec::new())
+                        let role = Seen { fact: role.clone(), ours: true };
+                        finding(control, Status::Found, vec![Deviation::Missing(role)])
                     }
-                    (Control::Role, Some(_)) => finding(control, Status::Enforced, Vec::new(), Vec::new()),
-                    _ => finding(control, Status::NotInspected(why.to_owned()), Vec::new(), Vec::new()),
+                    (Control::Role, Some(_)) => finding(control, Status::Enforced, Vec::new()),
+                    _ => finding(control, Status::NotInspected(why.to_owned()), Vec::new()),
                 };
                 (control, found)
             })
@@ -58,12 +43,35 @@ pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Fin
     let mut drift = diff(&charter, &observed.facts());
     Control::all(Of::Tenant)
         .map(|control| {
-            let facts = drift.remove(&control).unwrap_or_default();
-            let status = status(&charter, control, &facts);
-            let repair = if status.is_drift() { changes(desired, observed, control, &facts) } else { Vec::new() };
-            (control, finding(control, status, facts, repair))
+            let mut facts = drift.remove(&control).unwrap_or_default();
+            // What is found is accepted. What the configuration requires and this admin can give is given all the same: without
+            // it there is no tenant.
+            let is_due = |deviation: &Deviation| matches!(deviation, Deviation::Missing(seen) if seen.ours);
+            if facts.iter().any(is_due) && charter.accepted(control, &facts).is_some() {
+                facts.retain(is_due);
+                let repair = repair_of(desired, observed, control, &facts);
+                return (control, Finding { repair, ..finding(control, Status::Found, facts) });
+            }
+            let found = finding(control, status(&charter, control, &facts), facts);
+            let repair = match found.status.is_drift() {
+                true => repair_of(desired, observed, control, &found.facts),
+                false => Repair::default(),
+            };
+            (control, Finding { repair, ..found })
         })
         .collect()
+}
+
+fn repair_of(desired: &Desired, observed: &Observed, control: Control, facts: &[Deviation]) -> Repair {
+    let (ours, theirs): (Vec<Deviation>, Vec<Deviation>) = facts.iter().cloned().partition(Deviation::is_ours);
+    let login = observed.role.as_ref().is_some_and(|role| role.login);
+    let mut repair = Repair::default();
+    let changes = |facts: &[Deviation]| changes(desired, observed, control, facts);
+    // A tenant that may not log in holds nothing up; but what there is to tidy can be more than one apply can do.
+    repair.extend(changes(&ours), changes(&theirs), |change| {
+        matches!(change, Change::Tidy { .. }) || login && change.can_be_held_up()
+    });
+    repair
 }
 
 /// The next changes on the way from what is observed to what is wanted. Empty when the tenant is as it should be, as far as
@@ -99,19 +107,13 @@ pub fn repair(desired: &Desired, observed: &Observed) -> Repair {
     let mut last = Vec::new();
     let mut findings = findings(desired, observed);
     for control in ORDER {
-        let Some(finding) = findings.remove(&control) else { continue };
-        match (control, finding.status) {
-            (Control::Registered, Status::Found) => last = finding.repair,
-            (_, Status::NotPermitted) => tried.extend(finding.repair),
-            (_, Status::Found) => {
-                // A tenant that may not log in yet holds nothing up.
-                let others = |change: &Change| change.can_be_held_up() && role.login;
-                let (theirs, ours): (Vec<Change>, Vec<Change>) = finding.repair.into_iter().partition(others);
-                needed.extend(ours);
-                tried.extend(theirs);
-            }
-            _ => {}
+        let Some(Finding { repair, .. }) = findings.remove(&control) else { continue };
+        if control == Control::Registered {
+            last = repair.needed;
+        } else {
+            needed.extend(repair.needed);
         }
+        tried.extend(repair.tried);
     }
     let temporary = database
         .acl
@@ -168,9 +170,10 @@ const ORDER: [Control; 21] = [
     Control::Elsewhere,
     Control::ServerPrivileges,
     Control::Password,
+    // Which may reset all that is set for the role.
+    Control::Parameters,
     Control::Governed,
     Control::SearchPath,
-    Control::Parameters,
     Control::DatabaseOpen,
     Control::Schema,
     Control::PublicSchema,
@@ -248,7 +251,7 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
     }
     for deviation in drift {
         match deviation {
-            Deviation::Missing(fact) => missing(desired, observed, fact).into_iter().for_each(&mut add),
+            Deviation::Missing(seen) => missing(desired, observed, &seen.fact).into_iter().for_each(&mut add),
             Deviation::Unexpected(seen) => {
                 unexpected(desired, observed, control, &seen.fact).into_iter().for_each(&mut add)
             }
@@ -354,7 +357,7 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
                 }
             }
         }
-        Fact::Membership { role: of, member, .. } => return leave(observed, names, of, member),
+        Fact::Membership { role: of, member, options } => return leave(observed, names, of, member, *options),
         Fact::Owner { objects, owner } if control == Control::DatabaseOwner && objects.kind == Kind::Database => {
             let from = (Some(owner.as_str()) == observed.role.as_ref().map(|role| role.name.as_str())).then_some(role);
             Some(Change::OwnDatabase { database, from })
@@ -366,7 +369,7 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
         }
         // What groups hold elsewhere is not the tenant's alone: it is told, and left.
         Fact::Grant { objects, grantee, .. }
-            if is_elsewhere(observed, objects) && !is_own(observed, grantee.as_deref()) =>
+            if observed.is_elsewhere(objects) && !is_own(observed, grantee.as_deref()) =>
         {
             None
         }
@@ -413,23 +416,12 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
         }
         Fact::Parameter { level, name, .. } => {
             let limit = (control == Control::Governed).then(|| set_limit(names, level, name)).flatten();
-            limit.or_else(|| reset(observed, names, level, name))
+            limit.or_else(|| reset(observed, names, level, name).filter(|_| !goes_with_all(observed, level)))
         }
-        Fact::ManyParameters { .. } => {
-            return [Change::ResetAll { scope: Scope::Role(role.clone()) }, set_search_path(desired)].into();
-        }
+        Fact::ManyParameters { .. } => return reset_all(desired, observed),
         _ => None,
     };
     change.into_iter().collect()
-}
-
-/// Whether objects are no part of the tenant's database, nor that itself.
-fn is_elsewhere(observed: &Observed, objects: &Objects) -> bool {
-    match objects.kind {
-        Kind::Database => observed.database.as_ref().is_none_or(|database| !objects.is(Kind::Database, &database.name)),
-        Kind::Tablespace | Kind::Parameter => true,
-        _ => objects.database.is_some(),
-    }
 }
 
 fn is_own(observed: &Observed, grantee: Option<&str>) -> bool {
@@ -448,8 +440,8 @@ fn without(attribute: &Attribute) -> Option<&'static str> {
     })
 }
 
-/// From 16 on a membership is revoked from whoever granted it.
-fn leave(observed: &Observed, names: &Names, role: &str, member: &str) -> Vec<Change> {
+/// From 16 on a membership is revoked from whoever granted it, and one with other options can stay.
+fn leave(observed: &Observed, names: &Names, role: &str, member: &str, options: Options) -> Vec<Change> {
     let own = observed.role.as_ref().map(|role| role.name.as_str());
     if own != Some(role) && own != Some(member) {
         return Vec::new();
@@ -457,6 +449,7 @@ fn leave(observed: &Observed, names: &Names, role: &str, member: &str) -> Vec<Ch
     let by_grantor = observed.server.has(Feature::MembershipsByGrantor);
     let renamed = |name: &str| if Some(name) == own { Some(names.role.clone()) } else { name.parse().ok() };
     let rows = observed.memberships.iter().filter(|row| !row.automatic && row.role == role && row.member == member);
+    let rows = rows.filter(|row| row.options() == options);
     rows.filter_map(|row| {
         let grantor = row.grantor.as_deref().filter(|_| by_grantor).and_then(|name| name.parse().ok());
         Some(Change::RevokeMembership { role: renamed(role)?, member: renamed(member)?, grantor })
@@ -478,6 +471,30 @@ fn reset(observed: &Observed, names: &Names, level: &Level, name: &str) -> Optio
     Some(Change::Reset { scope, name })
 }
 
+/// All that is set for the role, but for what it is to have: too much to read, so too much to tell apart.
+fn reset_all(desired: &Desired, observed: &Observed) -> Vec<Change> {
+    let (role, database) = (desired.names.role.clone(), desired.names.database.clone());
+    let scopes = [Scope::Role(role.clone()), Scope::RoleInDatabase(role.clone(), database)];
+    let mut changes: Vec<Change> = scopes.map(|scope| Change::ResetAll { scope }).into();
+    changes.push(set_search_path(desired));
+    if !observed.is_guarded() {
+        let set = |(name, value)| Change::Set { scope: Scope::Role(role.clone()), name, value };
+        changes.extend(Limits::safe().settings().into_iter().map(set));
+    }
+    changes
+}
+
+/// Whether what is set there is reset by [`reset_all`] anyway.
+fn goes_with_all(observed: &Observed, level: &Level) -> bool {
+    let own = observed.database.as_ref().map(|database| database.name.as_str());
+    let is_reset = match level {
+        Level::Role(_) => true,
+        Level::RoleInDatabase(_, database) => Some(database.as_str()) == own,
+        _ => false,
+    };
+    is_reset && observed.oversized.is_some()
+}
+
 fn tidy(observed: &Observed, names: &Names) -> Option<Change> {
     observed.inside.as_ref().ok()?;
     let home = observed.at_home().into_iter().collect();
@@ -488,9 +505,8 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
     let names = &desired.names;
     let marker = desired.marker(observed);
     let missing = |kind: Kind| {
-        drift.iter().any(
-            |deviation| matches!(deviation, Deviation::Missing(Fact::Marker { objects, .. }) if objects.kind == kind),
-        )
+        let is_one = |fact: &Fact| matches!(fact, Fact::Marker { objects, .. } if objects.kind == kind);
+        drift.iter().any(|deviation| matches!(deviation, Deviation::Missing(seen) if is_one(&seen.fact)))
     };
     let mut changes = Vec::new();
     if missing(Kind::Schema) {
@@ -510,7 +526,7 @@ mod tests {
     use super::*;
     use crate::postgres::catalog::acl::Grant;
     use crate::postgres::catalog::inside::{DefaultPrivilege, Extension, ObjectGrant, ObjectOwner, Schema, Thing};
-    use crate::postgres::catalog::snapshot::{Database, Placed, Role, ServerGrant};
+    use crate::postgres::catalog::snapshot::{Database, Membership, Placed, Role, ServerGrant};
     use crate::postgres::fact::Objects;
     use crate::postgres::{Authentication, Challenge, Secret, Verifier};
     use crate::tenant::fixture::{self, grant, membership, setting, texts};
@@ -527,6 +543,12 @@ mod tests {
         let repair = repair(&desired, &observed);
         assert_eq!(texts(&repair.needed), needed, "needed");
         assert_eq!(texts(&repair.tried), tried, "tried");
+        let findings = findings(&desired, &observed);
+        for finding in findings.values().filter(|finding| finding.status == Status::Found && observed.inside.is_ok()) {
+            // A plan promises what is found. Its password the tenant gets with its role, and what is missing first of all.
+            let promised = [Control::Role, Control::Password].contains(&finding.control) || !finding.repair.is_empty();
+            assert!(promised, "nothing repairs {}: {}", finding.control, finding.describe());
+        }
         (desired, observed)
     }
 
@@ -585,7 +607,7 @@ mod tests {
 
     const TIDY: [&str; 4] = [
         "GRANT \"acme\" TO CURRENT_USER",
-        "SELECT pg_catalog.set_config('pgtenant.home', '[\"acme\",\"admin\"]', true), \
+        "SELECT pg_catalog.set_config('pgtenant.home', '[\"acme\",\"admin\",\"pg_database_owner\"]', true), \
                 pg_catalog.set_config('pgtenant.tenant', 'acme', true)",
         "TIDY",
         "REVOKE \"acme\" FROM CURRENT_USER",
@@ -787,14 +809,14 @@ mod tests {
             &["REVOKE \"acme\" FROM \"globex\" CASCADE", "REVOKE \"globex\" FROM \"acme\" CASCADE"],
         );
         let rows = |o: &mut Observed| {
-            let with = |grantor: &str| crate::postgres::catalog::snapshot::Membership {
+            let with = |grantor: &str| Membership {
                 grantor: Some(grantor.to_owned()),
                 inherit: Some(true),
                 set: Some(false),
                 ..membership("acme", "globex")
             };
             let automatic =
-                crate::postgres::catalog::snapshot::Membership { automatic: true, ..membership("acme", "admin") };
+                Membership { automatic: true, ..membership("acme", "admin") };
             o.memberships = vec![with("admin"), with("postgres"), automatic];
         };
         check_control(
@@ -811,7 +833,7 @@ mod tests {
             ],
         );
         // Each from whoever granted it, and from nobody else.
-        let by = |role: &str, grantor: &str| crate::postgres::catalog::snapshot::Membership {
+        let by = |role: &str, grantor: &str| Membership {
             grantor: Some(grantor.to_owned()),
             ..membership(role, "acme")
         };
@@ -954,7 +976,14 @@ mod tests {
             "found: 4000 parameters are set for role acme",
             |o| o.oversized = Some(4000),
             &[],
-            &["ALTER ROLE \"acme\" RESET ALL", role_search_path],
+            &[
+                "ALTER ROLE \"acme\" RESET ALL",
+                "ALTER ROLE \"acme\" IN DATABASE \"acme\" RESET ALL",
+                role_search_path,
+                "ALTER ROLE \"acme\" SET \"idle_in_transaction_session_timeout\" = 60000",
+                "ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000",
+                "ALTER ROLE \"acme\" SET \"statement_timeout\" = 60000",
+            ],
         );
     }
 
@@ -1064,7 +1093,7 @@ mod tests {
         check_control(Control::Objects, "not permitted: schema other exists", other, &[], &[]);
         check_control(
             Control::Objects,
-            "found: schema other exists; acme owns schema other; globex has USAGE on schema other",
+            "not permitted: schema other exists; acme owns schema other; globex has USAGE on schema other",
             |o| {
                 other(o);
                 schema(o, "other").owner = "acme".to_owned();
@@ -1324,9 +1353,23 @@ mod tests {
     #[test]
     fn a_password_that_somebody_changed_is_told() {
         let other = || Ok(Authentication::Scram(Challenge { iterations: 4096, salt: b"other".to_vec() }));
-        let told = "found: the password of acme was changed by somebody else";
-        check_control(Control::Password, told, |o| o.login = other(), &[], &[]);
-        check_control(Control::Password, told, |o| o.login = Ok(Authentication::Md5), &[], &[]);
+        let what = "the password of acme was changed by somebody else";
+        // Without a password in the configuration there is none to set.
+        let not_ours = format!("not permitted: {what}");
+        check_control(Control::Password, &not_ours, |o| o.login = other(), &[], &[]);
+        check_control(Control::Password, &not_ours, |o| o.login = Ok(Authentication::Md5), &[], &[]);
+        let (desired, observed) = check(
+            |desired, o| {
+                desired.password_version = Some(1);
+                let marker = Marker { password_version: Some(1), ..fixture::marker(&fixture::names(), Stage::Ready) };
+                (role(o).comment, database(o).comment) = (Some(marker.text()), Some(marker.text()));
+                schema(o, "app").comment = Some(marker.text());
+                o.login = other();
+            },
+            &[],
+            &[],
+        );
+        assert_eq!(told(&desired, &observed), [format!("password: found: {what}")]);
         let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
         let text = format!("ALTER ROLE \"acme\" PASSWORD '{}'", verifier.expose());
         // One that is wanted is set, and noted as what the server will show.
@@ -1424,7 +1467,42 @@ mod tests {
         );
         let finding = &findings(&desired, &observed)[&Control::OtherPrivileges];
         assert_eq!(finding.describe(), "accepted: reports has CONNECT on database acme (reports read it)");
-        assert_eq!(finding.repair, []);
+        assert!(finding.repair.is_empty());
+        // What is required is no finding to accept: without its marker nobody would know the tenant.
+        let marks = [format!("COMMENT ON SCHEMA \"app\" IS '{READY}'")];
+        let (desired, observed) = check(
+            |desired, o| {
+                desired.accept = [(Control::Registered, "moved by hand".to_owned())].into();
+                o.forged = vec![Objects::one(Kind::Database, "globex")];
+                schema(o, "app").comment = None;
+            },
+            &[&marks[0]],
+            &[],
+        );
+        let missing = "registered: found: the marker of schema app is missing or not up to date";
+        assert_eq!(told(&desired, &observed), [missing]);
+    }
+
+    #[test]
+    fn what_is_not_this_admins_does_not_hold_up_what_is() {
+        let by = |grantor: &str, admin: bool| Membership {
+            grantor: Some(grantor.to_owned()),
+            admin,
+            revocable: grantor == "admin",
+            ..membership("globex", "acme")
+        };
+        // Each row is revoked for itself: the one of these options by this grantor.
+        let (desired, observed) = check(
+            |_, o| {
+                role(o).login = false;
+                o.server.version_num = 160_000;
+                o.memberships = vec![by("admin", false), by("rdsadmin", true)];
+            },
+            &["REVOKE \"globex\" FROM \"acme\" GRANTED BY \"admin\" CASCADE", "ALTER ROLE \"acme\" LOGIN"],
+            &["REVOKE \"globex\" FROM \"acme\" GRANTED BY \"rdsadmin\" CASCADE"],
+        );
+        let said = &findings(&desired, &observed)[&Control::Memberships];
+        assert_eq!(said.status, Status::NotPermitted, "not all of it is this admin's");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::acl::Grant;
 use super::hex;
 use crate::postgres::Feature;
 use crate::postgres::error::Error;
-use crate::postgres::fact::Text;
+use crate::postgres::fact::{Options, Text};
 use crate::postgres::session::Session;
 
 /// Which databases and roles a snapshot holds.
@@ -152,6 +152,12 @@ pub struct Membership {
     pub automatic: bool,
     /// Whether the admin may take it back.
     pub revocable: bool,
+}
+
+impl Membership {
+    pub fn options(&self) -> Options {
+        Options { admin: self.admin, inherit: self.inherit.unwrap_or(false), set: self.set.unwrap_or(false) }
+    }
 }
 
 /// How many objects of one catalog depend on a role, from `pg_shdepend`.

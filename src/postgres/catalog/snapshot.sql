@@ -68,11 +68,12 @@ WITH RECURSIVE selected AS (
   GROUP BY 1, 2, 3, 4, 5
 ), memberships AS (
   -- From 16 on whoever makes a role is its member, with the ADMIN option and nothing else; the bootstrap
-  -- superuser (10) grants it, and nobody can take it back.
+  -- superuser (10) grants it, and nobody can take it back. That of another than this admin could be anybody's.
   SELECT g.rolname AS role, m.rolname AS member, b.rolname AS grantor,
          a.admin_option AS admin, (j.row ->> 'inherit_option')::boolean AS inherit, (j.row ->> 'set_option')::boolean AS "set",
          CASE WHEN v.number >= 160000 THEN a.grantor = 10 AND a.admin_option
               AND NOT (j.row ->> 'inherit_option')::boolean AND NOT (j.row ->> 'set_option')::boolean
+              AND m.rolname = CURRENT_USER
               ELSE false END AS automatic,
          CASE WHEN v.number >= 160000
               THEN pg_catalog.pg_has_role(a.grantor, 'USAGE') AND pg_catalog.pg_has_role(a.roleid, 'MEMBER WITH ADMIN OPTION')

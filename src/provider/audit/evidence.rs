@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::reach::Home;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Cluster, ConnectError, DatabaseName, Error};
+use crate::postgres::{Cluster, DatabaseName, Error};
 use crate::tenant::audit::Evidence;
 use crate::tenant::capacity::{Sums, shares};
 use crate::tenant::{Observed, baseline, control, observed};
@@ -122,7 +122,7 @@ async fn visit(cluster: &Cluster, mut observed: Observed, cancel: &CancellationT
 fn noted(result: Result<(), Error>) -> Result<Option<String>, Error> {
     match result {
         Ok(()) => Ok(None),
-        Err(error @ (Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))) => Err(error),
+        Err(error) if error.is_cancelled() => Err(error),
         Err(error) => Ok(Some(error.to_string())),
     }
 }

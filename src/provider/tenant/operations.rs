@@ -1,20 +1,19 @@
 //! What becomes of a tenant on the server: made, changed, finished, destroyed. What Terraform is told of
 //! it is `tenant.rs`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Cluster, ConnectError, Error, Secret, Verifier};
-use crate::tenant::{
-    Change, Desired, Marker, Names, Observed, Repair, destroy, findings, render, render_patiently, repair,
-};
+use crate::postgres::error::SqlState;
+use crate::postgres::{Cluster, Error, Secret, Verifier};
+use crate::tenant::{Change, Desired, Marker, Names, Observed, Repair, destroy, findings, render, repair};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field};
 
 use super::super::controls::{self, Statuses};
 use super::super::diagnose;
+use super::super::trying::Attempt;
 use super::{Model, occupied, protected};
 
 /// More rounds than any tenant needs: rename, make, open, fill, and one to see that nothing is left.
@@ -22,9 +21,6 @@ const ROUNDS: usize = 7;
 
 /// How long the reading of one database may take: what is in it is the tenant's to make large.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// How long it may take to take back what a tenant granted away: the rest is the next apply's.
-const TIDYING: Duration = Duration::from_secs(10);
 
 /// What an apply reached: the state, the statuses of its controls, and what is to be said.
 pub(super) struct Reached {
@@ -137,30 +133,28 @@ async fn attempt(
     observed: &Observed,
     repair: Repair,
 ) -> Result<Diagnostics, Error> {
-    let mut said = Diagnostics::default();
-    let started = Instant::now();
+    let mut attempt = Attempt::new(cluster, &cx.cancel);
     for change in repair.tried {
-        let script = render_patiently(&change);
-        let mut result = cluster.run(&script, &cx.cancel).await;
+        let mut went = attempt.change(&change).await?;
         let mut left = observed.inside.clone();
         // A batch at a time, until nothing moves.
-        while matches!(change, Change::Tidy { .. }) && result.is_ok() && started.elapsed() < TIDYING {
+        while went && matches!(change, Change::Tidy { .. }) && attempt.has_time() {
             let mut again = observed.clone();
-            look(cluster, &mut again, false, &cx.cancel).await?;
+            match look(cluster, &mut again, false, &cx.cancel).await {
+                Err(error) if error.is_cancelled() => return Err(error),
+                // The state says that it could not be read.
+                Err(_) => break,
+                Ok(()) => {}
+            }
             let is_left = crate::tenant::repair(desired, &again).tried.contains(&change);
             if !is_left || again.inside == left {
                 break;
             }
             left = again.inside;
-            result = cluster.run(&script, &cx.cancel).await;
-        }
-        match result {
-            Err(error @ (Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))) => return Err(error),
-            Err(error) => said.push(diagnose::not_done(&script, &error)),
-            Ok(()) => {}
+            went = attempt.change(&change).await?;
         }
     }
-    Ok(said)
+    Ok(attempt.said)
 }
 
 /// The state after an update that failed: what is there, as far as that can be told.
@@ -298,12 +292,11 @@ async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &Cancellation
             Ok(())
         }
         Err(error) => {
-            observed.inside = Err(match &error {
-                Error::Cancelled { .. } if !cancel.is_cancelled() => {
-                    format!("reading its database took longer than {} s", PATIENCE.as_secs())
-                }
-                error => error.to_string(),
-            });
+            let error = match error {
+                Error::Cancelled { summary } if !cancel.is_cancelled() => Error::TooSlow { summary, after: PATIENCE },
+                error => error,
+            };
+            observed.inside = Err(error.to_string());
             Err(error)
         }
     }
@@ -328,7 +321,7 @@ pub(in super::super) async fn leave(cluster: &Cluster, observed: &Observed) {
 /// The state that was reached, and a word on what could not be enforced. What was planned stands.
 fn finished(model: &Model, desired: &Desired, observed: &Observed, tried: Diagnostics) -> Reached {
     let findings = super::named(findings(desired, observed));
-    let rest = "The rest of the tenant is as it should be. To have it so, say why in `accept`.";
+    let rest = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
     let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
     diagnostics.extend(tried);
     let (found, _) = model.clone().observe(desired, observed);

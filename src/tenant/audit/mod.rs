@@ -407,7 +407,11 @@ mod tests {
             },
             &[
                 ("tenant.authentication", Fail, "2 tenants, first acme: the server asks for an MD5 password"),
-                ("tenant.password", Fail, "2 tenants, first acme: the password of acme was changed by somebody else"),
+                (
+                    "tenant.password",
+                    Fail,
+                    "2 tenants, first acme: the password of acme was changed by somebody else (an apply does not repair it)",
+                ),
             ],
         );
         let allowed = |database: &str| Allowed {
@@ -477,7 +481,7 @@ mod tests {
             },
             &[found, password],
         );
-        let membership = "1 of 2 tenants, first acme: acme is a member of rds_iam (not this admin's to change)";
+        let membership = "1 of 2 tenants, first acme: acme is a member of rds_iam (an apply does not repair it)";
         check(
             |evidence| {
                 member(evidence);
@@ -646,7 +650,7 @@ mod tests {
             "role_in_database.lock_timeout: lock_timeout = \"0\" for role acme in database acme",
             |o| o.settings.push(fixture::setting(Some("acme"), Some("acme"), "lock_timeout", "0")),
         );
-        check_acme("tenant.database_owner", Fail, "rdsadmin owns database acme (not this admin's to change)", |o| {
+        check_acme("tenant.database_owner", Fail, "rdsadmin owns database acme (an apply does not repair it)", |o| {
             let database = o.database.as_mut().unwrap();
             (database.owner, database.owner_usable) = ("rdsadmin".to_owned(), false);
         });
@@ -706,7 +710,7 @@ mod tests {
                     "1 database, first postgres: PUBLIC has CONNECT on database postgres",
                 ),
                 ("cluster.public_schema", Status::NotChecked, &inside),
-                ("cluster.parameters", Fail, "work_mem = \"1GB\" for all roles (not this admin's to change)"),
+                ("cluster.parameters", Fail, "work_mem = \"1GB\" for all roles (an apply does not repair it)"),
             ],
         );
         let report = check(

@@ -11,9 +11,9 @@ use crate::postgres::catalog::cron::{Cron, Job, Routine};
 use crate::postgres::fact::{Fact, Kind, Objects};
 use crate::postgres::{Duration, RoleName, SchemaName, Script, Statement, Step};
 
-use super::diff::{Charter, Deviation, diff, status};
+use super::diff::{Charter, Deviation, Repair, diff, status};
 use super::observed::Seen;
-use super::{Change, Control, Finding, Of};
+use super::{Control, Finding, Of};
 
 /// The schema's name, and the job's.
 pub const NAME: &str = "pgtenant_watchdog";
@@ -308,14 +308,6 @@ impl Charter for WatchdogCharter<'_> {
         };
         PARTS.iter().find(|(_, part, _)| part == kind).map_or(Control::WatchdogJob, |(control, ..)| *control)
     }
-
-    fn accepted(&self, _: Control, _: &[Deviation]) -> Option<String> {
-        None
-    }
-
-    fn unseen(&self, _: Control) -> Option<String> {
-        None
-    }
 }
 
 fn grant(objects: Objects, grantee: Option<String>, privilege: &str, grantable: bool) -> Fact {
@@ -387,8 +379,7 @@ pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Findi
         .map(|control| {
             let facts = drift.remove(&control).unwrap_or_default();
             let status = status(&charter, control, &facts);
-            let repair = repair_part(desired, observed, control, &facts);
-            (control, Finding { control, status, facts, repair: repair.into_iter().map(Change::OfWatchdog).collect() })
+            (control, Finding { control, status, facts, repair: Repair::default() })
         })
         .collect()
 }
@@ -396,13 +387,8 @@ pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Findi
 /// What is to be run for the watchdog to be as it should; the job's is a step of its own.
 pub fn repair(desired: &Desired, observed: &Observed) -> Script {
     let mut steps = [Vec::new(), Vec::new()];
-    for finding in assess(desired, observed).into_values() {
-        let step = usize::from(finding.control == Control::WatchdogJob);
-        let statements = finding.repair.into_iter().filter_map(|change| match change {
-            Change::OfWatchdog(statement) => Some(statement),
-            _ => None,
-        });
-        steps[step].extend(statements);
+    for Finding { control, facts, .. } in assess(desired, observed).into_values() {
+        steps[usize::from(control == Control::WatchdogJob)].extend(repair_part(desired, observed, control, &facts));
     }
     script(steps)
 }
@@ -441,13 +427,15 @@ fn repair_part(desired: &Desired, observed: &Observed, control: Control, drift: 
     };
     let mut statements = Vec::new();
     for deviation in drift {
-        match deviation {
-            Deviation::Missing(Fact::Present(_)) => statements.extend(make(desired, observed, control, &object)),
-            Deviation::Missing(Fact::Grant { privilege, .. }) => statements.extend(admit(observed, privilege, &object)),
-            Deviation::Unexpected(Seen { fact: Fact::Differs { .. }, .. }) => {
+        match (deviation, deviation.fact()) {
+            (Deviation::Missing(_), Fact::Present(_)) => statements.extend(make(desired, observed, control, &object)),
+            (Deviation::Missing(_), Fact::Grant { privilege, .. }) => {
+                statements.extend(admit(observed, privilege, &object));
+            }
+            (Deviation::Unexpected(_), Fact::Differs { .. }) => {
                 statements.extend(make_anew(desired, observed, control));
             }
-            Deviation::Unexpected(Seen { fact: Fact::Grant { grantee, .. }, .. }) => {
+            (Deviation::Unexpected(_), Fact::Grant { grantee, .. }) => {
                 statements.extend(revoke(grantee.as_deref(), &object));
                 if grantee.as_ref() == Some(&observed.cron.login) {
                     let privilege = if kind == Kind::Schema { "USAGE" } else { "EXECUTE" };
