@@ -311,7 +311,7 @@ impl Resource for GuardrailsResource {
         let Some(model) = planned else {
             let prior = prior.unwrap_or_default();
             return match release(cx, &cluster, &prior).await {
-                Ok(()) => Applied::default(),
+                Ok(diagnostics) => Applied { diagnostics, ..Applied::default() },
                 Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
@@ -462,10 +462,11 @@ async fn apply(
     let failed = |error: Error| diagnose::error(&what, &error, cx);
     let desired = model.limits();
     let previous = prior.map(Model::limits);
+    let mut said = Diagnostics::default();
     if let Some(before) = prior.filter(|prior| prior.tenant != model.tenant) {
         // Renamed, and there is none of the old name; or another tenant is governed now, and the old
         // one goes back to the safe limits.
-        release(cx, cluster, before).await?;
+        said.extend(release(cx, cluster, before).await?);
     }
     let mut tried = None;
     for _ in 0..ROUNDS {
@@ -483,6 +484,7 @@ async fn apply(
                 &limits::overrides(&desired, &observed),
                 "The limits on record hold for the rest. `suspended = true` on the tenant keeps it out meanwhile.",
             );
+            diagnostics.extend(said);
             diagnostics.extend(tried.unwrap_or_default());
             return Ok((Model { overrides, ..model.clone() }, diagnostics));
         }
@@ -500,16 +502,19 @@ fn guarded(observed: &Observed, guardrails: bool) -> Option<Change> {
     Some(Change::MarkRole { role: observed.role_name()?, marker: Marker { guardrails, ..marker } })
 }
 
-/// Back to the safe limits. Nothing to do for a tenant that is gone.
-async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<(), Diagnostic> {
+/// Back to the safe limits. Nothing to do for a tenant that is gone. What does not go is told, and from now on drift of the
+/// tenant's own.
+async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<Diagnostics, Diagnostic> {
     let name = prior.tenant()?;
     let failed =
         |error: Error| diagnose::error(&format!("release the guardrails of tenant {:?}", name.as_str()), &error, cx);
-    let Some(observed) = find(cluster, &name, &cx.cancel).await.map_err(failed)? else { return Ok(()) };
+    let Some(observed) = find(cluster, &name, &cx.cancel).await.map_err(failed)? else {
+        return Ok(Diagnostics::default());
+    };
     let Repair { mut needed, tried } = limits::repair(&Limits::safe(), Some(&prior.limits()), &observed);
-    needed.extend(tried);
     needed.extend(guarded(&observed, false));
-    cluster.run(&render(&needed), &cx.cancel).await.map_err(failed)
+    cluster.run(&render(&needed), &cx.cancel).await.map_err(failed)?;
+    Attempt::new(cluster, &cx.cancel).all(&tried).await.map_err(failed)
 }
 
 /// The state after an update that failed.
