@@ -16,6 +16,7 @@ use crate::tf_provider::{
     async_trait, model, object,
 };
 
+use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::{diagnose, names};
 
@@ -72,7 +73,7 @@ model! {
             "What is accepted of each tenant, by its name: `{ acme = pgtenant_tenant.acme.accept }`. It is in Terraform's \
              state, not on the server. Default: nothing."
         ),
-        accept_cluster: Field<BTreeMap<String, Item<String>>> = optional(
+        accept_cluster: Reasons = optional(
             "What is accepted of the cluster, as `accept` of `pgtenant_cluster_baseline`. Default: nothing."
         ),
         passed: Field<bool> = computed(
@@ -128,13 +129,16 @@ fn scope<'a>(tenant: Option<&str>, member_of: impl IntoIterator<Item = &'a Strin
 impl Scope {
     /// Accepts what one control of a tenant finds.
     fn accept(&mut self, tenant: &str, control: &str, reason: &str) -> Result<(), Diagnostic> {
-        let Some(known) = Control::named(Of::Tenant, control) else {
-            let known = Control::all(Of::Tenant).map(Control::name).collect::<Vec<_>>().join(", ");
-            let path = Path::attribute("accept").key(tenant).key(control);
-            let detail = format!("The controls of a tenant are {known}.");
-            return Err(Diagnostic::error(format!("No control {control:?}"), detail).at(path));
-        };
-        self.accept.entry(tenant.to_owned()).or_default().insert(known, reason.to_owned());
+        Whose::Tenant.check(Path::attribute("accept").key(tenant).key(control), control, reason)?;
+        let accepted = self.accept.entry(tenant.to_owned()).or_default();
+        accepted.extend(Control::named(Of::Tenant, control).map(|control| (control, reason.to_owned())));
+        Ok(())
+    }
+
+    /// Accepts what one control of the cluster finds.
+    fn accept_cluster(&mut self, key: &str, reason: &str) -> Result<(), Diagnostic> {
+        Whose::Cluster.check(Path::attribute("accept_cluster").key(key), key, reason)?;
+        self.accept_cluster.insert(key.to_owned(), reason.to_owned());
         Ok(())
     }
 }
@@ -172,10 +176,12 @@ impl Model {
         let mut scope = scope(self.tenant.as_known().map(String::as_str), self.member_of.known_elements())?;
         for (tenant, accepted) in self.accept.as_known().into_iter().flatten() {
             for (control, reason) in accepted.as_known().into_iter().flatten() {
-                scope.accept(tenant, control, reason.as_known().map_or("", String::as_str))?;
+                scope.accept(tenant, control, reason.as_known().map_or("unknown", String::as_str))?;
             }
         }
-        scope.accept_cluster = self.accept_cluster.known_entries().unwrap_or_default();
+        for (key, reason) in self.accept_cluster.as_known().into_iter().flatten() {
+            scope.accept_cluster(key, reason.as_known().map_or("unknown", String::as_str))?;
+        }
         Ok(scope)
     }
 

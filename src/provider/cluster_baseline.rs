@@ -1,6 +1,6 @@
 //! `pgtenant_cluster_baseline`: closes what every tenant can reach because everybody can.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use crate::tf_provider::{
     Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
 };
 
+use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::trying::Attempt;
@@ -67,7 +68,7 @@ model! {
              nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy."
         )
         .default(false),
-        accept: Field<BTreeMap<String, Item<String>>> = optional(
+        accept: Reasons = optional(
             "Keys of `controls` whose findings are meant to be, each with the reason: `{ other_databases = \"reports are for \
              everybody\" }`. What is found then is not repaired and is no drift; the reason is part of the evidence."
         ),
@@ -158,20 +159,7 @@ impl Resource for BaselineResource {
                 diagnostics.push(diagnostic);
             }
         }
-        for (key, reason) in config.accepted() {
-            let path = Path::attribute("accept").key(&key);
-            let of_database =
-                |key: &str| key.rsplit_once('.').is_some_and(|(_, name)| Control::named(Of::Database, name).is_some());
-            if Control::named(Of::Cluster, &key).is_none() && !of_database(&key) {
-                let known = Control::all(Of::Database).map(|control| format!("<database>.{control}"));
-                let known: Vec<_> = known.chain(Control::all(Of::Cluster).map(|control| control.to_string())).collect();
-                let detail = format!("The controls are {}.", known.join(", "));
-                diagnostics.push(Diagnostic::error(format!("No control {key:?}"), detail).at(path));
-            } else if reason.trim().is_empty() {
-                let detail = "The reason is part of the evidence: say why what is found may be.";
-                diagnostics.push(Diagnostic::error(format!("No reason to accept {key:?}"), detail).at(path));
-            }
-        }
+        diagnostics.extend(Whose::Cluster.check_all(&config.accept));
         diagnostics
     }
 
@@ -198,7 +186,7 @@ impl Resource for BaselineResource {
         let unchanged = prior.as_ref().filter(|prior| prior.databases == model.databases);
         let statuses = Private::decode(&request.private).statuses;
         if let Some(before) = unchanged {
-            let accept = (&before.accepted(), &model.accepted());
+            let accept = (&before.accept, &model.accept.clone());
             model.controls = controls::planned(&before.controls, &statuses, accept, false);
             if request.prior.as_ref() != Some(&model.clone().encode()) {
                 model.controls = controls::planned(&before.controls, &statuses, accept, true);
@@ -299,13 +287,13 @@ impl BaselineResource {
         prior: Option<&Model>,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Error> {
-        if !model.databases.is_wholly_known() {
+        if !model.databases.is_wholly_known() || !model.accept.is_wholly_known() {
             return Ok(());
         }
         let Ok(databases) = model.databases() else { return Ok(()) };
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let observed = Observed::locate(&*cluster.snapshot(&cx.cancel).await?, &databases);
-        if let Err(mut diagnostic) = check(cx, &cluster, &observed).await? {
+        if let Err(mut diagnostic) = check(cx, &cluster, &observed, &model.accepted()).await? {
             if prior.is_some_and(|prior| prior.databases == model.databases) {
                 // Terraform plans this before a destroy as well, which an error would refuse.
                 diagnostic.severity = Severity::Warning;
@@ -317,13 +305,18 @@ impl BaselineResource {
 }
 
 /// That closing these databases is possible and keeps us in.
-async fn check(cx: &Context, cluster: &Cluster, observed: &Observed) -> Result<Result<(), Diagnostic>, Error> {
+async fn check(
+    cx: &Context,
+    cluster: &Cluster,
+    observed: &Observed,
+    accept: &Accept,
+) -> Result<Result<(), Diagnostic>, Error> {
     if let Some(name) = observed.missing().first() {
         return Ok(Err(missing(name)));
     }
     let names: Vec<&DatabaseName> = observed.databases.keys().collect();
     let login = cluster.inspect_login(&names, &cx.cancel).await?;
-    Ok(observed.locks_out(&login).first().map_or(Ok(()), |name| Err(locked_out(name, &login))))
+    Ok(observed.locks_out(&login, accept).first().map_or(Ok(()), |name| Err(locked_out(name, &login))))
 }
 
 fn missing(database: &DatabaseName) -> Diagnostic {
@@ -369,7 +362,7 @@ async fn converge(
     let mut tried = None;
     for _ in 0..ROUNDS {
         let observed = inspect(cluster, &databases, &cx.cancel).await.map_err(failed)?;
-        check(cx, cluster, &observed).await.map_err(failed)??;
+        check(cx, cluster, &observed, &accept).await.map_err(failed)??;
         taken.note(&observed, &accept);
         let repair = baseline::repair(&observed, &accept);
         if !repair.needed.is_empty() {

@@ -9,6 +9,8 @@ use crate::tenant::diff::ENFORCED;
 use crate::tenant::{Finding, Status};
 use crate::tf_provider::{Diagnostic, Diagnostics, Field, Item, Path};
 
+use super::accept::{self, Reasons};
+
 /// A map of sentences by the control's name, as it stands in state.
 pub(super) type Controls = Field<BTreeMap<String, Item<String>>>;
 
@@ -57,14 +59,15 @@ pub(super) fn described(findings: &BTreeMap<String, Finding>) -> Controls {
 pub(super) fn planned(
     prior: &Controls,
     statuses: &Statuses,
-    accept: (&BTreeMap<String, String>, &BTreeMap<String, String>),
+    accept: (&Reasons, &Reasons),
     applies: bool,
 ) -> Controls {
     let Some(prior) = prior.as_known() else { return Field::Unknown };
     let planned = |(name, said): (&String, &Item<String>)| {
         let item = match statuses.0.get(name) {
-            _ if accept.0.get(name) != accept.1.get(name) => Item::Unknown,
-            Some(Known::Enforced | Known::Found) => Item::Known(ENFORCED.to_owned()),
+            Some(Known::Enforced) => Item::Known(ENFORCED.to_owned()),
+            _ if accept::changes(accept.0, accept.1, name) => Item::Unknown,
+            Some(Known::Found) => Item::Known(ENFORCED.to_owned()),
             Some(Known::NotInspected) if applies => Item::Unknown,
             Some(Known::Accepted | Known::NotInspected) => said.clone(),
             Some(Known::NotPermitted) | None => Item::Unknown,
@@ -130,8 +133,8 @@ mod tests {
     /// with another.
     fn check(before: Status, planned_as: Option<&str>, after: Status, state: &str, warnings: usize) {
         let before = finding(before);
-        let none = BTreeMap::new();
-        let planned = planned(&described(&before), &Statuses::of(&before), (&none, &none), false);
+        let none = (&Field::Null, &Field::Null);
+        let planned = planned(&described(&before), &Statuses::of(&before), none, false);
         let item = planned.as_known().unwrap()["schema"].clone();
         assert_eq!(item.as_known().map(String::as_str), planned_as);
         let (settled, _, diagnostics) = settled("isolation", &planned, &finding(after), "Ask its owner.");
@@ -152,22 +155,22 @@ mod tests {
     #[test]
     fn a_reason_that_changed_changes_what_is_said() {
         let accepted = finding(Status::Accepted("why".to_owned()));
-        let because = |reason: &str| BTreeMap::from([("schema".to_owned(), reason.to_owned())]);
-        let of = |before: &BTreeMap<String, String>, after: &BTreeMap<String, String>| {
+        let because = |reason: &str| Field::from_iter([("schema".to_owned(), reason.to_owned())]);
+        let of = |before: &Reasons, after: &Reasons| {
             let planned = planned(&described(&accepted), &Statuses::of(&accepted), (before, after), false);
             planned.as_known().unwrap()["schema"].as_known().cloned()
         };
         assert_eq!(of(&because("why"), &because("why")).as_deref(), Some("accepted: schema app is missing (why)"));
         assert_eq!(of(&because("why"), &because("because")), None);
-        assert_eq!(of(&because("why"), &BTreeMap::new()), None);
+        assert_eq!(of(&because("why"), &Field::Null), None);
     }
 
     #[test]
     fn what_could_not_be_looked_at_may_be_when_something_is_applied() {
         let closed = finding(Status::NotInspected("closed".to_owned()));
-        let none = BTreeMap::new();
+        let none = (&Field::Null, &Field::Null);
         let of = |applies| {
-            let planned = planned(&described(&closed), &Statuses::of(&closed), (&none, &none), applies);
+            let planned = planned(&described(&closed), &Statuses::of(&closed), none, applies);
             planned.as_known().unwrap()["schema"].as_known().cloned()
         };
         assert_eq!(of(false).as_deref(), Some("not inspected: closed"));
@@ -177,8 +180,7 @@ mod tests {
     #[test]
     fn what_is_not_on_record_is_not_read_out_of_a_sentence() {
         let prior: Controls = [("schema".to_owned(), ENFORCED.to_owned())].into_iter().collect();
-        let none = BTreeMap::new();
-        let planned = planned(&prior, &Statuses::default(), (&none, &none), false);
+        let planned = planned(&prior, &Statuses::default(), (&Field::Null, &Field::Null), false);
         assert_eq!(planned.as_known().unwrap()["schema"].as_known(), None);
     }
 }

@@ -9,7 +9,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::fact::Text;
 use crate::postgres::{Cluster, Duration, Error, ParameterName};
 use crate::tenant::limits::{self, Limits, OnRecord, Timeout};
-use crate::tenant::{Change, Marker, Observed, Repair, TenantName, render};
+use crate::tenant::{Marker, Observed, Repair, TenantName, render};
 use crate::tf_provider::model::Decoder;
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Attributes, Block, Context, Diagnostic, Diagnostics, Field, Item, Path,
@@ -64,8 +64,8 @@ model! {
         ),
         overrides: Controls = computed(
             "What stands against these limits where the tenant, or somebody else, may write. The keys are \
-             `role.<parameter>` (the role's own setting), `role_in_database.<parameter>` (its setting in one database) and \
-             `database.connection_limit`; the values begin with `found: `, or with `not permitted: ` for what this admin may \
+             `role.<parameter>` (the role's own setting), `role_in_database.<parameter>` (its setting in one database), \
+             `database.connection_limit`, and `role.marker` (the comment that says that there are guardrails); the values begin with `found: `, or with `not permitted: ` for what this admin may \
              not change. Empty when nothing does; an apply takes back what does. Values are cut at 80 characters."
         ),
         id: Field<String> = computed("The tenant's name."),
@@ -168,7 +168,7 @@ impl Model {
                 .map(|(key, text)| (key.clone(), value(&key, text)))
                 .collect(),
         };
-        self.overrides = controls::described(&limits::overrides(&expected, observed));
+        self.overrides = controls::described(&limits::overrides(&expected, true, observed));
         self
     }
 }
@@ -471,8 +471,7 @@ async fn apply(
     let mut tried = None;
     for _ in 0..ROUNDS {
         let observed = find(cluster, &name, &cx.cancel).await.map_err(failed)?.ok_or_else(|| missing(name.as_str()))?;
-        let mut repair = limits::repair(&desired, previous.as_ref(), &observed);
-        repair.needed.extend(guarded(&observed, true));
+        let repair = limits::repair(&desired, previous.as_ref(), &observed);
         if !repair.needed.is_empty() {
             cluster.run(&render(&repair.needed), &cx.cancel).await.map_err(failed)?;
         } else if tried.is_none() && !repair.tried.is_empty() {
@@ -481,7 +480,7 @@ async fn apply(
             let (overrides, _, mut diagnostics) = controls::settled(
                 "overrides",
                 &model.overrides,
-                &limits::overrides(&desired, &observed),
+                &limits::overrides(&desired, true, &observed),
                 "The limits on record hold for the rest. `suspended = true` on the tenant keeps it out meanwhile.",
             );
             diagnostics.extend(said);
@@ -496,12 +495,6 @@ async fn apply(
     ))
 }
 
-/// The note on the role whether there are guardrails: without it the tenant's own charter has the safe limits.
-fn guarded(observed: &Observed, guardrails: bool) -> Option<Change> {
-    let marker = observed.role_marker().filter(|marker| marker.guardrails != guardrails)?;
-    Some(Change::MarkRole { role: observed.role_name()?, marker: Marker { guardrails, ..marker } })
-}
-
 /// Back to the safe limits. Nothing to do for a tenant that is gone. What does not go is told, and from now on drift of the
 /// tenant's own.
 async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<Diagnostics, Diagnostic> {
@@ -511,8 +504,7 @@ async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<Diagn
     let Some(observed) = find(cluster, &name, &cx.cancel).await.map_err(failed)? else {
         return Ok(Diagnostics::default());
     };
-    let Repair { mut needed, tried } = limits::repair(&Limits::safe(), Some(&prior.limits()), &observed);
-    needed.extend(guarded(&observed, false));
+    let Repair { needed, tried } = limits::release(&prior.limits(), &observed);
     cluster.run(&render(&needed), &cx.cancel).await.map_err(failed)?;
     Attempt::new(cluster, &cx.cancel).all(&tried).await.map_err(failed)
 }

@@ -3,6 +3,7 @@
 
 mod configuration;
 pub mod connection;
+mod accept;
 mod controls;
 mod diagnose;
 mod names;

@@ -15,6 +15,7 @@ use crate::tf_provider::{
     Resource, Schema, Set, State, Value, async_trait, model, timeouts,
 };
 
+use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::{diagnose, names};
@@ -130,7 +131,7 @@ model! {
         )
         .default(false),
         id: Field<String> = computed("The tenant's name."),
-        accept: Field<BTreeMap<String, Item<String>>> = optional(
+        accept: Reasons = optional(
             "Controls of `isolation` whose findings are meant to be, each with the reason: `{ memberships = \"the reporting \
              role, ticket 4711\" }`. What is found then is not repaired and is no drift; the reason is part of the evidence."
         ),
@@ -202,16 +203,13 @@ impl Model {
             password: None,
             password_version: self.password_wo_version.known(),
             accept: self
-                .accepted()
+                .accept
+                .known_entries()
                 .into_iter()
+                .flatten()
                 .filter_map(|(name, reason)| Some((Control::named(Of::Tenant, &name)?, reason)))
                 .collect(),
         })
-    }
-
-    /// What is accepted, by the names of the controls.
-    fn accepted(&self) -> BTreeMap<String, String> {
-        self.accept.known_entries().unwrap_or_default()
     }
 
     /// This state with what was observed in place of what was remembered. `self` says what is to be
@@ -335,18 +333,7 @@ impl Resource for TenantResource {
                 }
             }
         }
-        for (name, reason) in config.accepted() {
-            let path = Path::attribute("accept").key(&name);
-            if Control::named(Of::Tenant, &name).is_none() {
-                let known = Control::all(Of::Tenant).map(Control::name).collect::<Vec<_>>().join(", ");
-                diagnostics.push(
-                    Diagnostic::error(format!("No control {name:?}"), format!("The controls are {known}.")).at(path),
-                );
-            } else if reason.trim().is_empty() {
-                let detail = "The reason is part of the evidence: say why what is found may be.";
-                diagnostics.push(Diagnostic::error(format!("No reason to accept {name:?}"), detail).at(path));
-            }
-        }
+        diagnostics.extend(Whose::Tenant.check_all(&config.accept));
         one_of("on_destroy", &config.on_destroy, &["drop", "archive"], &mut diagnostics);
         one_of("locale_provider", &config.locale_provider, &["libc", "icu", "builtin"], &mut diagnostics);
         let provider = &config.locale_provider;
@@ -414,7 +401,7 @@ impl Resource for TenantResource {
         model.id = model.name.clone();
         let statuses = Private::decode(&request.private).statuses;
         if let Some(before) = &prior {
-            let accept = (&before.accepted(), &model.accepted());
+            let accept = (&before.accept, &model.accept.clone());
             model.isolation = controls::planned(&before.isolation, &statuses, accept, false);
             if request.prior.as_ref() != Some(&model.clone().encode()) {
                 model.isolation = controls::planned(&before.isolation, &statuses, accept, true);

@@ -68,10 +68,11 @@ impl Observed {
     }
 
     /// Databases that the role which logs in could not connect to any more, once they are closed.
-    pub fn locks_out(&self, login: &Login) -> Vec<&DatabaseName> {
+    pub fn locks_out(&self, login: &Login, accept: &Accept) -> Vec<&DatabaseName> {
+        let stays_open = |name: &DatabaseName| accept.contains_key(&key_of(name, Control::ClusterPublicPrivileges));
         let relies_on_public = |name: &DatabaseName, place: &Place| {
             let open = held(Control::ClusterPublicPrivileges, place).iter().any(|grant| grant.privilege == "CONNECT");
-            open && place.database.owner_usable && !login.admitted.contains(name.as_str())
+            open && !stays_open(name) && place.database.owner_usable && !login.admitted.contains(name.as_str())
         };
         let places = self.databases.iter().filter_map(|(name, place)| Some((name, place.as_ref()?)));
         places.filter(|(name, place)| relies_on_public(name, place)).map(|(name, _)| name).collect()
@@ -148,10 +149,15 @@ struct BaselineCharter<'a> {
 impl BaselineCharter<'_> {
     fn key(&self, control: Control) -> String {
         match self.database {
-            Some((name, _)) => format!("{name}.{control}"),
+            Some((name, _)) => key_of(name, control),
             None => control.to_string(),
         }
     }
+}
+
+/// How a control of one database is called: `postgres.public_schema`.
+fn key_of(database: &DatabaseName, control: Control) -> String {
+    format!("{database}.{control}")
 }
 
 impl Charter for BaselineCharter<'_> {
@@ -676,19 +682,23 @@ mod tests {
 
     #[test]
     fn who_logs_in_must_be_admitted_without_public() {
-        let locked_out = |admitted: &[&str], change: fn(&mut Observed)| {
+        let locked_out_but = |accept: &Accept, admitted: &[&str], change: fn(&mut Observed)| {
             let mut observed = stock();
             change(&mut observed);
             let admitted = admitted.iter().map(|name| (*name).to_owned()).collect();
             let login = Login { role: "operator".to_owned(), admitted };
-            observed.locks_out(&login).into_iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            observed.locks_out(&login, accept).into_iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
         };
+        let locked_out = |admitted: &[&str], change| locked_out_but(&Accept::new(), admitted, change);
         assert_eq!(locked_out(&["postgres", "template1"], |_| {}), "");
         assert_eq!(locked_out(&["template1"], |_| {}), "postgres");
         assert_eq!(locked_out(&[], |_| {}), "postgres template1");
         // What is not closed by this admin, or was closed before, keeps nobody out.
         assert_eq!(locked_out(&["template1"], |observed| postgres(observed).database.owner_usable = false), "");
         assert_eq!(locked_out(&["template1"], |observed| postgres(observed).database.acl.clear()), "");
+        // Nor what stays open, for that is accepted.
+        let accept = [("postgres.public_privileges".to_owned(), "why".to_owned())].into();
+        assert_eq!(locked_out_but(&accept, &[], |_| {}), "template1");
     }
 
     #[test]

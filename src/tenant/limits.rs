@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Level, Text};
+use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Text};
 use crate::postgres::{DatabaseName, Duration, Feature, ParameterName, RoleName};
 
 use super::control::Control;
 use super::diff::{Charter, Deviation, Finding, Repair, Status, diff};
-use super::{Change, Observed, Scope, Setting};
+use super::{Change, Marker, Observed, Scope, Setting};
 
 /// A time limit that PostgreSQL keeps for each session.
 ///
@@ -155,10 +155,21 @@ struct LimitsCharter<'a> {
     connection_limit: i32,
     role: &'a str,
     database: &'a str,
+    /// Whether the role's marker is to say that guardrails say what the limits are.
+    noted: bool,
     observed: &'a Observed,
 }
 
 impl LimitsCharter<'_> {
+    /// Without it the tenant's own charter has the safe limits.
+    fn note(&self) -> Fact {
+        let marker = self.observed.role_marker().map(|marker| Marker { guardrails: self.noted, ..marker });
+        Fact::Marker {
+            objects: Objects::one(Kind::Role, self.role),
+            text: marker.as_ref().map(Marker::text).unwrap_or_default(),
+        }
+    }
+
     fn is_guarded(&self, name: &str) -> bool {
         self.guarded.keys().any(|guarded| guarded.as_str().eq_ignore_ascii_case(name))
     }
@@ -174,6 +185,9 @@ impl Charter for LimitsCharter<'_> {
                 name: name.to_string(),
                 value: Text::whole(value.text()),
             }));
+        }
+        if self.noted != self.observed.is_guarded() {
+            required.push(self.note());
         }
         required.into_iter().map(|fact| (Control::Overrides, fact)).collect()
     }
@@ -200,7 +214,7 @@ impl Charter for LimitsCharter<'_> {
     fn may_repair(&self, fact: &Fact) -> bool {
         match fact {
             Fact::Parameter { level: Level::Database(_), .. } => self.observed.owns_database(),
-            Fact::Parameter { .. } => self.observed.alters_role(),
+            Fact::Parameter { .. } | Fact::Marker { .. } => self.observed.alters_role(),
             _ => true,
         }
     }
@@ -210,13 +224,14 @@ impl Charter for LimitsCharter<'_> {
     }
 }
 
-fn drift(desired: &Limits, observed: &Observed) -> Vec<Deviation> {
+fn drift(desired: &Limits, noted: bool, observed: &Observed) -> Vec<Deviation> {
     let (Some(database), Some(role)) = (&observed.database, &observed.role) else { return Vec::new() };
     let charter = LimitsCharter {
         guarded: desired.settings(),
         connection_limit: desired.connection_limit,
         role: &role.name,
         database: &database.name,
+        noted,
         observed,
     };
     diff(&charter, &observed.facts()).remove(&Control::Overrides).unwrap_or_default()
@@ -225,14 +240,30 @@ fn drift(desired: &Limits, observed: &Observed) -> Vec<Deviation> {
 /// What must change for a tenant to have exactly these limits. `previous` are the limits it had
 /// before: what is no longer among them is reset at the role too.
 pub fn repair(desired: &Limits, previous: Option<&Limits>, observed: &Observed) -> Repair {
+    repair_noted(desired, true, previous, observed)
+}
+
+/// What must change for a tenant to have the safe limits, and no guardrails.
+pub fn release(previous: &Limits, observed: &Observed) -> Repair {
+    repair_noted(&Limits::safe(), false, Some(previous), observed)
+}
+
+fn repair_noted(desired: &Limits, noted: bool, previous: Option<&Limits>, observed: &Observed) -> Repair {
     let (Some(database), Some(role)) = (observed.database_name(), observed.role_name()) else {
         return Repair::default();
     };
     let guarded = desired.settings();
     let (ours, theirs): (Vec<Deviation>, Vec<Deviation>) =
-        drift(desired, observed).into_iter().partition(Deviation::is_ours);
+        drift(desired, noted, observed).into_iter().partition(Deviation::is_ours);
+    let marker = observed.role_marker().map(|marker| Marker { guardrails: noted, ..marker });
     let changes = |drift: &[Deviation]| {
-        drift.iter().filter_map(|deviation| change(desired, &guarded, deviation, &database, &role)).collect()
+        let change = |deviation: &Deviation| match (deviation.fact(), &marker) {
+            (Fact::Marker { .. }, Some(marker)) => {
+                Some(Change::MarkRole { role: role.clone(), marker: marker.clone() })
+            }
+            _ => change(desired, &guarded, deviation, &database, &role),
+        };
+        drift.iter().filter_map(change).collect()
     };
     let mut ours: Vec<Change> = changes(&ours);
     for name in previous.map(Limits::settings).unwrap_or_default().keys().filter(|name| !guarded.contains_key(name)) {
@@ -279,16 +310,17 @@ fn change(
 }
 
 /// What stands against `expected` where the tenant, or somebody else, may have written: by level and parameter, as
-/// `role.statement_timeout`.
-pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Finding> {
+/// `role.statement_timeout`. `noted` is whether the role's marker is to say that there are guardrails.
+pub fn overrides(expected: &Limits, noted: bool, observed: &Observed) -> BTreeMap<String, Finding> {
     let mut found: BTreeMap<String, Vec<Deviation>> = BTreeMap::new();
-    for deviation in drift(expected, observed) {
+    for deviation in drift(expected, noted, observed) {
         let key = match deviation.fact() {
             Fact::Parameter { level: Level::Role(_), name, .. } => format!("role.{}", name.to_ascii_lowercase()),
             Fact::Parameter { level: Level::RoleInDatabase(..), name, .. } => {
                 format!("role_in_database.{}", name.to_ascii_lowercase())
             }
             Fact::Database { .. } => "database.connection_limit".to_owned(),
+            Fact::Marker { .. } => "role.marker".to_owned(),
             // Attributes of their own.
             _ => continue,
         };
@@ -304,7 +336,16 @@ pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Fin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tenant::Stage;
     use crate::tenant::fixture::{self, texts};
+
+    /// A tenant with its limits, and the note that guardrails say them.
+    fn guarded() -> Observed {
+        let mut observed = fixture::observed();
+        let marker = Marker { guardrails: true, ..fixture::marker(&fixture::names(), Stage::Ready) };
+        observed.role.as_mut().unwrap().comment = Some(marker.text());
+        observed
+    }
 
     #[track_caller]
     fn check(desired: &Limits, previous: Option<&Limits>, observed: &Observed, needed: &[&str], tried: &[&str]) {
@@ -321,9 +362,9 @@ mod tests {
 
     #[test]
     fn a_tenant_with_its_limits_needs_nothing() {
-        check(&Limits::safe(), None, &fixture::observed(), &[], &[]);
-        assert_eq!(OnRecord::of(&fixture::observed()).unwrap().limits(), Limits::safe());
-        assert_eq!(overrides(&Limits::safe(), &fixture::observed()), BTreeMap::new());
+        check(&Limits::safe(), None, &guarded(), &[], &[]);
+        assert_eq!(OnRecord::of(&guarded()).unwrap().limits(), Limits::safe());
+        assert_eq!(overrides(&Limits::safe(), true, &guarded()), BTreeMap::new());
     }
 
     #[test]
@@ -334,7 +375,7 @@ mod tests {
         check(
             &limits,
             None,
-            &fixture::observed(),
+            &guarded(),
             &[
                 "ALTER DATABASE \"acme\" SET \"transaction_timeout\" = 300000",
                 "ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'",
@@ -350,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_no_longer_wanted_is_reset_at_both_levels() {
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         observed.settings.push(fixture::setting(Some("acme"), None, "work_mem", "16MB"));
         observed.settings.push(fixture::setting(None, Some("acme"), "work_mem", "16MB"));
         check(
@@ -366,7 +407,7 @@ mod tests {
 
     #[test]
     fn overrides_are_found_and_taken_back() {
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         observed.settings.retain(|setting| !(setting.role.is_some() && setting.name == "lock_timeout"));
         for setting in observed.settings.iter_mut().filter(|s| s.role.is_some() && s.name == "statement_timeout") {
             setting.value = "0".to_owned();
@@ -375,7 +416,7 @@ mod tests {
         observed.settings.push(fixture::setting(Some("other"), Some("acme"), "lock_timeout", "0"));
         observed.database.as_mut().unwrap().connection_limit = -1;
         let found: Vec<_> =
-            overrides(&Limits::safe(), &observed).into_iter().map(|(key, finding)| (key, finding.describe())).collect();
+            overrides(&Limits::safe(), true, &observed).into_iter().map(|(key, finding)| (key, finding.describe())).collect();
         let expected = [
             ("database.connection_limit", "database acme has CONNECTION LIMIT -1"),
             ("role.lock_timeout", "lock_timeout is not as required for role acme"),
@@ -405,7 +446,7 @@ mod tests {
 
     #[test]
     fn what_this_admin_may_not_reset_is_the_tenants_resource_to_tell() {
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         observed.settings.push(fixture::setting(Some("acme"), None, "log_statement", "none"));
         check(&Limits::safe(), None, &observed, &["ALTER DATABASE \"acme\" RESET \"log_statement\""], &[]);
         observed.privileged.insert("log_statement".to_owned());
@@ -414,7 +455,7 @@ mod tests {
 
     #[test]
     fn spelling_of_durations_does_not_matter() {
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         for setting in observed.settings.iter_mut().filter(|s| s.name == "statement_timeout") {
             setting.value = "1 min".to_owned();
         }
@@ -423,7 +464,7 @@ mod tests {
 
     #[test]
     fn what_is_on_record_is_read_whole_or_not_at_all() {
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         let long = "x".repeat(600);
         let set = |name: &str, value: &str| fixture::setting(Some("acme"), None, name, value);
         observed.settings.extend([
@@ -449,7 +490,7 @@ mod tests {
         assert_eq!((limits.timeouts, limits.connection_limit), (Limits::safe().timeouts, 10));
         observed.role = None;
         assert_eq!(OnRecord::of(&observed), None);
-        assert_eq!(OnRecord::of(&Observed { database: None, ..fixture::observed() }), None);
+        assert_eq!(OnRecord::of(&Observed { database: None, ..guarded() }), None);
     }
 
     fn with_parameter(name: &str, value: &str) -> Limits {
@@ -471,7 +512,7 @@ mod tests {
         check(
             &dotted,
             None,
-            &fixture::observed(),
+            &guarded(),
             &[
                 "ALTER DATABASE \"acme\" SET \"app\".\"tenant_id\" = '42'",
             ],
@@ -479,17 +520,17 @@ mod tests {
                 "ALTER ROLE \"acme\" SET \"app\".\"tenant_id\" = '42'",
             ],
         );
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         at_both(&mut observed, "app.Tenant_Id", "42", None);
         check(&dotted, None, &observed, &[], &[]);
-        assert_eq!(overrides(&dotted, &observed), BTreeMap::new());
+        assert_eq!(overrides(&dotted, true, &observed), BTreeMap::new());
         let (long, begin) = (with_parameter("application_name", &"x".repeat(600)), "x".repeat(512));
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         at_both(&mut observed, "application_name", &begin, Some(&sha256(&"x".repeat(600))));
         check(&long, None, &observed, &[], &[]);
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         at_both(&mut observed, "application_name", &begin, Some(&sha256("x")));
-        assert_eq!(overrides(&long, &observed).keys().collect::<Vec<_>>(), ["role.application_name"]);
+        assert_eq!(overrides(&long, true, &observed).keys().collect::<Vec<_>>(), ["role.application_name"]);
     }
 
     fn sha256(text: &str) -> String {
@@ -500,10 +541,10 @@ mod tests {
     #[test]
     fn keys_are_identifiers_whatever_is_stored() {
         let key = |level: (Option<&str>, Option<&str>), name: &str, value: &str| {
-            let mut observed = fixture::observed();
+            let mut observed = guarded();
             observed.settings.push(fixture::setting(level.0, level.1, name, value));
             let limits = with_parameter("work_mem", "4MB");
-            let mut found = overrides(&limits, &observed);
+            let mut found = overrides(&limits, true, &observed);
             // What is not set at the role is missing there.
             let missing = found.remove("role.work_mem");
             assert!(missing.is_some());
@@ -518,19 +559,40 @@ mod tests {
 
     #[test]
     fn a_role_that_is_not_to_be_altered_is_told_so() {
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         observed.role.as_mut().unwrap().manageable = false;
         observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "lock_timeout", "0"));
-        let found = overrides(&Limits::safe(), &observed);
+        let found = overrides(&Limits::safe(), true, &observed);
         assert_eq!(found["role_in_database.lock_timeout"].status, Status::NotPermitted);
         observed.role.as_mut().unwrap().manageable = true;
-        let found = overrides(&Limits::safe(), &observed);
+        let found = overrides(&Limits::safe(), true, &observed);
         assert_eq!(found["role_in_database.lock_timeout"].status, Status::Found);
     }
 
     #[test]
+    fn the_marker_of_the_role_says_whether_there_are_guardrails() {
+        let text = |guardrails: bool| {
+            let marker = Marker { guardrails, ..fixture::marker(&fixture::names(), Stage::Ready) };
+            format!("COMMENT ON ROLE \"acme\" IS '{}'", marker.text())
+        };
+        let unguarded = fixture::observed();
+        check(&Limits::safe(), None, &unguarded, &[&text(true)], &[]);
+        let missing = "found: the marker of role acme is missing or not up to date";
+        let found = overrides(&Limits::safe(), true, &unguarded);
+        assert_eq!(found.iter().map(|(key, found)| (&**key, found.describe())).collect::<Vec<_>>(), [("role.marker", missing.to_owned())]);
+        assert_eq!(overrides(&Limits::safe(), false, &unguarded), BTreeMap::new());
+        assert_eq!(texts(&release(&Limits::safe(), &guarded()).needed), [text(false)]);
+        assert!(release(&Limits::safe(), &unguarded).is_empty());
+        // One that is gone is the tenant's resource to write.
+        let mut unmarked = fixture::observed();
+        unmarked.role.as_mut().unwrap().comment = None;
+        check(&Limits::safe(), None, &unmarked, &[], &[]);
+        assert_eq!(overrides(&Limits::safe(), true, &unmarked)["role.marker"].describe(), missing);
+    }
+
+    #[test]
     fn search_path_is_the_tenants_unless_it_is_guarded() {
-        let mut observed = fixture::observed();
+        let mut observed = guarded();
         observed.settings.push(fixture::setting(Some("acme"), None, "search_path", "x"));
         observed.settings.push(fixture::setting(None, Some("acme"), "search_path", "y"));
         check(&Limits::safe(), None, &observed, &[], &[]);
@@ -547,8 +609,8 @@ mod tests {
     #[test]
     fn what_was_guarded_before_is_reset_at_the_role_only_if_it_is_there() {
         let before = with_work_mem("16MB");
-        check(&Limits::safe(), Some(&before), &fixture::observed(), &[], &[]);
-        let mut observed = fixture::observed();
+        check(&Limits::safe(), Some(&before), &guarded(), &[], &[]);
+        let mut observed = guarded();
         observed.settings.push(fixture::setting(None, Some("acme"), "work_mem", "16MB"));
         check(&Limits::safe(), Some(&before), &observed, &[], &["ALTER ROLE \"acme\" RESET \"work_mem\""]);
         let set = "ALTER DATABASE \"acme\" SET \"work_mem\" = '16MB'";
@@ -563,7 +625,7 @@ mod tests {
         check(
             &limits,
             None,
-            &fixture::observed(),
+            &guarded(),
             &["ALTER DATABASE \"acme\" CONNECTION LIMIT 2147483647"],
             &["ALTER ROLE \"acme\" CONNECTION LIMIT 2147483647"],
         );

@@ -11,18 +11,20 @@ fn unknown_elements_are_planned_and_applied() {
     server.superuser("CREATE ROLE tokens; GRANT tokens TO platform_admin WITH ADMIN OPTION");
     let workspace = workspace(&server);
     let later = "resource \"terraform_data\" \"later\" {
-  input = { extension = \"citext\", role = \"tokens\", work_mem = \"16MB\", database = \"postgres\" }
+  input = { extension = \"citext\", role = \"tokens\", work_mem = \"16MB\", database = \"postgres\", why = \"meant\" }
 }
 ";
     let tenant = tenant(
         "partly",
         "extensions = [\"pgcrypto\", terraform_data.later.output.extension]
-  member_of = [terraform_data.later.output.role]",
+  member_of = [terraform_data.later.output.role]
+  accept = { parameters = terraform_data.later.output.why, objects = \"known\" }",
     );
     let guardrails =
         guardrails("parameters = { work_mem = terraform_data.later.output.work_mem, application_name = \"known\" }");
     let baseline = "resource \"pgtenant_cluster_baseline\" \"this\" {
   databases = [\"template1\", terraform_data.later.output.database]
+  accept = { markers = terraform_data.later.output.why }
 }
 ";
     workspace.write("main.tf", &[later, &tenant, &guardrails, baseline].concat());
@@ -30,6 +32,7 @@ fn unknown_elements_are_planned_and_applied() {
     let plan = workspace.plan();
     let of_tenant = plan.after_unknown("pgtenant_tenant.this");
     assert_eq!(of_tenant["member_of"], serde_json::json!([true]));
+    assert_eq!(of_tenant["accept"], serde_json::json!({ "parameters": true }));
     let of_guardrails = plan.after_unknown("pgtenant_guardrails.this");
     assert_eq!(of_guardrails["parameters"], serde_json::json!({ "work_mem": true }));
     assert_eq!(plan.after("pgtenant_guardrails.this")["parameters"]["application_name"], "known");
@@ -42,7 +45,19 @@ fn unknown_elements_are_planned_and_applied() {
         state("pgtenant_guardrails.this", "parameters"),
         serde_json::json!({ "application_name": "known", "work_mem": "16MB" })
     );
+    assert_eq!(state("pgtenant_tenant.this", "accept"), serde_json::json!({ "objects": "known", "parameters": "meant" }));
     assert_eq!(state("pgtenant_cluster_baseline.this", "databases"), serde_json::json!(["postgres", "template1"]));
+    assert_eq!(state("pgtenant_cluster_baseline.this", "accept"), serde_json::json!({ "markers": "meant" }));
+
+    // A reason that is not known while planning may make what is found accepted.
+    server.superuser("ALTER ROLE partly SET work_mem = '1GB'; ALTER DATABASE partly SET log_statement = 'none'");
+    let changed = [&later.replace("meant", "still meant"), &*tenant, &*guardrails, baseline].concat();
+    workspace.write("main.tf", &changed);
+    let plan = workspace.plan();
+    assert_eq!(plan.after_unknown("pgtenant_tenant.this")["isolation"]["parameters"], true);
+    workspace.apply();
+    let said = state("pgtenant_tenant.this", "isolation")["parameters"].to_string();
+    assert!(said.starts_with("\"accepted: ") && said.ends_with("(still meant)\""), "{said}");
     assert_eq!(
         value(&server, "partly", "SELECT count(*) FROM pg_extension WHERE extname IN ('citext', 'pgcrypto')"),
         "2"

@@ -130,7 +130,9 @@ async fn report(cx: &Context, options: &Options) -> Result<Report, Vec<Diagnosti
     for (tenant, control, reason) in &options.accept {
         scope.accept(tenant, control, reason).map_err(one)?;
     }
-    scope.accept_cluster = options.accept_cluster.iter().cloned().collect();
+    for (key, reason) in &options.accept_cluster {
+        scope.accept_cluster(key, reason).map_err(one)?;
+    }
     let block = configuration::Model { assume_role: options.assume_role.clone().into(), ..Default::default() };
     let configured =
         configuration::resolve(&block, &|name| std::env::var(name).ok()).map_err(|diagnostics| diagnostics.0)?;

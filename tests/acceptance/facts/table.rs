@@ -778,13 +778,14 @@ fn marked(object: &str) -> String {
 }
 
 fn registered() -> Vec<Fact> {
+    const NOTE: &str = "G overrides.role.marker";
     let registered = |at: At, sql: &str| fact(at, sql, &["T registered"]).loosely();
     let second = |object: &str| fact(Maintenance, &marked(object), &["T registered | B markers"]).loosely();
     vec![
         registered(Maintenance, "COMMENT ON DATABASE {t} IS NULL"),
         registered(Maintenance, "COMMENT ON DATABASE {t} IS 'the database of {t}'"),
-        registered(Maintenance, "COMMENT ON ROLE {t} IS NULL"),
-        registered(Maintenance, "COMMENT ON ROLE {t} IS '{\"pgtenant\":\"another\"}'"),
+        registered(Maintenance, "COMMENT ON ROLE {t} IS NULL").also(NOTE),
+        registered(Maintenance, "COMMENT ON ROLE {t} IS '{\"pgtenant\":\"another\"}'").also(NOTE),
         registered(Own, "COMMENT ON SCHEMA app IS NULL"),
         second("DATABASE elsewhere").undo("COMMENT ON DATABASE elsewhere IS NULL"),
         second("DATABASE spare_database").undo("COMMENT ON DATABASE spare_database IS NULL"),
