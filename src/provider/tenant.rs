@@ -46,8 +46,8 @@ model! {
     #[derive(Clone, Debug, Default)]
     struct Model {
         name: Field<String> = required(
-            "What the tenant is called. Database and role are called the same where nothing else is said. Up to 63 \
-             bytes, any characters that can be seen. Changing it renames in place. Visible to every role on the \
+            "The tenant's name. `database` and `role` default to this name. Up to 63 bytes, any visible characters. \
+             Changing it renames in place. Visible to every role on the \
              server, as are all names: no customer data in it."
         ),
         database: Field<String> = optional_computed(
@@ -65,7 +65,8 @@ model! {
         password_wo: Field<Secret> = optional(
             "The role's password, in clear text or as a SCRAM-SHA-256 verifier. Write-only: never in state or plan. \
              The server is sent a verifier that is made here. Without one, the role cannot log in with a password. It \
-             is set when the role is made and when `password_wo_version` changes."
+             is set when the role is made, when `password_wo_version` changes, and by an apply that finds that \
+             somebody else changed it."
         )
         .sensitive()
         .write_only(),

@@ -1,5 +1,6 @@
 //! `pgtenant_watchdog`: enforcement of what a tenant can set aside for itself, by a job of pg_cron on the server.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
@@ -98,7 +99,7 @@ model! {
         controls: Controls = computed(format!(
             "What was found of each part: `enforced`, or `found: ` and what was found instead, which an apply \
              repairs.\n\n{}",
-            Control::all(Of::Watchdog).map(Control::row).map(|row| format!("  - `{}`: {}", row.name, row.expected))
+            Control::all(Of::Watchdog).map(Control::row).map(|row| format!("  - `{}`: {} {}", row.name, row.about, row.expected))
                 .collect::<Vec<_>>().join("\n")
         )),
         id: Field<String> = computed(format!("Always `{ID}`.")),
@@ -123,8 +124,7 @@ impl Model {
         let expected = self.desired();
         // What a job that can be read is told to do is said by the attributes, not by its control.
         let found = observed.job.as_ref().and_then(Desired::of_job).unwrap_or_else(|| expected.clone());
-        let named = |(control, finding): (Control, Finding)| (control.name().to_owned(), finding);
-        self.controls = controls::described(&watchdog::assess(&found, observed).into_iter().map(named).collect());
+        self.controls = controls::described(&findings(&found, observed));
         if found.interval != expected.interval {
             self.interval = Field::Known(found.interval.to_string());
         }
@@ -241,8 +241,8 @@ impl Resource for WatchdogResource {
             };
         };
         match converge(cx, &cluster, &model).await {
-            Ok(state) => {
-                Applied { state: Some(state.encode()), private: request.private, diagnostics: Diagnostics::default() }
+            Ok((state, diagnostics)) => {
+                Applied { state: Some(state.encode()), private: request.private, diagnostics }
             }
             Err(diagnostic) => {
                 // What a create left behind, the next apply finds: no state to remember.
@@ -302,8 +302,14 @@ async fn inspect(cluster: &Cluster, cancel: &CancellationToken) -> Result<Observ
     Ok(Observed { cron, job })
 }
 
+/// What was found of each control, by its name.
+fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<String, Finding> {
+    let named = |(control, finding): (Control, Finding)| (control.name().to_owned(), finding);
+    watchdog::assess(desired, observed).into_iter().map(named).collect()
+}
+
 /// Observes, repairs what differs, and observes again, until nothing differs.
-async fn converge(cx: &Context, cluster: &Cluster, model: &Model) -> Result<Model, Diagnostic> {
+async fn converge(cx: &Context, cluster: &Cluster, model: &Model) -> Result<(Model, Diagnostics), Diagnostic> {
     let failed = |error: Error| diagnose::error("install the watchdog", &error, cx);
     let desired = model.desired();
     for _ in 0..ROUNDS {
@@ -311,7 +317,10 @@ async fn converge(cx: &Context, cluster: &Cluster, model: &Model) -> Result<Mode
         check(cluster, model, &observed)?;
         let script = watchdog::repair(&desired, &observed);
         if script.is_empty() {
-            return Ok(model.clone().observe(&observed));
+            let findings = findings(&desired, &observed);
+            let advice = "To repair it, ask a superuser or the object's owner.";
+            let (controls, _, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
+            return Ok((Model { controls, ..model.clone().observe(&observed) }, diagnostics));
         }
         let creates = observed.cron.installed.is_none();
         cluster.run(&script, &cx.cancel).await.map_err(|error| {
@@ -423,7 +432,7 @@ fn failing(observed: &Observed) -> Diagnostics {
     match job.seconds_since_success.filter(|seconds| *seconds > patience) {
         Some(seconds) => Diagnostic::warning(
             "The watchdog does not run",
-            format!("It last did {seconds} s ago, and should every {interval}. {MORE}"),
+            format!("The last run was {seconds} s ago; it is due every {interval}. {MORE}"),
         )
         .into(),
         None => Diagnostics::default(),

@@ -267,6 +267,18 @@ impl Change {
         matches!(self, Change::EndLateSessions { .. })
     }
 
+    /// Whether the server may ask otherwise for the tenant's password afterwards.
+    pub fn changes_login(&self) -> bool {
+        matches!(
+            self,
+            Change::CreateRole { .. }
+                | Change::RenameRole { .. }
+                | Change::SetPassword { .. }
+                | Change::CreateDatabase { .. }
+                | Change::RenameDatabase { .. }
+        )
+    }
+
     /// Whether the tenant can keep it waiting, by an open transaction that changed the same row, or make it fail.
     pub fn can_be_held_up(&self) -> bool {
         match self {

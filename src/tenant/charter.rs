@@ -446,7 +446,6 @@ impl Charter for TenantCharter<'_> {
             (Control::Password, ..) if expires => Some("the password has a VALID UNTIL, which is told".to_owned()),
             (Control::Password, _, Ok(Authentication::Scram(_) | Authentication::Md5)) => None,
             (Control::Password, _, Err(why)) => Some(why.clone()),
-            (Control::Password, _, Ok(_)) if self.observed.recorded().is_none() => None,
             (Control::Password, _, Ok(_)) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),
             (control, Err(why), _) if control.is_inside() => Some(why.clone()),
             _ => None,

@@ -120,6 +120,9 @@ impl Repair {
 /// How much of one finding is said: the rest is counted.
 const SAID: usize = 6;
 
+/// How much of an error is said, which may quote what a tenant wrote. In characters.
+const REASON: usize = 500;
+
 /// What a control that holds is called in state.
 pub const ENFORCED: &str = "enforced";
 
@@ -132,7 +135,7 @@ impl Finding {
             Status::Found => format!("found: {}", self.what()),
             Status::NotPermitted => format!("not permitted: {}", self.what()),
             Status::Accepted(reason) => format!("accepted: {} ({})", self.what(), whole(reason)),
-            Status::NotInspected(why) => format!("not inspected: {}", whole(why)),
+            Status::NotInspected(why) => format!("not inspected: {}", plain(why, REASON)),
         }
     }
 

@@ -96,7 +96,7 @@ fn usage(example: &str) -> String {
 fn index(block: &Block) -> String {
     let mut page = front_matter("Provider: pgtenant", &block.description);
     write!(page, "\n# pgtenant Provider\n\n{}\n", block.description).unwrap();
-    page += "\nWhere an attribute is left out, libpq's environment variable counts, and then the default. Every session \
+    page += "\nIf an attribute is omitted, libpq's environment variable is used, then the default. Every session \
              begins with `search_path=pg_catalog`; no tenant's table is read and no tenant's function called.\n";
     page += &usage(&example("provider/provider.tf"));
     page + &schema(block)

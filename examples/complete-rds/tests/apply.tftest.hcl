@@ -7,7 +7,7 @@ provider "aws" {
 
 mock_provider "pgtenant" {
   mock_resource "pgtenant_tenant" {
-    defaults = { database = "acme", role = "acme", isolation = { connect = "enforced" } }
+    defaults = { database = "acme", role = "acme", isolation = { other_privileges = "enforced" } }
   }
   mock_data "pgtenant_capacity" {
     defaults = { headroom = 365, over_committed = false, committed = 20, available = 385 }

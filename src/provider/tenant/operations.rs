@@ -56,6 +56,8 @@ pub(super) async fn converge(
     let failed = |error: Error| diagnose::error(&what, &error, cx);
     let mut tried: Option<Diagnostics> = None;
     let mut suspends = false;
+    // What the server asks of a login, once it was asked.
+    let mut login = None;
     for round in 0..ROUNDS {
         let (snapshot, mut observed) = inspect(cluster, &before, &desired.names, &cx.cancel).await.map_err(&failed)?;
         if round == 0
@@ -70,12 +72,17 @@ pub(super) async fn converge(
         let must_leave = !desired.login && observed.role.as_ref().is_some_and(|role| role.login);
         suspends |= must_leave;
         // Who is to be shut out is shut out before anything of it is read.
-        if !must_leave && let Err(error) = look(cluster, &mut observed, deep, &cx.cancel).await
-            // A tenant that is not complete cannot be finished unseen.
-            && (cx.cancel.is_cancelled() || !observed.is_complete())
-        {
-            leave(cluster, &observed).await;
-            return Err(failed(error));
+        if !must_leave {
+            let looked = look(cluster, &mut observed, deep && login.is_none(), &cx.cancel).await;
+            observed.login = login.take().unwrap_or(observed.login);
+            if let Err(error) = looked
+                // A tenant that is not complete cannot be finished unseen.
+                && (cx.cancel.is_cancelled() || !observed.is_complete())
+            {
+                leave(cluster, &observed).await;
+                return Err(failed(error));
+            }
+            login = Some(observed.login.clone());
         }
         if observed.password_changed() == Some(true) {
             desired.password.clone_from(&verifier);
@@ -120,6 +127,7 @@ pub(super) async fn converge(
             leave(cluster, &observed).await;
         }
         result.map_err(|error| about_extensions(failed(error.clone()), &error, changes))?;
+        login = login.filter(|_| !changes.iter().any(Change::changes_login));
         desired.password = None;
     }
     unreachable!("the last round returns")

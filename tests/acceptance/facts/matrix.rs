@@ -133,7 +133,10 @@ impl Try {
         let group = format!("team_{}", self.tenant);
         let of_ours =
             |word: &str| !word.is_empty() && [&self.tenant, &self.neighbour, &group].contains(&&word.to_owned());
-        let left = self.apply != Outcome::Repaired || self.fact.sql.contains("DROP SCHEMA");
+        // A schema that is gone, another's password and the owner that `public` had are not what was there before.
+        let made_anew = ["DROP SCHEMA", "SCHEMA public OWNER"].iter().any(|word| self.fact.sql.contains(word))
+            || self.fact.named.iter().any(|place| place == "T password");
+        let left = self.apply != Outcome::Repaired || made_anew;
         let words = || line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         left && match self.fact.kind {
             Kind::Server => !words().any(is_tenant),
@@ -490,6 +493,8 @@ fn control(place: &Place) -> String {
         'T' => format!("tenant.{}", place.2),
         'B' => format!("cluster.{}", place.2.split('.').next_back().unwrap_or_default()),
         _ if place.2.starts_with("overrides.") => "guardrails.overrides".to_owned(),
+        // Of a parameter that is set for the database alone, the role's lacks.
+        _ if place.2.starts_with("parameters.") => "guardrails.overrides".to_owned(),
         _ if place.2 == "connection_limit" => "guardrails.connection_limit".to_owned(),
         _ => "guardrails.time_limits".to_owned(),
     }
