@@ -62,9 +62,10 @@ pub enum Fact {
         role: String,
         count: u64,
     },
-    /// An extension and the schema of its objects.
+    /// An extension, its version, and the schema of its objects.
     Extension {
         name: String,
+        version: String,
         schema: String,
     },
     /// An object carries this comment of the provider.
@@ -413,8 +414,9 @@ impl fmt::Display for Fact {
             Fact::ManyParameters { role, count } => {
                 write!(f, "{count} parameters are set for role {}", text::name(role))
             }
-            Fact::Extension { name, schema } => {
-                write!(f, "extension {} is in schema {}", text::name(name), text::name(schema))
+            Fact::Extension { name, version, schema } => {
+                let [name, version, schema] = [name, version, schema].map(|part| text::name(part));
+                write!(f, "extension {name} {version} is in schema {schema}")
             }
             Fact::Marker { objects, .. } => write!(f, "{objects} carries a tenant's marker"),
             Fact::ForeignPassword { role } => {
@@ -440,9 +442,6 @@ impl Fact {
             }
             Fact::Parameter { level, name, .. } => format!("{} is not as required for {level}", text::name(name)),
             Fact::Marker { objects, .. } => format!("the marker of {objects} is missing or not up to date"),
-            Fact::Extension { name, schema } => {
-                format!("extension {} is not in schema {}", text::name(name), text::name(schema))
-            }
             Fact::Attribute { role, attribute } => format!("{} lacks {attribute}", text::name(role)),
             fact => format!("not so: {fact}"),
         }
@@ -573,9 +572,9 @@ mod tests {
                 "not so: 300 parameters are set for role a",
             ),
             (
-                Fact::Extension { name: text("e"), schema: text("s") },
-                "extension e is in schema s",
-                "extension e is not in schema s",
+                Fact::Extension { name: text("e"), version: text("1.2"), schema: text("s") },
+                "extension e \"1.2\" is in schema s",
+                "not so: extension e \"1.2\" is in schema s",
             ),
             (
                 Fact::Marker { objects: schema(), text: text("x") },

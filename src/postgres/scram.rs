@@ -79,16 +79,6 @@ pub enum Authentication {
     },
 }
 
-impl Authentication {
-    /// What is shown of the password; `None` if SCRAM is not what is asked for.
-    pub fn challenge(self) -> Option<Challenge> {
-        match self {
-            Authentication::Scram(challenge) => Some(challenge),
-            _ => None,
-        }
-    }
-}
-
 /// Begins a login, and leaves it once it is clear what is asked.
 pub(super) async fn begin_login<S>(
     stream: &mut S,

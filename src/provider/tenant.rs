@@ -139,8 +139,8 @@ model! {
         isolation: Controls = computed(format!(
             "What was found of each control. The value is `enforced`, or begins with one of these: `found: ` is what an \
              apply repairs. `not permitted: ` is what this admin may not change: it stays in the plan until it is \
-             repaired or accepted. `accepted: ` is what `accept` names. `not inspected: ` could not be read; the reason \
-             follows.\n\n{}",
+             repaired or accepted. `accepted: ` is what `accept` names, or what only a superuser may change on this major \
+             of PostgreSQL. `not inspected: ` could not be read; the reason follows.\n\n{}",
             Control::all(Of::Tenant).map(Control::row).map(|row| format!("  - `{}`: {} {}", row.name, row.about, row.expected))
                 .collect::<Vec<_>>().join("\n")
         )),

@@ -267,13 +267,17 @@ impl Change {
         matches!(self, Change::EndLateSessions { .. })
     }
 
-    /// Whether the server may ask otherwise for the tenant's password afterwards.
+    /// Whether the server may ask otherwise for the tenant's password afterwards: it looks at names, groups, the password and
+    /// how long that is valid.
     pub fn changes_login(&self) -> bool {
         matches!(
             self,
             Change::CreateRole { .. }
                 | Change::RenameRole { .. }
+                | Change::RoleAttributes { .. }
                 | Change::SetPassword { .. }
+                | Change::GrantMembership { .. }
+                | Change::RevokeMembership { .. }
                 | Change::CreateDatabase { .. }
                 | Change::RenameDatabase { .. }
         )

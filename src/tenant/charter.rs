@@ -359,7 +359,7 @@ impl Charter for TenantCharter<'_> {
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
             // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.
-            Fact::Extension { name, schema } => schema == EXTENSIONS_SCHEMA && self.may_drop_or_wants(name),
+            Fact::Extension { name, schema, .. } => schema == EXTENSIONS_SCHEMA && self.may_drop_or_wants(name),
             // Of its own objects the one that is required is missing then.
             Fact::Marker { objects, .. } => {
                 objects.is(Kind::Role, self.role)

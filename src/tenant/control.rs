@@ -304,7 +304,7 @@ pub static CONTROLS: [Row; 48] = [
         name: "database_owner",
         title: "No tenant owns its database",
         about: "The owner of each tenant's database.",
-        expected: "A role that the admin may act as, and not the tenant's: an owner may let others in and lift limits.",
+        expected: "The admin: an owner may let others in and lift limits.",
         of: Of::Tenant,
         nist: &["AC-3", "AC-6", "SC-2"],
         stig: &[],

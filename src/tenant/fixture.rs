@@ -349,7 +349,7 @@ pub(super) fn any_fact() -> impl Strategy<Value = Fact> {
         (name(), database_attribute).prop_map(|(database, attribute)| Fact::Database { database, attribute }),
         (level(), parameter, any_text()).prop_map(|(level, name, value)| Fact::Parameter { level, name, value }),
         (name(), any::<u64>()).prop_map(|(role, count)| Fact::ManyParameters { role, count }),
-        (name(), name()).prop_map(|(name, schema)| Fact::Extension { name, schema }),
+        (name(), name(), name()).prop_map(|(name, version, schema)| Fact::Extension { name, version, schema }),
         (objects(), any::<String>()).prop_map(|(objects, text)| Fact::Marker { objects, text }),
         name().prop_map(|role| Fact::ForeignPassword { role }),
         (objects(), any::<String>()).prop_map(|(objects, how)| Fact::Differs { objects, how }),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::acl::Grant;
-use crate::postgres::catalog::inside::{Inside, Schema};
+use crate::postgres::catalog::inside::{Extension, Inside, Schema};
 use crate::postgres::catalog::snapshot::{
     Database, Dependency, Membership, Placed, Role, Server, ServerGrant, Setting, Snapshot,
 };
@@ -596,7 +596,8 @@ impl Facts<'_> {
             }
         }
         for extension in &inside.extensions {
-            let fact = Fact::Extension { name: extension.name.clone(), schema: extension.schema.clone() };
+            let Extension { name, version, schema, .. } = extension.clone();
+            let fact = Fact::Extension { name, version, schema };
             // Not every extension can be moved to another schema.
             self.push(fact, false);
         }

@@ -1258,7 +1258,7 @@ mod tests {
         );
         assert_eq!(
             findings(&desired, &observed)[&Control::Extensions].describe(),
-            "not permitted: extension pgcrypto is in schema app"
+            "not permitted: extension pgcrypto \"1.3\" is in schema app"
         );
         let mut observed = observed;
         inside(&mut observed).extensions = vec![extension(EXTENSIONS_SCHEMA)];

@@ -109,6 +109,9 @@ pub(super) async fn converge(
                 ),
             ));
         }
+        if repair.needed.iter().chain(&repair.tried).any(Change::changes_login) {
+            login = None;
+        }
         if repair.needed.is_empty() {
             let said = attempt(cx, cluster, &desired, &observed, repair).await;
             if cx.cancel.is_cancelled() {
@@ -127,7 +130,6 @@ pub(super) async fn converge(
             leave(cluster, &observed).await;
         }
         result.map_err(|error| about_extensions(failed(error.clone()), &error, changes))?;
-        login = login.filter(|_| !changes.iter().any(Change::changes_login));
         desired.password = None;
     }
     unreachable!("the last round returns")

@@ -206,6 +206,9 @@ fn memberships() -> Vec<Fact> {
         member("GRANT {t} TO bystander").by(By::Admin).undo("REVOKE {t} FROM bystander GRANTED BY platform_admin"),
         member("GRANT bystander TO {t}"),
         member("GRANT bystander TO {t} WITH ADMIN OPTION"),
+        // The options of the row that PostgreSQL 16 and newer make for who creates a role.
+        member("GRANT {t} TO bystander WITH ADMIN TRUE, INHERIT FALSE, SET FALSE").since(16),
+        member("GRANT bystander TO {t} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE").since(16),
         member("GRANT {t} TO pg_monitor"),
         member("GRANT {t} TO platform_admin").until(15),
         // The automatic one is the same row: only its options are taken back.
