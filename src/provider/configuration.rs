@@ -127,7 +127,7 @@ model! {
         pub(super) deep_verify: Field<bool> = optional(
             "Whether a refresh looks into each tenant's database: at schemas, privileges on objects, default privileges, \
              extensions and whatever else acts there, and by a login that is begun and left, whether its password was \
-             changed. That is two connections and two statements for each tenant. With `false` a refresh is one query for \
+             changed. That is two connections and one statement for each tenant. With `false` a refresh is one statement for \
              all; it still sees what the shared catalogs tell, and `isolation` says `not inspected` of the rest. Default: \
              `true`."
         ),

@@ -56,12 +56,7 @@ pub(super) fn described(findings: &BTreeMap<String, Finding>) -> Controls {
 /// What each control is planned to be: enforced, or unknown where this admin may not repair it, so that the plan goes on
 /// showing it. `accept` says which reasons changed: their sentences will. `applies` is whether something else is to be applied:
 /// then what could not be looked at may be.
-pub(super) fn planned(
-    prior: &Controls,
-    statuses: &Statuses,
-    accept: (&Reasons, &Reasons),
-    applies: bool,
-) -> Controls {
+pub(super) fn planned(prior: &Controls, statuses: &Statuses, accept: (&Reasons, &Reasons), applies: bool) -> Controls {
     let Some(prior) = prior.as_known() else { return Field::Unknown };
     let planned = |(name, said): (&String, &Item<String>)| {
         let item = match statuses.0.get(name) {

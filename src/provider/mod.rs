@@ -1,9 +1,9 @@
 //! The provider: its block, and one file for each resource, data source, ephemeral resource and
 //! function. The only room that knows both Terraform and tenants.
 
+mod accept;
 mod configuration;
 pub mod connection;
-mod accept;
 mod controls;
 mod diagnose;
 mod names;

@@ -241,9 +241,7 @@ impl Resource for WatchdogResource {
             };
         };
         match converge(cx, &cluster, &model).await {
-            Ok((state, diagnostics)) => {
-                Applied { state: Some(state.encode()), private: request.private, diagnostics }
-            }
+            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private: request.private, diagnostics },
             Err(diagnostic) => {
                 // What a create left behind, the next apply finds: no state to remember.
                 let Some(prior) = prior else { return request.unchanged(diagnostic) };

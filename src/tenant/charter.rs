@@ -348,7 +348,9 @@ impl Charter for TenantCharter<'_> {
             Fact::Grant { objects, grantee, privilege, grantable } => {
                 self.allows_grant(objects, grantee.as_deref(), privilege, *grantable)
             }
-            Fact::DefaultGrant { grantee, .. } => grantee.as_ref().is_some_and(|grantee| self.observed.manages(grantee)),
+            Fact::DefaultGrant { grantee, .. } => {
+                grantee.as_ref().is_some_and(|grantee| self.observed.manages(grantee))
+            }
             Fact::Attribute { role, attribute: Attribute::ConnectionLimit(limit) } if role == self.role => {
                 if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }
             }
@@ -407,9 +409,7 @@ impl Charter for TenantCharter<'_> {
             Fact::Marker { objects, .. } if objects.kind == Kind::Role => observed.alters_role(),
             Fact::Parameter { level: Level::Role(_) | Level::RoleInDatabase(..), .. } => observed.alters_role(),
             // Nothing is set without one in the configuration.
-            Fact::ForeignPassword { .. } => {
-                self.desired.password.is_some() || self.desired.password_version.is_some()
-            }
+            Fact::ForeignPassword { .. } => self.desired.password.is_some() || self.desired.password_version.is_some(),
             Fact::Grant { objects, .. } | Fact::Marker { objects, .. } if objects.kind == Kind::Schema => {
                 let schemas = observed.inside.iter().flat_map(|inside| &inside.schemas);
                 let found = schemas.into_iter().find(|schema| objects.is(Kind::Schema, &schema.name));

@@ -415,8 +415,10 @@ mod tests {
         observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "statement_timeout", &"9".repeat(200)));
         observed.settings.push(fixture::setting(Some("other"), Some("acme"), "lock_timeout", "0"));
         observed.database.as_mut().unwrap().connection_limit = -1;
-        let found: Vec<_> =
-            overrides(&Limits::safe(), true, &observed).into_iter().map(|(key, finding)| (key, finding.describe())).collect();
+        let found: Vec<_> = overrides(&Limits::safe(), true, &observed)
+            .into_iter()
+            .map(|(key, finding)| (key, finding.describe()))
+            .collect();
         let expected = [
             ("database.connection_limit", "database acme has CONNECTION LIMIT -1"),
             ("role.lock_timeout", "lock_timeout is not as required for role acme"),
@@ -432,9 +434,7 @@ mod tests {
             &Limits::safe(),
             None,
             &observed,
-            &[
-                "ALTER DATABASE \"acme\" CONNECTION LIMIT 15",
-            ],
+            &["ALTER DATABASE \"acme\" CONNECTION LIMIT 15"],
             &[
                 "ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000",
                 "ALTER ROLE \"acme\" SET \"statement_timeout\" = 60000",
@@ -513,12 +513,8 @@ mod tests {
             &dotted,
             None,
             &guarded(),
-            &[
-                "ALTER DATABASE \"acme\" SET \"app\".\"tenant_id\" = '42'",
-            ],
-            &[
-                "ALTER ROLE \"acme\" SET \"app\".\"tenant_id\" = '42'",
-            ],
+            &["ALTER DATABASE \"acme\" SET \"app\".\"tenant_id\" = '42'"],
+            &["ALTER ROLE \"acme\" SET \"app\".\"tenant_id\" = '42'"],
         );
         let mut observed = guarded();
         at_both(&mut observed, "app.Tenant_Id", "42", None);
@@ -579,7 +575,10 @@ mod tests {
         check(&Limits::safe(), None, &unguarded, &[&text(true)], &[]);
         let missing = "found: the marker of role acme is missing or not up to date";
         let found = overrides(&Limits::safe(), true, &unguarded);
-        assert_eq!(found.iter().map(|(key, found)| (&**key, found.describe())).collect::<Vec<_>>(), [("role.marker", missing.to_owned())]);
+        assert_eq!(
+            found.iter().map(|(key, found)| (&**key, found.describe())).collect::<Vec<_>>(),
+            [("role.marker", missing.to_owned())]
+        );
         assert_eq!(overrides(&Limits::safe(), false, &unguarded), BTreeMap::new());
         assert_eq!(texts(&release(&Limits::safe(), &guarded()).needed), [text(false)]);
         assert!(release(&Limits::safe(), &unguarded).is_empty());

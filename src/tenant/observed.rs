@@ -427,7 +427,10 @@ impl Facts<'_> {
                 self.push(attribute(self.role, which), ours);
             }
         }
-        self.push(attribute(self.role, Attribute::ConnectionLimit(self.role.connection_limit)), self.observed.alters_role());
+        self.push(
+            attribute(self.role, Attribute::ConnectionLimit(self.role.connection_limit)),
+            self.observed.alters_role(),
+        );
         if let Some(time) = &self.role.valid_until {
             self.push(attribute(self.role, Attribute::ValidUntil(time.clone())), self.observed.alters_role());
         }
@@ -496,7 +499,8 @@ impl Facts<'_> {
                 (None, Some(database)) => Level::Database(database.clone()),
                 (None, None) => Level::Everything,
             };
-            let allowed = if setting.role.is_some() { self.observed.alters_role() } else { self.observed.owns_database() };
+            let allowed =
+                if setting.role.is_some() { self.observed.alters_role() } else { self.observed.owns_database() };
             let ours = allowed && self.observed.may_set(&setting.name);
             self.push(Fact::Parameter { level, name: setting.name.clone(), value: setting.text() }, ours);
         }

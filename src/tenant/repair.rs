@@ -815,8 +815,7 @@ mod tests {
                 set: Some(false),
                 ..membership("acme", "globex")
             };
-            let automatic =
-                Membership { automatic: true, ..membership("acme", "admin") };
+            let automatic = Membership { automatic: true, ..membership("acme", "admin") };
             o.memberships = vec![with("admin"), with("postgres"), automatic];
         };
         check_control(
@@ -833,10 +832,8 @@ mod tests {
             ],
         );
         // Each from whoever granted it, and from nobody else.
-        let by = |role: &str, grantor: &str| Membership {
-            grantor: Some(grantor.to_owned()),
-            ..membership(role, "acme")
-        };
+        let by =
+            |role: &str, grantor: &str| Membership { grantor: Some(grantor.to_owned()), ..membership(role, "acme") };
         check(
             |_, o| {
                 o.server.version_num = 160_000;

@@ -314,7 +314,12 @@ fn a_host_that_is_not_known_yet_is_waited_for() {
     assert_eq!(workspace.plan().addresses(), ["terraform_data.host"]);
     let warnings = workspace.run(&["plan", "-json"]).diagnostics();
     assert!(!warnings.is_empty() && warnings.iter().all(|warning| warning["severity"] == "warning"), "{warnings:#?}");
-    assert!(warnings.iter().all(|warning| warning["summary"] == "Refresh skipped: the provider configuration is not known yet"), "{warnings:#?}");
+    assert!(
+        warnings
+            .iter()
+            .all(|warning| warning["summary"] == "Refresh skipped: the provider configuration is not known yet"),
+        "{warnings:#?}"
+    );
     workspace.apply();
 
     // And a change that waits for the host along with it.

@@ -45,7 +45,10 @@ fn unknown_elements_are_planned_and_applied() {
         state("pgtenant_guardrails.this", "parameters"),
         serde_json::json!({ "application_name": "known", "work_mem": "16MB" })
     );
-    assert_eq!(state("pgtenant_tenant.this", "accept"), serde_json::json!({ "objects": "known", "parameters": "meant" }));
+    assert_eq!(
+        state("pgtenant_tenant.this", "accept"),
+        serde_json::json!({ "objects": "known", "parameters": "meant" })
+    );
     assert_eq!(state("pgtenant_cluster_baseline.this", "databases"), serde_json::json!(["postgres", "template1"]));
     assert_eq!(state("pgtenant_cluster_baseline.this", "accept"), serde_json::json!({ "markers": "meant" }));
 

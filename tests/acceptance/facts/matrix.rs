@@ -494,7 +494,9 @@ fn controls(place: &Place) -> Vec<String> {
         'B' => vec![format!("cluster.{}", place.2.split('.').next_back().unwrap_or_default())],
         _ if place.2.starts_with("overrides.") => vec!["guardrails.overrides".to_owned()],
         // Where it is set for the database alone the role's is missing, and the other way round the role's is one too many.
-        _ if place.2.starts_with("parameters.") => ["guardrails.overrides", "tenant.parameters"].map(str::to_owned).into(),
+        _ if place.2.starts_with("parameters.") => {
+            ["guardrails.overrides", "tenant.parameters"].map(str::to_owned).into()
+        }
         _ if place.2 == "connection_limit" => vec!["guardrails.connection_limit".to_owned()],
         _ => vec!["guardrails.time_limits".to_owned()],
     }
@@ -607,8 +609,7 @@ fn judge(
     let news: Vec<_> = audit.difference(clean).collect();
     for one in round.iter_mut() {
         let names = |place: &Place| {
-            news.iter()
-                .any(|(id, subject, _)| controls(place).contains(id) && (place.0 == 'B' || *subject == place.1))
+            news.iter().any(|(id, subject, _)| controls(place).contains(id) && (place.0 == 'B' || *subject == place.1))
         };
         // Which tenants have guardrails an audit knows by that note alone.
         let is_the_note = |group: &Vec<Place>| group.iter().any(|place| place.2 == "overrides.role.marker");
