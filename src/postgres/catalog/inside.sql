@@ -8,7 +8,7 @@
   SELECT pg_catalog.getdatabaseencoding() AS name
 ), grants AS (
   SELECT h.kind, h.namespace, h.owner, h.original, a.grantee, a.privilege_type AS privilege, a.is_grantable AS grantable,
-         pg_catalog.count(DISTINCT (h.classid, h.oid)) AS count,
+         pg_catalog.count(DISTINCT h.oid) AS count,
          (pg_catalog.array_agg(DISTINCT h.name))[1:$1] AS names
   FROM held h
   CROSS JOIN LATERAL (
@@ -20,70 +20,69 @@
   -- Those on ordinary schemas come with the schemas.
   WHERE h.acl <> h.expected AND (h.kind <> 'n' OR h.name IN ('pg_catalog', 'information_schema'))
   GROUP BY 1, 2, 3, 4, 5, 6, 7
-), owned AS (
-  -- The bootstrap superuser's, which pg_shdepend does not have; extensions' that belong to neither it nor whoever made the
-  -- extension; and routines that act as their owner.
-  SELECT 'pg_class' AS class, c.oid, c.relowner AS owner, false AS definer, m.objid IS NOT NULL AS original, c.relname::text AS name
+), made AS (
+  -- Objects whose owner is told: the bootstrap superuser's, which pg_shdepend does not have; extensions' that belong to neither it
+  -- nor whoever made the extension; and routines that act as their owner. Of a composite type it is the type that is the extension's.
+  SELECT 'pg_class' AS class, false AS acts, c.relname::text AS name, c.relowner AS owner, false AS definer,
+         CASE c.relkind WHEN 'c' THEN 'pg_catalog.pg_type' ELSE 'pg_catalog.pg_class' END::pg_catalog.regclass AS classid,
+         CASE c.relkind WHEN 'c' THEN c.reltype ELSE c.oid END AS oid
   FROM pg_catalog.pg_class c
-  -- Of a composite type it is the type that is the extension's.
-  LEFT JOIN members m
-    ON m.classid = CASE c.relkind WHEN 'c' THEN 'pg_catalog.pg_type' ELSE 'pg_catalog.pg_class' END::pg_catalog.regclass
-   AND m.objid = CASE c.relkind WHEN 'c' THEN c.reltype ELSE c.oid END
-  JOIN namespaces n ON n.oid = c.relnamespace AND NOT n.hidden
   WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND c.relpersistence <> 't'
-    AND CASE WHEN m.objid IS NULL THEN c.relowner = 10 ELSE c.relowner NOT IN (10, m.extowner) END
   UNION ALL
-  SELECT 'pg_proc', p.oid, p.proowner, p.prosecdef AND m.objid IS NULL, m.objid IS NOT NULL, p.proname::text
-  FROM pg_catalog.pg_proc p
-  LEFT JOIN members m ON m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND m.objid = p.oid
-  WHERE p.oid >= 16384
-    AND CASE WHEN m.objid IS NULL THEN p.proowner = 10 OR p.prosecdef ELSE p.proowner NOT IN (10, m.extowner) END
+  SELECT 'pg_proc', false, p.proname::text, p.proowner, p.prosecdef, 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid
+  FROM pg_catalog.pg_proc p WHERE p.oid >= 16384
   UNION ALL
-  SELECT 'pg_type', t.oid, t.typowner, false, m.objid IS NOT NULL, t.typname::text
-  FROM pg_catalog.pg_type t
-  LEFT JOIN members m ON m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND m.objid = t.oid
-  WHERE t.oid >= 16384 AND t.typtype IN ('d', 'e', 'r', 'b') AND t.typelem = 0
-    AND CASE WHEN m.objid IS NULL THEN t.typowner = 10 ELSE t.typowner NOT IN (10, m.extowner) END
+  SELECT 'pg_type', false, t.typname::text, t.typowner, false, 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
+  FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typtype IN ('d', 'e', 'r', 'b') AND t.typelem = 0
   UNION ALL
-  SELECT 'pg_largeobject', l.oid, l.lomowner, false, false, l.oid::text
+  SELECT 'pg_largeobject', false, l.oid::text, l.lomowner, false, 'pg_catalog.pg_largeobject'::pg_catalog.regclass, l.oid
   FROM pg_catalog.pg_largeobject_metadata l WHERE l.lomowner = 10
+  UNION ALL
+  -- What acts in the database, whoever owns it.
+  SELECT 'pg_event_trigger', true, t.evtname::text, 0, false, 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, t.oid
+  FROM pg_catalog.pg_event_trigger t
+  UNION ALL
+  SELECT 'pg_publication', true, p.pubname::text, 0, false, 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid
+  FROM pg_catalog.pg_publication p
+  UNION ALL
+  SELECT 'pg_foreign_data_wrapper', true, w.fdwname::text, 0, false, 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, w.oid
+  FROM pg_catalog.pg_foreign_data_wrapper w
+  UNION ALL
+  SELECT 'pg_foreign_server', true, s.srvname::text, 0, false, 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, s.oid
+  FROM pg_catalog.pg_foreign_server s
+  UNION ALL
+  -- Of those that initdb makes, one that became trusted.
+  SELECT 'pg_language', true, l.lanname::text, 0, false, 'pg_catalog.pg_language'::pg_catalog.regclass, l.oid
+  FROM pg_catalog.pg_language l WHERE l.oid >= 16384 OR l.lanpltrusted AND l.lanname IN ('c', 'internal')
+  UNION ALL
+  SELECT 'pg_am', true, a.amname::text, 0, false, 'pg_catalog.pg_am'::pg_catalog.regclass, a.oid
+  FROM pg_catalog.pg_am a WHERE a.oid >= 16384
+  UNION ALL
+  -- Between types of PostgreSQL's own: only a superuser makes one. Casts of its own types are a tenant's affair.
+  SELECT 'pg_cast', true, pg_catalog.format('%s AS %s', pg_catalog.format_type(c.castsource, NULL), pg_catalog.format_type(c.casttarget, NULL)),
+         0, false, 'pg_catalog.pg_cast'::pg_catalog.regclass, c.oid
+  FROM pg_catalog.pg_cast c WHERE c.oid >= 16384 AND c.castsource < 16384 AND c.casttarget < 16384
+), told AS MATERIALIZED (
+  SELECT o.class, o.acts, o.name, o.owner, o.definer AND m.objid IS NULL AS definer, m.objid IS NOT NULL AS original
+  FROM made o
+  LEFT JOIN members m ON m.classid = o.classid AND m.objid = o.oid
+  WHERE CASE WHEN o.acts THEN m.objid IS NULL
+             WHEN m.objid IS NULL THEN o.owner = 10 OR o.definer
+             ELSE o.owner NOT IN (10, m.extowner) END
 ), owners AS (
-  SELECT o.class, o.owner, o.definer, o.original, pg_catalog.count(*) AS count,
-         (pg_catalog.array_agg(o.name ORDER BY o.name))[1:$1] AS names
-  FROM owned o
+  SELECT t.class, t.owner, t.definer, t.original, pg_catalog.count(*) AS count,
+         (pg_catalog.array_agg(t.name ORDER BY t.name))[1:$1] AS names
+  FROM told t WHERE NOT t.acts
   GROUP BY 1, 2, 3, 4
 ), defaults AS (
   SELECT d.defaclrole AS owner, d.defaclnamespace AS namespace, d.defaclobjtype AS kind, a.grantee,
          pg_catalog.array_agg(DISTINCT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END) AS privileges
   FROM pg_catalog.pg_default_acl d
-  CROSS JOIN LATERAL (
-    SELECT x.grantee, x.privilege_type, x.is_grantable
-    FROM pg_catalog.aclexplode(d.defaclacl) x
-    WHERE x.grantee <> d.defaclrole
-    EXCEPT
-    -- Those of one schema are added to the defaults, those of all schemas stand in their place.
-    SELECT b.grantee, b.privilege_type, b.is_grantable
-    FROM pg_catalog.aclexplode(pg_catalog.acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)) b
-    WHERE d.defaclnamespace = 0) a
+  CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
+  -- Those of all schemas stand in the place of what PostgreSQL itself gives PUBLIC on routines and types.
+  WHERE a.grantee <> d.defaclrole
+    AND (a.grantee <> 0 OR d.defaclobjtype NOT IN ('f', 'T') OR d.defaclnamespace <> 0 OR a.is_grantable)
   GROUP BY 1, 2, 3, 4
-), things AS (
-  SELECT 'pg_event_trigger' AS class, t.oid, t.evtname::text AS name FROM pg_catalog.pg_event_trigger t
-  UNION ALL
-  SELECT 'pg_publication', p.oid, p.pubname::text FROM pg_catalog.pg_publication p
-  UNION ALL
-  SELECT 'pg_foreign_data_wrapper', w.oid, w.fdwname::text FROM pg_catalog.pg_foreign_data_wrapper w
-  UNION ALL
-  SELECT 'pg_foreign_server', s.oid, s.srvname::text FROM pg_catalog.pg_foreign_server s
-  UNION ALL
-  -- Of those that initdb makes, one that became trusted.
-  SELECT 'pg_language', l.oid, l.lanname::text
-  FROM pg_catalog.pg_language l WHERE l.oid >= 16384 OR l.lanpltrusted AND l.lanname IN ('c', 'internal')
-  UNION ALL
-  SELECT 'pg_am', a.oid, a.amname::text FROM pg_catalog.pg_am a WHERE a.oid >= 16384
-  UNION ALL
-  -- Between types of PostgreSQL's own: only a superuser makes one. Casts of its own types are a tenant's affair.
-  SELECT 'pg_cast', c.oid, pg_catalog.format('%s AS %s', pg_catalog.format_type(c.castsource, NULL), pg_catalog.format_type(c.casttarget, NULL))
-  FROM pg_catalog.pg_cast c WHERE c.oid >= 16384 AND c.castsource < 16384 AND c.casttarget < 16384
 )
 SELECT pg_catalog.jsonb_build_object(
   'schemas', (
@@ -158,11 +157,6 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'class', t.class,
       'name', pg_catalog.encode(pg_catalog.convert_to(t.name, e.name), 'hex'))), '[]')
-    FROM (
-      SELECT h.* FROM things h
-      LEFT JOIN members m ON m.classid = pg_catalog.to_regclass('pg_catalog.' || h.class) AND m.objid = h.oid
-      WHERE m.objid IS NULL
-      ORDER BY h.class, h.name
-      LIMIT 100) t)
+    FROM (SELECT * FROM told WHERE acts ORDER BY class, name LIMIT 100) t)
 )::text
 FROM encoding e
