@@ -74,6 +74,11 @@ pub(super) fn changes(before: &Reasons, after: &Reasons, key: &str) -> bool {
     after == Some(Item::Unknown) || reason(before) != after
 }
 
+/// Whether a control is accepted, or may turn out to be.
+pub(super) fn names(accept: &Reasons, key: &str) -> bool {
+    accept.is_unknown() || accept.as_known().is_some_and(|known| known.contains_key(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

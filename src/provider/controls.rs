@@ -62,6 +62,8 @@ pub(super) fn planned(prior: &Controls, statuses: &Statuses, accept: (&Reasons, 
         let item = match statuses.0.get(name) {
             Some(Known::Enforced) => Item::Known(ENFORCED.to_owned()),
             _ if accept::changes(accept.0, accept.1, name) => Item::Unknown,
+            // What is repaired may leave what is accepted.
+            Some(Known::Found) if accept::names(accept.1, name) => Item::Unknown,
             Some(Known::Found) => Item::Known(ENFORCED.to_owned()),
             Some(Known::NotInspected) if applies => Item::Unknown,
             Some(Known::Accepted | Known::NotInspected) => said.clone(),
@@ -158,6 +160,14 @@ mod tests {
         assert_eq!(of(&because("why"), &because("why")).as_deref(), Some("accepted: schema app is missing (why)"));
         assert_eq!(of(&because("why"), &because("because")), None);
         assert_eq!(of(&because("why"), &Field::Null), None);
+        // What an apply repairs of an accepted control may leave what is accepted.
+        let found = finding(Status::Found);
+        let planned = |accept: &Reasons| {
+            let planned = planned(&described(&found), &Statuses::of(&found), (accept, accept), false);
+            planned.as_known().unwrap()["schema"].as_known().cloned()
+        };
+        assert_eq!(planned(&Field::Null).as_deref(), Some("enforced"));
+        assert_eq!(planned(&because("why")), None);
     }
 
     #[test]

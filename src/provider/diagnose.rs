@@ -1,8 +1,6 @@
 //! Errors of PostgreSQL as diagnostics: what failed, why, and what to do. Told apart by kind and
 //! SQLSTATE.
 
-use std::time::Duration;
-
 use crate::postgres::error::SqlState;
 
 use crate::postgres::catalog::snapshot::Server;
@@ -13,9 +11,8 @@ use crate::tf_provider::{Context, Diagnostic, Interruption, Path};
 /// An error while doing `what` ("create tenant \"acme\"").
 pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
     match error {
-        error if error.is_cancelled() => interrupted(what, error, cx),
+        Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled) => interrupted(what, error, cx),
         Error::Connect(error) => connect(error),
-        Error::Cancelled { .. } => interrupted(what, error, cx),
         Error::TooSlow { .. } => Diagnostic::error(
             format!("Could not {what}"),
             format!("{}. Run `terraform apply` again when the server is less busy.", sentence(&error.to_string())),
@@ -200,13 +197,6 @@ pub(super) fn not_refreshed() -> Diagnostic {
 pub(super) fn not_done(script: &Script, error: &Error) -> Diagnostic {
     let what = script.0.iter().map(Step::summary).collect::<Vec<_>>().join(", ");
     Diagnostic::warning(format!("Could not {what}"), sql_detail(error))
-}
-
-/// A change that was not tried: those before it took all the time that there is for them.
-pub(super) fn no_time(script: &Script, bound: Duration) -> Diagnostic {
-    let what = script.0.iter().map(Step::summary).collect::<Vec<_>>().join(", ");
-    let detail = format!("The changes before it took longer than {} s. Run `terraform apply` again.", bound.as_secs());
-    Diagnostic::warning(format!("Could not {what}"), detail)
 }
 
 /// A tenant whose database could not be read: what is known from outside was looked at.

@@ -1,5 +1,5 @@
-//! Changes that others may refuse or hold up: each is tried once, all of them within a bound of time, and what did not go is
-//! told. Which changes those are is decided in `tenant`.
+//! Changes that others may refuse or hold up: each is tried once, the later ones with less patience, and what did not go is told.
+//! Which changes those are is decided in `tenant`.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,11 @@ use crate::tf_provider::Diagnostics;
 
 use super::diagnose;
 
-/// How long the changes of one operation may take together. The next apply goes on from there.
+/// How long the changes of one operation may take together before those that are left wait for nobody.
 const BOUND: Duration = Duration::from_secs(10);
+
+/// How long a change waits for a lock, which the tenant itself can hold: before and after the bound.
+const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(100)];
 
 pub(super) struct Attempt<'a> {
     cluster: &'a Cluster,
@@ -33,11 +36,7 @@ impl<'a> Attempt<'a> {
 
     /// Whether the change went. Only an interruption is an error.
     pub(super) async fn change(&mut self, change: &Change) -> Result<bool, Error> {
-        let script = render_patiently(change);
-        if !self.has_time() {
-            self.said.push(diagnose::no_time(&script, BOUND));
-            return Ok(false);
-        }
+        let script = render_patiently(change, PATIENCE[usize::from(!self.has_time())]);
         match self.cluster.run(&script, self.cancel).await {
             Ok(()) => Ok(true),
             Err(error) if error.is_cancelled() => Err(error),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
+use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, Duration, Error, RoleName};
 use crate::tenant::diff::ENFORCED;
 use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};

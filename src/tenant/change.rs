@@ -244,9 +244,10 @@ pub fn render(changes: &[Change]) -> Script {
     Script(steps)
 }
 
-/// The script of a change that others may hold up: it waits for no more than two seconds.
-pub fn render_patiently(change: &Change) -> Script {
-    let patience = Statement::new("wait for no lock longer than 2 s", "SET LOCAL lock_timeout = 2000");
+/// The script of a change that others may hold up: it waits for no lock longer than this.
+pub fn render_patiently(change: &Change, patience: std::time::Duration) -> Script {
+    let text = format!("SET LOCAL lock_timeout = {}", patience.as_millis());
+    let patience = Statement::new(format!("wait for no lock longer than {patience:?}"), text);
     let mut script = render(std::slice::from_ref(change));
     for step in &mut script.0 {
         step.statements.insert(0, patience.clone());
@@ -946,10 +947,12 @@ mod tests {
         ] {
             assert_eq!(change.can_be_held_up(), expected, "{change:?}");
         }
-        let script = render_patiently(&Change::LimitRole { role: role(), connections: 1 });
+        let limit = Change::LimitRole { role: role(), connections: 1 };
+        let script = render_patiently(&limit, std::time::Duration::from_millis(100));
+        assert!(script.0[0].summary().starts_with("wait for no lock longer than 100ms"), "{script:?}");
         assert_eq!(
             script.0[0].text(),
-            "SET LOCAL lock_timeout = 2000;\nALTER ROLE \"Acme \"\"1\"\"\" CONNECTION LIMIT 1"
+            "SET LOCAL lock_timeout = 100;\nALTER ROLE \"Acme \"\"1\"\"\" CONNECTION LIMIT 1"
         );
     }
 

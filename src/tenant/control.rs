@@ -271,7 +271,7 @@ pub static CONTROLS: [Row; 48] = [
         name: "memberships",
         title: "No tenant acts as another role",
         about: "What each tenant's role is a member of, and who is a member of it.",
-        expected: "Nothing but the roles that tenants may be members of, and nobody but its creator with the ADMIN option.",
+        expected: "Nothing but the roles that tenants may be members of, and nobody but this admin, with the ADMIN option.",
         of: Of::Tenant,
         nist: &["AC-3", "AC-6"],
         stig: &[],

@@ -206,6 +206,23 @@ pub fn means(parameter: &str, wanted: &Text, found: &Text) -> bool {
         && name::parse_list(found).is_some_and(|found| name::parse_list(wanted) == Some(found))
 }
 
+/// Whether something else is there in the place of a fact that is missing: another value, or the same with other options.
+pub fn is_replaced(missing: &Fact, drift: &[Deviation]) -> bool {
+    drift.iter().any(|deviation| match (deviation, missing) {
+        (Deviation::Missing(_), _) => false,
+        (
+            Deviation::Unexpected(Seen { fact: Fact::Membership { role, member, .. }, .. }),
+            Fact::Membership { role: of, member: who, .. },
+        ) => role == of && member == who,
+        (
+            Deviation::Unexpected(Seen { fact: Fact::Grant { objects, grantee, privilege, .. }, .. }),
+            Fact::Grant { objects: on, grantee: who, privilege: what, .. },
+        ) => objects == on && grantee == who && privilege == what,
+        (_, Fact::Parameter { level, name, .. }) => is_told(drift, level, name),
+        _ => false,
+    })
+}
+
 /// The facts in words: privileges of one grantee on one object together, and a parameter's value rather than that another was
 /// wanted.
 fn sentences(facts: &[Deviation]) -> String {

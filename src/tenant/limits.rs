@@ -163,11 +163,8 @@ struct LimitsCharter<'a> {
 impl LimitsCharter<'_> {
     /// Without it the tenant's own charter has the safe limits.
     fn note(&self) -> Fact {
-        let marker = self.observed.role_marker().map(|marker| Marker { guardrails: self.noted, ..marker });
-        Fact::Marker {
-            objects: Objects::one(Kind::Role, self.role),
-            text: marker.as_ref().map(Marker::text).unwrap_or_default(),
-        }
+        let text = note(self.noted, self.observed).as_ref().map(Marker::text).unwrap_or_default();
+        Fact::Marker { objects: Objects::one(Kind::Role, self.role), text }
     }
 
     fn is_guarded(&self, name: &str) -> bool {
@@ -224,6 +221,12 @@ impl Charter for LimitsCharter<'_> {
     }
 }
 
+/// The marker of the role with the note whether there are guardrails. If it is gone, the database's says the same but for that.
+fn note(guardrails: bool, observed: &Observed) -> Option<Marker> {
+    let marker = observed.role_marker().or_else(|| observed.database_marker())?;
+    Some(Marker { guardrails, ..marker })
+}
+
 fn drift(desired: &Limits, noted: bool, observed: &Observed) -> Vec<Deviation> {
     let (Some(database), Some(role)) = (&observed.database, &observed.role) else { return Vec::new() };
     let charter = LimitsCharter {
@@ -255,7 +258,7 @@ fn repair_noted(desired: &Limits, noted: bool, previous: Option<&Limits>, observ
     let guarded = desired.settings();
     let (ours, theirs): (Vec<Deviation>, Vec<Deviation>) =
         drift(desired, noted, observed).into_iter().partition(Deviation::is_ours);
-    let marker = observed.role_marker().map(|marker| Marker { guardrails: noted, ..marker });
+    let marker = note(noted, observed);
     let changes = |drift: &[Deviation]| {
         let change = |deviation: &Deviation| match (deviation.fact(), &marker) {
             (Fact::Marker { .. }, Some(marker)) => {
@@ -582,10 +585,10 @@ mod tests {
         assert_eq!(overrides(&Limits::safe(), false, &unguarded), BTreeMap::new());
         assert_eq!(texts(&release(&Limits::safe(), &guarded()).needed), [text(false)]);
         assert!(release(&Limits::safe(), &unguarded).is_empty());
-        // One that is gone is the tenant's resource to write.
+        // One that is gone is written anew.
         let mut unmarked = fixture::observed();
         unmarked.role.as_mut().unwrap().comment = None;
-        check(&Limits::safe(), None, &unmarked, &[], &[]);
+        check(&Limits::safe(), None, &unmarked, &[&text(true)], &[]);
         assert_eq!(overrides(&Limits::safe(), true, &unmarked)["role.marker"].describe(), missing);
     }
 

@@ -1,14 +1,14 @@
 //! How a tenant's drift is repaired: the changes of each control, and the order in which they are run. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
-use crate::postgres::{ExtensionName, Feature, RoleName, SchemaName};
+use crate::postgres::{DatabaseName, ExtensionName, Feature, RoleName, SchemaName};
 
 use super::change::{Change, Grantee, Scope, Setting};
 use super::charter::{Desired, TenantCharter};
 use super::control::{Control, Of};
-use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, status};
+use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, is_replaced, status};
 use super::limits::{ADMIN_CONNECTIONS, Limits, parameter};
 use super::marker::{Marker, Stage};
 use super::names::{EXTENSIONS_SCHEMA, Names};
@@ -44,11 +44,11 @@ pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Fin
     Control::all(Of::Tenant)
         .map(|control| {
             let mut facts = drift.remove(&control).unwrap_or_default();
-            // What is found is accepted. What the configuration requires and this admin can give is given all the same: without
-            // it there is no tenant.
-            let is_due = |deviation: &Deviation| matches!(deviation, Deviation::Missing(seen) if seen.ours);
-            if facts.iter().any(is_due) && charter.accepted(control, &facts).is_some() {
-                facts.retain(is_due);
+            // What is found is accepted. What is not there at all, and this admin can give, is given all the same: without it
+            // there is no tenant.
+            let due: Vec<Deviation> = facts.iter().filter(|deviation| is_due(deviation, &facts)).cloned().collect();
+            if !due.is_empty() && charter.accepted(control, &facts).is_some() {
+                facts = due;
                 let repair = repair_of(desired, observed, control, &facts);
                 return (control, Finding { repair, ..finding(control, Status::Found, facts) });
             }
@@ -60,6 +60,11 @@ pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Fin
             (control, Finding { repair, ..found })
         })
         .collect()
+}
+
+/// Whether a fact is missing that this admin can give, and nothing else is there in its place.
+fn is_due(deviation: &Deviation, drift: &[Deviation]) -> bool {
+    matches!(deviation, Deviation::Missing(seen) if seen.ours && !is_replaced(&seen.fact, drift))
 }
 
 fn repair_of(desired: &Desired, observed: &Observed, control: Control, facts: &[Deviation]) -> Repair {
@@ -153,6 +158,10 @@ pub fn repair(desired: &Desired, observed: &Observed) -> Repair {
     } else if observed.is_complete() {
         // Nothing inside is to be finished.
         needed.extend(last);
+    } else if let (Some(verifier), Some(marker)) = (&desired.password, observed.role_marker()) {
+        // What is set is on record at once, or it would be taken for somebody else's.
+        let marker = Marker { password: Some(verifier.challenge()), ..marker };
+        needed.push(Change::MarkRole { role: names.role.clone(), marker });
     }
     tried.sort_by_key(|change| matches!(change, Change::Tidy { .. }));
     tried.dedup();
@@ -252,9 +261,7 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
     for deviation in drift {
         match deviation {
             Deviation::Missing(seen) => missing(desired, observed, &seen.fact).into_iter().for_each(&mut add),
-            Deviation::Unexpected(seen) => {
-                unexpected(desired, observed, control, &seen.fact).into_iter().for_each(&mut add)
-            }
+            Deviation::Unexpected(seen) => unexpected(desired, observed, control, seen).into_iter().for_each(&mut add),
         }
     }
     // What was taken from the tenant as a whole is given again.
@@ -340,8 +347,8 @@ fn set_limit(names: &Names, level: &Level, name: &str) -> Option<Change> {
     Some(Change::Set { scope, name, value })
 }
 
-fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &Fact) -> Vec<Change> {
-    let names = &desired.names;
+fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &Seen) -> Vec<Change> {
+    let (names, fact) = (&desired.names, &seen.fact);
     let (database, role) = (names.database.clone(), names.role.clone());
     let change = match fact {
         Fact::Attribute { role: of, attribute } if observed.role.as_ref().is_some_and(|role| role.name == *of) => {
@@ -357,7 +364,9 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, fact: &F
                 }
             }
         }
-        Fact::Membership { role: of, member, options } => return leave(observed, names, of, member, *options),
+        Fact::Membership { role: of, member, options } => {
+            return leave(observed, names, (of, member, *options), seen.ours);
+        }
         Fact::Owner { objects, owner } if control == Control::DatabaseOwner && objects.kind == Kind::Database => {
             let from = (Some(owner.as_str()) == observed.role.as_ref().map(|role| role.name.as_str())).then_some(role);
             Some(Change::OwnDatabase { database, from })
@@ -440,8 +449,14 @@ fn without(attribute: &Attribute) -> Option<&'static str> {
     })
 }
 
-/// From 16 on a membership is revoked from whoever granted it, and one with other options can stay.
-fn leave(observed: &Observed, names: &Names, role: &str, member: &str, options: Options) -> Vec<Change> {
+/// From 16 on a membership is revoked from whoever granted it, and one with other options can stay. `ours` are the rows that this
+/// admin may revoke.
+fn leave(
+    observed: &Observed,
+    names: &Names,
+    (role, member, options): (&str, &str, Options),
+    ours: bool,
+) -> Vec<Change> {
     let own = observed.role.as_ref().map(|role| role.name.as_str());
     if own != Some(role) && own != Some(member) {
         return Vec::new();
@@ -449,7 +464,7 @@ fn leave(observed: &Observed, names: &Names, role: &str, member: &str, options: 
     let by_grantor = observed.server.has(Feature::MembershipsByGrantor);
     let renamed = |name: &str| if Some(name) == own { Some(names.role.clone()) } else { name.parse().ok() };
     let rows = observed.memberships.iter().filter(|row| !row.automatic && row.role == role && row.member == member);
-    let rows = rows.filter(|row| row.options() == options);
+    let rows = rows.filter(|row| row.options() == options && row.revocable == ours);
     rows.filter_map(|row| {
         let grantor = row.grantor.as_deref().filter(|_| by_grantor).and_then(|name| name.parse().ok());
         Some(Change::RevokeMembership { role: renamed(role)?, member: renamed(member)?, grantor })
@@ -474,8 +489,14 @@ fn reset(observed: &Observed, names: &Names, level: &Level, name: &str) -> Optio
 /// All that is set for the role, but for what it is to have: too much to read, so too much to tell apart.
 fn reset_all(desired: &Desired, observed: &Observed) -> Vec<Change> {
     let (role, database) = (desired.names.role.clone(), desired.names.database.clone());
-    let scopes = [Scope::Role(role.clone()), Scope::RoleInDatabase(role.clone(), database)];
-    let mut changes: Vec<Change> = scopes.map(|scope| Change::ResetAll { scope }).into();
+    let own = observed.role.as_ref().map(|role| role.name.as_str());
+    let places = observed.settings.iter().filter(|setting| setting.role.is_some() && setting.role.as_deref() == own);
+    let places: BTreeSet<DatabaseName> =
+        places.filter_map(|setting| setting.database.as_deref()?.parse().ok()).collect();
+    let others = places.into_iter().filter(|place| Some(place) != observed.database_name().as_ref());
+    let in_databases = [database].into_iter().chain(others).map(|place| Scope::RoleInDatabase(role.clone(), place));
+    let scopes = [Scope::Role(role.clone())].into_iter().chain(in_databases);
+    let mut changes: Vec<Change> = scopes.map(|scope| Change::ResetAll { scope }).collect();
     changes.push(set_search_path(desired));
     if !observed.is_guarded() {
         let set = |(name, value)| Change::Set { scope: Scope::Role(role.clone()), name, value };
@@ -486,13 +507,7 @@ fn reset_all(desired: &Desired, observed: &Observed) -> Vec<Change> {
 
 /// Whether what is set there is reset by [`reset_all`] anyway.
 fn goes_with_all(observed: &Observed, level: &Level) -> bool {
-    let own = observed.database.as_ref().map(|database| database.name.as_str());
-    let is_reset = match level {
-        Level::Role(_) => true,
-        Level::RoleInDatabase(_, database) => Some(database.as_str()) == own,
-        _ => false,
-    };
-    is_reset && observed.oversized.is_some()
+    matches!(level, Level::Role(_) | Level::RoleInDatabase(..)) && observed.oversized.is_some()
 }
 
 fn tidy(observed: &Observed, names: &Names) -> Option<Change> {
@@ -513,9 +528,11 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
         let (database, schema) = (names.database.clone(), names.schema.clone());
         changes.push(Change::MarkSchema { database, schema, marker: marker.clone() });
     }
-    // Both are written last and together: a tenant is complete when they stand.
-    if missing(Kind::Role) || missing(Kind::Database) {
+    // These are written last: a tenant is complete when both stand.
+    if missing(Kind::Role) {
         changes.push(Change::MarkRole { role: names.role.clone(), marker: desired.role_marker(observed) });
+    }
+    if missing(Kind::Database) {
         changes.push(Change::MarkDatabase { database: names.database.clone(), marker });
     }
     changes
@@ -971,11 +988,15 @@ mod tests {
         check_control(
             Control::Parameters,
             "found: 4000 parameters are set for role acme",
-            |o| o.oversized = Some(4000),
+            |o| {
+                o.oversized = Some(4000);
+                o.settings.push(setting(Some("globex"), Some("acme"), "TimeZone", "UTC"));
+            },
             &[],
             &[
                 "ALTER ROLE \"acme\" RESET ALL",
                 "ALTER ROLE \"acme\" IN DATABASE \"acme\" RESET ALL",
+                "ALTER ROLE \"acme\" IN DATABASE \"globex\" RESET ALL",
                 role_search_path,
                 "ALTER ROLE \"acme\" SET \"idle_in_transaction_session_timeout\" = 60000",
                 "ALTER ROLE \"acme\" SET \"lock_timeout\" = 10000",
@@ -1319,14 +1340,20 @@ mod tests {
 
     #[test]
     fn markers_are_written_again_and_forged_ones_told() {
-        let marks =
-            [format!("COMMENT ON ROLE \"acme\" IS '{READY}'"), format!("COMMENT ON DATABASE \"acme\" IS '{READY}'")];
-        let marks: Vec<&str> = marks.iter().map(String::as_str).collect();
+        let of_role = format!("COMMENT ON ROLE \"acme\" IS '{READY}'");
+        let of_database = format!("COMMENT ON DATABASE \"acme\" IS '{READY}'");
+        check_control(
+            Control::Registered,
+            "found: the marker of role acme is missing or not up to date",
+            |o| role(o).comment = None,
+            &[&of_role],
+            &[],
+        );
         check_control(
             Control::Registered,
             "found: the marker of database acme is missing or not up to date",
             |o| database(o).comment = None,
-            &marks,
+            &[&of_database],
             &[],
         );
         check_control(
@@ -1344,7 +1371,7 @@ mod tests {
             &[],
         );
         // A comment that is no marker stands where one should.
-        check(|_, o| database(o).comment = Some("mine".to_owned()), &marks, &[]);
+        check(|_, o| database(o).comment = Some("mine".to_owned()), &[&of_database], &[]);
     }
 
     #[test]
@@ -1480,6 +1507,37 @@ mod tests {
         assert_eq!(told(&desired, &observed), [missing]);
     }
 
+    /// Another value, or other options, are not what is required: accepted, they stay.
+    #[test]
+    fn what_stands_in_the_place_of_what_is_required_can_be_accepted() {
+        let accepted = |control: Control, break_it: &dyn Fn(&mut Desired, &mut Observed)| {
+            let (desired, observed) = check(
+                |desired, o| {
+                    desired.accept = [(control, "why".to_owned())].into();
+                    break_it(desired, o);
+                },
+                &[],
+                &[],
+            );
+            let said = &findings(&desired, &observed)[&control];
+            assert_eq!(said.status, Status::Accepted("why".to_owned()), "{}", said.describe());
+        };
+        accepted(Control::SearchPath, &|_, o| set(o, "search_path", "app, public"));
+        accepted(Control::Governed, &|_, o| set(o, "lock_timeout", "1h"));
+        accepted(Control::TenantPrivileges, &|_, o| database(o).acl[0].grantable = true);
+        accepted(Control::Memberships, &|desired, o| {
+            desired.member_of = ["tokens".parse().unwrap()].into();
+            o.memberships = vec![Membership { admin: true, ..membership("tokens", "acme") }];
+        });
+        // What is not there at all is given.
+        let tokens = |desired: &mut Desired, o: &mut Observed| {
+            desired.member_of = ["tokens".parse().unwrap()].into();
+            desired.accept = [(Control::Memberships, "why".to_owned())].into();
+            o.memberships = vec![membership("globex", "acme")];
+        };
+        check(tokens, &[], &["GRANT \"tokens\" TO \"acme\""]);
+    }
+
     #[test]
     fn what_is_not_this_admins_does_not_hold_up_what_is() {
         let by = |grantor: &str, admin: bool| Membership {
@@ -1500,6 +1558,39 @@ mod tests {
         );
         let said = &findings(&desired, &observed)[&Control::Memberships];
         assert_eq!(said.status, Status::NotPermitted, "not all of it is this admin's");
+        // Two rows of the same options, of which one is.
+        check(
+            |desired, o| {
+                (desired.login, role(o).login) = (false, false);
+                o.server.version_num = 160_000;
+                o.memberships = vec![by("admin", false), by("rdsadmin", false)];
+            },
+            &["REVOKE \"globex\" FROM \"acme\" GRANTED BY \"admin\" CASCADE"],
+            &["REVOKE \"globex\" FROM \"acme\" GRANTED BY \"rdsadmin\" CASCADE"],
+        );
+        // The marker of a database that is somebody else's.
+        check(
+            |_, o| {
+                (database(o).owner, database(o).owner_usable) = ("rdsadmin".to_owned(), false);
+                schema(o, "public").owner = "postgres".to_owned();
+                role(o).comment = None;
+            },
+            &[&format!("COMMENT ON ROLE \"acme\" IS '{READY}'")],
+            &["ALTER DATABASE \"acme\" OWNER TO CURRENT_USER"],
+        );
+    }
+
+    #[test]
+    fn a_password_that_is_set_is_on_record_at_once() {
+        let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
+        let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+        desired.password = Some(verifier.clone());
+        observed.inside = Err("closed".to_owned());
+        database(&mut observed).comment = None;
+        let needed = texts(&repair(&desired, &observed).needed);
+        let note = format!("\"password\":\"{}\"", String::from(verifier.challenge()));
+        let at = |text: &str| needed.iter().position(|statement| statement.contains(text));
+        assert!(at(" PASSWORD '").is_some() && at(" PASSWORD '") < at(&note), "{needed:?}");
     }
 
     #[test]

@@ -249,7 +249,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "ALTER ROLE acme SUPERUSER")],
         undo: &[("postgres", ROOT, "ALTER ROLE acme NOSUPERUSER")],
         fails: &["tenant.role_attributes", "cluster.cross_access"],
-        says: "acme: acme has SUPERUSER (an apply does not repair it)",
+        says: "acme: acme has SUPERUSER (an apply does not repair all of it)",
         not_checked: &[],
     },
     Plant {

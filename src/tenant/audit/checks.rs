@@ -29,7 +29,7 @@ impl From<&Finding> for Verdict {
         match &finding.status {
             Status::Enforced => Verdict::AsExpected,
             Status::Found => Verdict::Found(finding.what()),
-            Status::NotPermitted => Verdict::Found(format!("{} (an apply does not repair it)", finding.what())),
+            Status::NotPermitted => Verdict::Found(format!("{} (an apply does not repair all of it)", finding.what())),
             Status::Accepted(reason) => Verdict::Accepted(format!("{} ({reason})", finding.what())),
             Status::NotInspected(why) => Verdict::NotChecked(why.clone()),
         }

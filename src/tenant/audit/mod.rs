@@ -410,7 +410,7 @@ mod tests {
                 (
                     "tenant.password",
                     Fail,
-                    "2 tenants, first acme: the password of acme was changed by somebody else (an apply does not repair it)",
+                    "2 tenants, first acme: the password of acme was changed by somebody else (an apply does not repair all of it)",
                 ),
             ],
         );
@@ -481,7 +481,7 @@ mod tests {
             },
             &[found, password],
         );
-        let membership = "1 of 2 tenants, first acme: acme is a member of rds_iam (an apply does not repair it)";
+        let membership = "1 of 2 tenants, first acme: acme is a member of rds_iam (an apply does not repair all of it)";
         check(
             |evidence| {
                 member(evidence);
@@ -650,10 +650,15 @@ mod tests {
             "role_in_database.lock_timeout: lock_timeout = \"0\" for role acme in database acme",
             |o| o.settings.push(fixture::setting(Some("acme"), Some("acme"), "lock_timeout", "0")),
         );
-        check_acme("tenant.database_owner", Fail, "rdsadmin owns database acme (an apply does not repair it)", |o| {
-            let database = o.database.as_mut().unwrap();
-            (database.owner, database.owner_usable) = ("rdsadmin".to_owned(), false);
-        });
+        check_acme(
+            "tenant.database_owner",
+            Fail,
+            "rdsadmin owns database acme (an apply does not repair all of it)",
+            |o| {
+                let database = o.database.as_mut().unwrap();
+                (database.owner, database.owner_usable) = ("rdsadmin".to_owned(), false);
+            },
+        );
     }
 
     #[test]
@@ -710,7 +715,7 @@ mod tests {
                     "1 database, first postgres: PUBLIC has CONNECT on database postgres",
                 ),
                 ("cluster.public_schema", Status::NotChecked, &inside),
-                ("cluster.parameters", Fail, "work_mem = \"1GB\" for all roles (an apply does not repair it)"),
+                ("cluster.parameters", Fail, "work_mem = \"1GB\" for all roles (an apply does not repair all of it)"),
             ],
         );
         let report = check(
