@@ -618,6 +618,28 @@ mod tests {
         assert!(!charter.allows(&owner(public(), "postgres")) && charter.allows(&owner(public(), "admin")));
     }
 
+    /// What the tenant reaches by a membership that is not meant is told by that membership, and not once more.
+    #[test]
+    fn what_a_group_has_is_told_if_its_membership_is_meant() {
+        let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+        desired.member_of = ["team".parse().unwrap()].into();
+        observed.reached = ["team", "outsiders"].map(str::to_owned).into();
+        let charter = TenantCharter::new(&desired, &observed);
+        let place = || Objects::one(Kind::Database, "elsewhere");
+        for (role, told) in [("team", true), ("outsiders", false), ("acme", true), ("stranger", true)] {
+            let grant = Fact::Grant {
+                objects: place(),
+                grantee: Some(role.to_owned()),
+                privilege: "CONNECT".to_owned(),
+                grantable: false,
+            };
+            let attribute = Fact::Attribute { role: role.to_owned(), attribute: Attribute::Superuser };
+            for fact in [grant, attribute, Fact::Owner { objects: place(), owner: role.to_owned() }] {
+                assert_eq!(!charter.allows(&fact), told, "{fact}");
+            }
+        }
+    }
+
     #[test]
     fn who_owns_the_database_manages_it_only_if_that_is_the_admin() {
         let mut observed = fixture::observed();
