@@ -64,6 +64,7 @@ resource "pgtenant_guardrails" "bench" {
   statement_timeout = "30s"
 }
 "#;
+
 /// As many resources that Terraform has built in, with as many values in state, each of which stands there twice: what Terraform
 /// does for an instance, and how long that takes, depends on the size of all of them.
 const BUILT_IN_TF: &str = r#"

@@ -37,12 +37,12 @@ impl Whose {
         }
     }
 
-    /// That the key is a control's, and that there is a reason. `path` is where they stand.
-    pub(super) fn check(self, path: Path, key: &str, reason: &str) -> Result<(), Diagnostic> {
+    /// That the key is a control's, and that there is a reason, as far as that is known. `path` is where they stand.
+    pub(super) fn check(self, path: Path, key: &str, reason: Option<&str>) -> Result<(), Diagnostic> {
         if !self.has(key) {
             let detail = format!("The controls are {}.", self.keys().join(", "));
             Err(Diagnostic::error(format!("No control {key:?}"), detail).at(path))
-        } else if reason.trim().is_empty() {
+        } else if reason.is_some_and(|reason| reason.trim().is_empty()) {
             let detail = "The reason is part of the evidence: say why what is found may be.";
             Err(Diagnostic::error(format!("No reason to accept {key:?}"), detail).at(path))
         } else {
@@ -54,8 +54,7 @@ impl Whose {
     pub(super) fn check_all(self, accept: &Reasons) -> Diagnostics {
         let mut diagnostics = Diagnostics::default();
         for (key, item) in accept.as_known().into_iter().flatten() {
-            // What is not known yet may turn out to be a reason.
-            let reason = item.as_known().map_or("unknown", String::as_str);
+            let reason = item.as_known().map(String::as_str);
             if let Err(diagnostic) = self.check(Path::attribute("accept").key(key), key, reason) {
                 diagnostics.push(diagnostic);
             }
@@ -96,8 +95,9 @@ mod tests {
             (Whose::Cluster, "postgres.memberships", false),
             (Whose::Cluster, "markers", true),
         ] {
-            assert_eq!(whose.check(Path::default(), key, "why").is_ok(), expected, "{key}");
-            let no_reason = whose.check(Path::default(), key, " ").unwrap_err();
+            assert_eq!(whose.check(Path::default(), key, Some("why")).is_ok(), expected, "{key}");
+            assert_eq!(whose.check(Path::default(), key, None).is_ok(), expected, "{key}");
+            let no_reason = whose.check(Path::default(), key, Some(" ")).unwrap_err();
             assert_eq!(no_reason.summary.starts_with("No reason"), expected, "{key}");
         }
         let known = Whose::Cluster.keys();

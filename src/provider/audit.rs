@@ -128,17 +128,17 @@ fn scope<'a>(tenant: Option<&str>, member_of: impl IntoIterator<Item = &'a Strin
 
 impl Scope {
     /// Accepts what one control of a tenant finds.
-    fn accept(&mut self, tenant: &str, control: &str, reason: &str) -> Result<(), Diagnostic> {
+    fn accept(&mut self, tenant: &str, control: &str, reason: Option<&str>) -> Result<(), Diagnostic> {
         Whose::Tenant.check(Path::attribute("accept").key(tenant).key(control), control, reason)?;
         let accepted = self.accept.entry(tenant.to_owned()).or_default();
-        accepted.extend(Control::named(Of::Tenant, control).map(|control| (control, reason.to_owned())));
+        accepted.extend(Control::named(Of::Tenant, control).zip(reason.map(str::to_owned)));
         Ok(())
     }
 
     /// Accepts what one control of the cluster finds.
-    fn accept_cluster(&mut self, key: &str, reason: &str) -> Result<(), Diagnostic> {
+    fn accept_cluster(&mut self, key: &str, reason: Option<&str>) -> Result<(), Diagnostic> {
         Whose::Cluster.check(Path::attribute("accept_cluster").key(key), key, reason)?;
-        self.accept_cluster.insert(key.to_owned(), reason.to_owned());
+        self.accept_cluster.extend(reason.map(|reason| (key.to_owned(), reason.to_owned())));
         Ok(())
     }
 }
@@ -176,11 +176,11 @@ impl Model {
         let mut scope = scope(self.tenant.as_known().map(String::as_str), self.member_of.known_elements())?;
         for (tenant, accepted) in self.accept.as_known().into_iter().flatten() {
             for (control, reason) in accepted.as_known().into_iter().flatten() {
-                scope.accept(tenant, control, reason.as_known().map_or("unknown", String::as_str))?;
+                scope.accept(tenant, control, reason.as_known().map(String::as_str))?;
             }
         }
         for (key, reason) in self.accept_cluster.as_known().into_iter().flatten() {
-            scope.accept_cluster(key, reason.as_known().map_or("unknown", String::as_str))?;
+            scope.accept_cluster(key, reason.as_known().map(String::as_str))?;
         }
         Ok(scope)
     }

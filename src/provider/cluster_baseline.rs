@@ -75,8 +75,9 @@ model! {
         controls: Controls = computed(format!(
             "What was found of each control: of each database, and of the server. The value is `enforced`, or begins with one of \
              these: `found: ` is what an apply repairs. `not permitted: ` is what this admin may not change, because it does \
-             not own the object: it stays in the plan until it is repaired or accepted. `accepted: ` is what `accept` names, or what only a \
-             superuser may change on this major of PostgreSQL. `not inspected: ` could not be read; the reason follows.\n\n{}\n{}",
+             not own the object: it stays in the plan until it is repaired or accepted. `accepted: ` is what `accept` \
+             names, or what only a superuser may change on this major of PostgreSQL. `not inspected: ` could not be read; \
+             the reason follows.\n\n{}\n{}",
             Control::all(Of::Database).map(Control::row).map(|row| format!("  - `<database>.{}`: {} {}", row.name, row.about, row.expected))
                 .collect::<Vec<_>>().join("\n"),
             Control::all(Of::Cluster).map(Control::row).map(|row| format!("  - `{}`: {} {}", row.name, row.about, row.expected))

@@ -1,9 +1,8 @@
 //! Errors of PostgreSQL as diagnostics: what failed, why, and what to do. Told apart by kind and
 //! SQLSTATE.
 
-use crate::postgres::error::SqlState;
-
 use crate::postgres::catalog::snapshot::Server;
+use crate::postgres::error::SqlState;
 use crate::postgres::{ConnectError, Error, Feature, Script, Step};
 use crate::tenant::Observed;
 use crate::tf_provider::{Context, Diagnostic, Interruption, Path};

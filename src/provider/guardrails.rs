@@ -51,8 +51,8 @@ model! {
         tenant: Field<String> = required("The tenant's name: `pgtenant_tenant.<name>.name`."),
         connection_limit: Field<i64> = optional_computed(format!(
             "How many connections the tenant's role may hold at once, 1 or more. Its database allows {} more, for the \
-             admin's own. The tenant cannot change it. `connection_budget` of the provider \
-             controls what happens when the limits of all tenants add up to more connections than the server has.",
+             admin's own. The tenant cannot change it. `connection_budget` of the provider controls what happens \
+             when the limits of all tenants add up to more connections than the server has.",
             limits::ADMIN_CONNECTIONS
         ))
         .default(i64::from(Limits::safe().connection_limit)),
@@ -65,8 +65,8 @@ model! {
         overrides: Controls = computed(
             "What stands against these limits where the tenant, or somebody else, may write. The keys are \
              `role.<parameter>` (the role's own setting), `role_in_database.<parameter>` (its setting in one database), \
-             `database.connection_limit`, and `role.marker` (the comment that says that there are guardrails); the values begin with `found: `, or with `not permitted: ` for what this admin may \
-             not change. Empty when nothing does; an apply takes back what does. Values are cut at 80 characters."
+             `database.connection_limit`, and `role.marker` (the comment that says that there are guardrails); the values \
+             begin with `found: `, or with `not permitted: ` for what this admin may not change. Empty when nothing does; an apply takes back what does. Values are cut at 80 characters."
         ),
         id: Field<String> = computed("The tenant's name."),
         timeouts: Value = block(timeouts::block(&["create", "read", "update", "delete"])),
@@ -168,7 +168,7 @@ impl Model {
                 .map(|(key, text)| (key.clone(), value(&key, text)))
                 .collect(),
         };
-        self.overrides = controls::described(&limits::overrides(&expected, true, observed));
+        self.overrides = controls::described(&limits::overrides(&expected, observed));
         self
     }
 }
@@ -480,7 +480,7 @@ async fn apply(
             let (overrides, _, mut diagnostics) = controls::settled(
                 "overrides",
                 &model.overrides,
-                &limits::overrides(&desired, true, &observed),
+                &limits::overrides(&desired, &observed),
                 "The limits on record hold for the rest. `suspended = true` on the tenant keeps it out meanwhile.",
             );
             diagnostics.extend(said);

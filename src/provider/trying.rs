@@ -14,8 +14,11 @@ use super::diagnose;
 /// How long the changes of one operation may take together before those that are left wait for nobody.
 const BOUND: Duration = Duration::from_secs(10);
 
-/// How long a change waits for a lock, which the tenant itself can hold: before and after the bound.
-const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(100)];
+/// How long a change waits for a lock, which the tenant itself can hold.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it waits after the bound.
+const HASTE: Duration = Duration::from_millis(100);
 
 pub(super) struct Attempt<'a> {
     cluster: &'a Cluster,
@@ -36,7 +39,7 @@ impl<'a> Attempt<'a> {
 
     /// Whether the change went. Only an interruption is an error.
     pub(super) async fn change(&mut self, change: &Change) -> Result<bool, Error> {
-        let script = render_patiently(change, PATIENCE[usize::from(!self.has_time())]);
+        let script = render_patiently(change, if self.has_time() { PATIENCE } else { HASTE });
         match self.cluster.run(&script, self.cancel).await {
             Ok(()) => Ok(true),
             Err(error) if error.is_cancelled() => Err(error),

@@ -161,12 +161,6 @@ struct LimitsCharter<'a> {
 }
 
 impl LimitsCharter<'_> {
-    /// Without it the tenant's own charter has the safe limits.
-    fn note(&self) -> Fact {
-        let text = note(self.noted, self.observed).as_ref().map(Marker::text).unwrap_or_default();
-        Fact::Marker { objects: Objects::one(Kind::Role, self.role), text }
-    }
-
     fn is_guarded(&self, name: &str) -> bool {
         self.guarded.keys().any(|guarded| guarded.as_str().eq_ignore_ascii_case(name))
     }
@@ -183,8 +177,10 @@ impl Charter for LimitsCharter<'_> {
                 value: Text::whole(value.text()),
             }));
         }
+        // Without the note the tenant's own charter has the safe limits.
         if self.noted != self.observed.is_guarded() {
-            required.push(self.note());
+            let text = note(self.noted, self.observed).as_ref().map(Marker::text).unwrap_or_default();
+            required.push(Fact::Marker { objects: Objects::one(Kind::Role, self.role), text });
         }
         required.into_iter().map(|fact| (Control::Overrides, fact)).collect()
     }
@@ -313,8 +309,17 @@ fn change(
 }
 
 /// What stands against `expected` where the tenant, or somebody else, may have written: by level and parameter, as
-/// `role.statement_timeout`. `noted` is whether the role's marker is to say that there are guardrails.
-pub fn overrides(expected: &Limits, noted: bool, observed: &Observed) -> BTreeMap<String, Finding> {
+/// `role.statement_timeout`; and that the role's marker does not say that there are guardrails.
+pub fn overrides(expected: &Limits, observed: &Observed) -> BTreeMap<String, Finding> {
+    against(expected, true, observed)
+}
+
+/// What stands against the limits on record, whether there are guardrails or not.
+pub fn overrides_on_record(record: &OnRecord, observed: &Observed) -> BTreeMap<String, Finding> {
+    against(&record.limits(), observed.is_guarded(), observed)
+}
+
+fn against(expected: &Limits, noted: bool, observed: &Observed) -> BTreeMap<String, Finding> {
     let mut found: BTreeMap<String, Vec<Deviation>> = BTreeMap::new();
     for deviation in drift(expected, noted, observed) {
         let key = match deviation.fact() {
@@ -367,7 +372,7 @@ mod tests {
     fn a_tenant_with_its_limits_needs_nothing() {
         check(&Limits::safe(), None, &guarded(), &[], &[]);
         assert_eq!(OnRecord::of(&guarded()).unwrap().limits(), Limits::safe());
-        assert_eq!(overrides(&Limits::safe(), true, &guarded()), BTreeMap::new());
+        assert_eq!(overrides(&Limits::safe(), &guarded()), BTreeMap::new());
     }
 
     #[test]
@@ -418,10 +423,8 @@ mod tests {
         observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "statement_timeout", &"9".repeat(200)));
         observed.settings.push(fixture::setting(Some("other"), Some("acme"), "lock_timeout", "0"));
         observed.database.as_mut().unwrap().connection_limit = -1;
-        let found: Vec<_> = overrides(&Limits::safe(), true, &observed)
-            .into_iter()
-            .map(|(key, finding)| (key, finding.describe()))
-            .collect();
+        let found: Vec<_> =
+            overrides(&Limits::safe(), &observed).into_iter().map(|(key, finding)| (key, finding.describe())).collect();
         let expected = [
             ("database.connection_limit", "database acme has CONNECTION LIMIT -1"),
             ("role.lock_timeout", "lock_timeout is not as required for role acme"),
@@ -522,14 +525,14 @@ mod tests {
         let mut observed = guarded();
         at_both(&mut observed, "app.Tenant_Id", "42", None);
         check(&dotted, None, &observed, &[], &[]);
-        assert_eq!(overrides(&dotted, true, &observed), BTreeMap::new());
+        assert_eq!(overrides(&dotted, &observed), BTreeMap::new());
         let (long, begin) = (with_parameter("application_name", &"x".repeat(600)), "x".repeat(512));
         let mut observed = guarded();
         at_both(&mut observed, "application_name", &begin, Some(&sha256(&"x".repeat(600))));
         check(&long, None, &observed, &[], &[]);
         let mut observed = guarded();
         at_both(&mut observed, "application_name", &begin, Some(&sha256("x")));
-        assert_eq!(overrides(&long, true, &observed).keys().collect::<Vec<_>>(), ["role.application_name"]);
+        assert_eq!(overrides(&long, &observed).keys().collect::<Vec<_>>(), ["role.application_name"]);
     }
 
     fn sha256(text: &str) -> String {
@@ -543,7 +546,7 @@ mod tests {
             let mut observed = guarded();
             observed.settings.push(fixture::setting(level.0, level.1, name, value));
             let limits = with_parameter("work_mem", "4MB");
-            let mut found = overrides(&limits, true, &observed);
+            let mut found = overrides(&limits, &observed);
             // What is not set at the role is missing there.
             let missing = found.remove("role.work_mem");
             assert!(missing.is_some());
@@ -561,10 +564,10 @@ mod tests {
         let mut observed = guarded();
         observed.role.as_mut().unwrap().manageable = false;
         observed.settings.push(fixture::setting(Some("acme"), Some("acme"), "lock_timeout", "0"));
-        let found = overrides(&Limits::safe(), true, &observed);
+        let found = overrides(&Limits::safe(), &observed);
         assert_eq!(found["role_in_database.lock_timeout"].status, Status::NotPermitted);
         observed.role.as_mut().unwrap().manageable = true;
-        let found = overrides(&Limits::safe(), true, &observed);
+        let found = overrides(&Limits::safe(), &observed);
         assert_eq!(found["role_in_database.lock_timeout"].status, Status::Found);
     }
 
@@ -577,19 +580,19 @@ mod tests {
         let unguarded = fixture::observed();
         check(&Limits::safe(), None, &unguarded, &[&text(true)], &[]);
         let missing = "found: the marker of role acme is missing or not up to date";
-        let found = overrides(&Limits::safe(), true, &unguarded);
+        let found = overrides(&Limits::safe(), &unguarded);
         assert_eq!(
             found.iter().map(|(key, found)| (&**key, found.describe())).collect::<Vec<_>>(),
             [("role.marker", missing.to_owned())]
         );
-        assert_eq!(overrides(&Limits::safe(), false, &unguarded), BTreeMap::new());
+        assert_eq!(overrides_on_record(&OnRecord::of(&unguarded).unwrap(), &unguarded), BTreeMap::new());
         assert_eq!(texts(&release(&Limits::safe(), &guarded()).needed), [text(false)]);
         assert!(release(&Limits::safe(), &unguarded).is_empty());
         // One that is gone is written anew.
         let mut unmarked = fixture::observed();
         unmarked.role.as_mut().unwrap().comment = None;
         check(&Limits::safe(), None, &unmarked, &[&text(true)], &[]);
-        assert_eq!(overrides(&Limits::safe(), true, &unmarked)["role.marker"].describe(), missing);
+        assert_eq!(overrides(&Limits::safe(), &unmarked)["role.marker"].describe(), missing);
     }
 
     #[test]

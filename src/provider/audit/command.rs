@@ -128,10 +128,10 @@ async fn report(cx: &Context, options: &Options) -> Result<Report, Vec<Diagnosti
     let one = |diagnostic: Diagnostic| vec![diagnostic];
     let mut scope = scope(options.tenant.as_deref(), &options.member_of).map_err(one)?;
     for (tenant, control, reason) in &options.accept {
-        scope.accept(tenant, control, reason).map_err(one)?;
+        scope.accept(tenant, control, Some(reason)).map_err(one)?;
     }
     for (key, reason) in &options.accept_cluster {
-        scope.accept_cluster(key, reason).map_err(one)?;
+        scope.accept_cluster(key, Some(reason)).map_err(one)?;
     }
     let block = configuration::Model { assume_role: options.assume_role.clone().into(), ..Default::default() };
     let configured =

@@ -193,7 +193,7 @@ fn time_limits(seen: &Seen) -> Verdict {
 
 fn overrides(seen: &Seen) -> Verdict {
     on_record(seen, |limits| {
-        let found = limits::overrides(&limits.limits(), seen.observed.is_guarded(), seen.observed);
+        let found = limits::overrides_on_record(limits, seen.observed);
         found.into_iter().map(|(key, finding)| format!("{key}: {}", finding.what())).collect()
     })
 }
