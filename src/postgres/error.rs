@@ -46,6 +46,11 @@ impl Error {
         matches!(self, Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))
     }
 
+    /// Whether the connection broke: what was sent may have been done.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Error::Lost { .. })
+    }
+
     /// Whether the same transaction may succeed when it is run again: a deadlock, a serialization
     /// failure, or two sessions that wrote the same catalog row (internal error XX000).
     pub(super) fn is_transient(&self) -> bool {

@@ -406,7 +406,7 @@ mod tests {
         );
         assert!(unseen.detail.starts_with("Too many schemas. "), "{}", unseen.detail);
         let step =
-            |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")] };
+            |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")], vacates: None };
         let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
         assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));
         assert_eq!(not_refreshed().severity, Severity::Warning);

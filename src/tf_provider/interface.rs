@@ -144,6 +144,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Must tolerate unknown values: a server made in the same apply has no address yet.
     async fn configure(&self, cx: &Context, config: Value) -> Diagnostics;
+
+    /// Terraform has all answers and ends the process, which has a good second for this.
+    async fn close(&self) {}
 }
 
 #[async_trait]

@@ -43,6 +43,11 @@ impl Server {
         std::mem::take(&mut *self.stop.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
     }
 
+    /// Lets the provider finish what it has to, when Terraform ends it in order.
+    pub async fn close(&self) {
+        self.provider.close().await;
+    }
+
     fn catalog(&self) -> &Catalog {
         self.catalog.get_or_init(|| Catalog::of(&*self.provider))
     }
