@@ -49,6 +49,16 @@ impl Connection {
 
     /// The cluster; `None` while the provider block holds values that are not known until apply.
     pub(super) async fn cluster(&self) -> Result<Option<Arc<Cluster>>, Error> {
+        let cluster = self.present_cluster().await?;
+        if let Some(cluster) = &cluster
+            && self.applying.load(Ordering::SeqCst)
+        {
+            cluster.be_patient();
+        }
+        Ok(cluster)
+    }
+
+    async fn present_cluster(&self) -> Result<Option<Arc<Cluster>>, Error> {
         if let Some(cluster) = &*self.cluster.read().await {
             return Ok(Some(Arc::clone(cluster)));
         }
@@ -159,7 +169,10 @@ impl Connection {
             return answer.clone();
         }
         let answer = cluster.try_parameter(name, value, cancel).await;
-        answers.insert(key, answer.clone());
+        // What is not the server's answer may be another the next time.
+        if matches!(answer, Ok(()) | Err(Error::Sql { .. })) {
+            answers.insert(key, answer.clone());
+        }
         answer
     }
 }

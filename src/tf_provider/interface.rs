@@ -25,11 +25,28 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// Cancelled by `Stop` only: tells the two apart.
     pub stop: CancellationToken,
+    /// Cancelled a moment after `cancel`: for what is to be done also when the operation was interrupted.
+    pub clean_up: CancellationToken,
     /// The operation's timeout.
     pub timeout: Option<Duration>,
+    pub work: Work,
+}
+
+/// What an operation does with the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// It reads, or plans.
+    Look,
+    /// It changes what is there.
+    Apply,
 }
 
 impl Context {
+    /// Without a timeout: what a person started, who will end it.
+    pub fn by_hand(cancel: CancellationToken, work: Work) -> Self {
+        Context { stop: cancel.clone(), clean_up: cancel.clone(), cancel, timeout: None, work }
+    }
+
     /// Why `cancel` is cancelled, if it is.
     pub fn interruption(&self) -> Option<Interruption> {
         match (self.stop.is_cancelled(), self.cancel.is_cancelled(), self.timeout) {

@@ -64,7 +64,7 @@ pub struct Subcommand {
 pub struct Invocation {
     /// Those after the name.
     pub arguments: Vec<String>,
-    /// Cancelled by Ctrl-C and SIGTERM; the work then has a moment to end.
+    /// Cancelled by Ctrl-C, SIGTERM and SIGHUP; the work then has a moment to end.
     pub cancel: CancellationToken,
 }
 
@@ -203,13 +203,13 @@ async fn until_interrupted(
     arguments: Vec<String>,
 ) -> Result<u8, Failure> {
     let interrupt = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
+    let ended = Ended::signals()?;
     let cancel = CancellationToken::new();
     let mut work = run(Invocation { arguments, cancel: cancel.clone() });
     tokio::select! {
         code = &mut work => return Ok(code),
         () = received(interrupt) => {}
-        () = received(terminate) => {}
+        () = ended.received() => {}
     }
     cancel.cancel();
     tokio::time::timeout(GRACE, work).await.map_err(|_| "interrupted".into())
@@ -233,7 +233,7 @@ async fn plugin<P: Provider>(
     // Ctrl-C goes to the whole process group. Terraform answers it with `Stop`; taking the signal
     // and leaving it be is what keeps it from ending this process.
     let _ignored = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
+    let ended = Ended::signals()?;
     let socket = Socket::bind(&environment.socket_directories)?;
     let identity = environment.client_certificate.as_deref().map(Identity::for_client).transpose()?;
     print(&handshake(&socket.path(), identity.as_ref()))?;
@@ -245,7 +245,7 @@ async fn plugin<P: Provider>(
     let end = async move {
         tokio::select! {
             () = requested.cancelled() => asked.store(true, Ordering::SeqCst),
-            () = received(terminate) => {}
+            () = ended.received() => {}
             () = gone(parent) => {}
         }
     };
@@ -264,13 +264,13 @@ async fn debug<P: Provider>(
     provider: impl FnOnce() -> P,
 ) -> Result<(), Failure> {
     let interrupt = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
+    let ended = Ended::signals()?;
     let socket = Socket::bind(&environment.socket_directories)?;
     print(&reattach(options, &socket.path(), std::process::id()))?;
     let end = async {
         tokio::select! {
             () = received(interrupt) => {}
-            () = received(terminate) => {}
+            () = ended.received() => {}
         }
     };
     // A client's `Shutdown` goes unheeded: the next run of Terraform attaches to this process again.
@@ -302,6 +302,40 @@ async fn serve_until(
 
 async fn received(mut signal: Signal) {
     signal.recv().await;
+}
+
+/// The signals that end a process in order: somebody asked for it, or the terminal was closed.
+struct Ended {
+    terminate: Signal,
+    /// `None` for what is to outlive its terminal.
+    hangup: Option<Signal>,
+}
+
+impl Ended {
+    fn signals() -> std::io::Result<Self> {
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Ended { terminate: signal(SignalKind::terminate())?, hangup })
+    }
+
+    async fn received(self) {
+        let hangup = async {
+            match self.hangup {
+                Some(hangup) => received(hangup).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = received(self.terminate) => {}
+            () = hangup => {}
+        }
+    }
+}
+
+/// Whether `nohup` started this process, or its parent. To take the signal would undo that.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0)
 }
 
 /// Returns when the parent is another: Terraform ended without a word, and somebody adopted us. Its

@@ -307,7 +307,7 @@ async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &Cancellation
         }
         Err(error) => {
             let error = match error {
-                Error::Cancelled { summary } if !cancel.is_cancelled() => Error::TooSlow { summary, after: PATIENCE },
+                Error::Cancelled { summary } | Error::NotSent { summary } if !cancel.is_cancelled() => Error::TooSlow { summary, after: PATIENCE },
                 error => error,
             };
             observed.inside = Err(error.to_string());
