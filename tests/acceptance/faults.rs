@@ -6,7 +6,7 @@
 //!
 //! ```sh
 //! PGTENANT_TEST_FAULTS=all cargo test --test acceptance faults::
-//! PGTENANT_TEST_FAULTS='17/create/drop_after/18 15/rename_*' cargo test --test acceptance faults::
+//! PGTENANT_TEST_FAULTS='17/create/drop_after/apply-9 15/rename_*/*/apply-*' cargo test --test acceptance faults::
 //! ```
 //!
 //! The table of what was injected and what converged is in `target/faults`.
@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use operations::{Ground, Operation, operations};
-use point::{Bench, FAULTS, Outcome};
+use point::{Bench, FAULTS, Outcome, Reference};
 
 use crate::support::eventually;
 use crate::support::fault_proxy::{Proxy, Strike, Watch};
@@ -33,17 +33,25 @@ const MAJORS: [u32; 2] = [15, 17];
 /// How many tenants are made at a time.
 const BATCH: usize = 20;
 
-/// `17/create/drop_after/18`, of which the last parts may be left out.
+/// One fault at one message of one operation.
 struct Point {
     major: u32,
     operation: &'static str,
     fault: usize,
+    /// Counted from the first message of the plan.
     at: usize,
+    /// How many of them are the plan's.
+    planning: usize,
 }
 
 impl Point {
+    /// `17/create/drop_after/apply-9`, the name by which it can be tried again.
     fn name(&self) -> String {
-        format!("{}/{}/{}/{}", self.major, self.operation, FAULTS[self.fault].0, self.at)
+        let at = match self.at.checked_sub(self.planning) {
+            None | Some(0) => format!("plan-{}", self.at),
+            Some(at) => format!("apply-{at}"),
+        };
+        format!("{}/{}/{}/{at}", self.major, self.operation, FAULTS[self.fault].0)
     }
 }
 
@@ -74,9 +82,10 @@ impl Selection {
     }
 
     /// The points of an operation that has that many messages.
-    fn points(&self, major: u32, number: usize, operation: &'static Operation, messages: usize) -> Vec<Point> {
+    fn points(&self, major: u32, number: usize, operation: &'static Operation, reference: &Reference) -> Vec<Point> {
+        let Reference { planning, messages, .. } = *reference;
         let faults: Vec<usize> = (0..FAULTS.len()).filter(|fault| FAULTS[*fault].1.fits(operation)).collect();
-        let point = |fault: usize, at: usize| Point { major, operation: operation.name, fault, at };
+        let point = |fault: usize, at: usize| Point { major, operation: operation.name, fault, at, planning };
         match self {
             Selection::Sample => {
                 let end = point(faults[1 + number % 3], messages - number % 3);
@@ -119,16 +128,18 @@ struct Table {
 #[derive(Default)]
 struct Row {
     operation: &'static str,
-    messages: usize,
+    /// Of the plan and of the rest.
+    messages: String,
     /// By fault.
     injected: [usize; FAULTS.len()],
     converged: [usize; FAULTS.len()],
 }
 
 impl Table {
-    fn add(&mut self, number: usize, messages: usize, point: &Point, outcome: Outcome) {
+    fn add(&mut self, number: usize, reference: &Reference, point: &Point, outcome: Outcome) {
         let row = self.rows.entry((point.major, number)).or_default();
-        (row.operation, row.messages) = (point.operation, messages);
+        row.operation = point.operation;
+        row.messages = format!("{} + {}", reference.planning, reference.messages - reference.planning);
         row.injected[point.fault] += usize::from(outcome.injected);
         row.converged[point.fault] += usize::from(outcome.injected && outcome.failed.is_none());
         self.failed.extend(outcome.failed.map(|why| (point.name(), why)));
@@ -227,7 +238,7 @@ fn try_operation(
     table: &Mutex<Table>,
 ) -> Result<(), String> {
     let reference = bench(slot, major, operation)?.measure(operation)?;
-    let points = selection.points(major, number, operation, reference.messages);
+    let points = selection.points(major, number, operation, &reference);
     let mut ready = Vec::new();
     for (at, point) in points.iter().enumerate() {
         let bench = bench(slot, major, operation)?;
@@ -242,7 +253,7 @@ fn try_operation(
             ready.clear();
             Outcome { injected: true, failed: Some(why), ended_after: Duration::ZERO }
         });
-        table.lock().unwrap().add(number, reference.messages, point, outcome);
+        table.lock().unwrap().add(number, &reference, point, outcome);
     }
     Ok(())
 }

@@ -75,7 +75,9 @@ pub struct Bench {
 
 /// An operation that ran without a fault.
 pub struct Reference {
-    /// How many messages it takes.
+    /// How many messages its plan takes.
+    pub planning: usize,
+    /// How many it takes with its plan.
     pub messages: usize,
     remains: Vec<String>,
 }
@@ -155,6 +157,11 @@ impl Bench {
         let prepared = self.prepare(operation, 1)?.remove(0);
         let name = &prepared.name;
         let session = self.take_up(operation, &prepared)?;
+        self.proxy.begin(Watch::Count);
+        self.workspace
+            .try_run(&["plan", if operation.after.is_some() { "-destroy=false" } else { "-destroy" }])?
+            .ok()?;
+        let planning = self.proxy.messages();
         self.proxy.begin(Watch::Step);
         let mut running = self.workspace.spawn(&command(operation));
         while running.is_running() {
@@ -171,7 +178,7 @@ impl Bench {
         self.proxy.begin(Watch::Count);
         let remains = self.end(operation, name)?;
         self.clear(operation, name)?;
-        Ok(Reference { messages, remains })
+        Ok(Reference { planning, messages, remains })
     }
 
     /// Runs the operation with a fault at the k-th message, then once more without, and compares what there is with what
