@@ -195,6 +195,9 @@ impl Cluster {
     }
 
     async fn run_step(&self, step: &Step, cancel: &CancellationToken) -> Result<(), Error> {
+        if let Some(database) = &step.vacates {
+            self.leave(database).await;
+        }
         let mut attempt = 1;
         loop {
             let result = self

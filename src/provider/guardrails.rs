@@ -436,7 +436,7 @@ fn too_new(model: &Model, snapshot: &Snapshot) -> Diagnostics {
 }
 
 async fn find(cluster: &Cluster, name: &TenantName, cancel: &CancellationToken) -> Result<Option<Observed>, Error> {
-    let filter = Filter::Only { names: Vec::new(), comment_prefixes: vec![Marker::prefix(name)] };
+    let filter = Filter::Only { names: Vec::new(), comments: vec![Marker::prefix(name)] };
     Ok(Observed::find(&cluster.inspect(&filter, cancel).await?, name))
 }
 

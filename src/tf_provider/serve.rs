@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -239,15 +240,22 @@ async fn plugin<P: Provider>(
 
     let ending = Ending::default();
     let requested = ending.requested.clone();
-    let end = async {
+    let in_order = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&in_order);
+    let end = async move {
         tokio::select! {
-            () = requested.cancelled() => {}
+            () = requested.cancelled() => asked.store(true, Ordering::SeqCst),
             () = ended.received() => {}
             () = gone(parent) => {}
         }
     };
     let tls = identity.map(|identity| identity.config);
-    serve_until(end, socket, tls, Arc::new(Server::new(provider())), ending).await
+    let server = Arc::new(Server::new(provider()));
+    serve_until(end, socket, tls, Arc::clone(&server), ending).await?;
+    if in_order.load(Ordering::SeqCst) && tokio::time::timeout(GRACE, server.close()).await.is_err() {
+        tracing::warn!("ending with work undone");
+    }
+    Ok(())
 }
 
 async fn debug<P: Provider>(
