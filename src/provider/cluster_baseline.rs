@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::login::Login;
 use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName};
-use crate::tenant::baseline::{self, Accept, DATABASES, Observed, Taken};
+use crate::tenant::baseline::{self, Accept, DATABASES, Observed};
 use crate::tenant::{Control, Of, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
@@ -65,7 +64,9 @@ model! {
         restore_on_destroy: Field<bool> = optional_computed(
             "Whether a destroy gives back what was taken from PUBLIC when the databases were first closed, and nothing \
              else; what somebody granted later, and an apply took back, is not given. By default a destroy changes \
-             nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy."
+             nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy. What was taken \
+             stands on the server, as the first line of the comment on the database and on its schema `public`; the \
+             rest of the comment stays as it is. Without that line nothing is given back."
         )
         .default(false),
         accept: Reasons = optional(
@@ -109,24 +110,6 @@ impl Model {
         let findings = baseline::assess(observed, &self.accepted());
         self.controls = controls::described(&findings);
         (self, Statuses::of(&findings))
-    }
-}
-
-/// What the provider remembers beside the state.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Private {
-    taken: Taken,
-    /// The statuses of `controls`.
-    statuses: Statuses,
-}
-
-impl Private {
-    fn decode(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("names serialise")
     }
 }
 
@@ -174,8 +157,7 @@ impl Resource for BaselineResource {
         let mut observed = Observed::locate(&snapshot, &model.databases()?);
         enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
         let (model, statuses) = model.observe(&observed);
-        let private = Private { statuses, ..Private::decode(&state.private) };
-        Ok(Some(State { value: model.encode(), private: private.encode(), ..state }))
+        Ok(Some(State { value: model.encode(), private: statuses.encode(), ..state }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -185,7 +167,7 @@ impl Resource for BaselineResource {
         };
         model.id = Field::Known(ID.to_owned());
         let unchanged = prior.as_ref().filter(|prior| prior.databases == model.databases);
-        let statuses = Private::decode(&request.private).statuses;
+        let statuses = Statuses::decode(&request.private);
         if let Some(before) = unchanged {
             let accept = (&before.accept, &model.accept.clone());
             model.controls = controls::planned(&before.controls, &statuses, accept, false);
@@ -218,35 +200,30 @@ impl Resource for BaselineResource {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
-        let Private { mut taken, statuses } = Private::decode(&request.private);
+        let before = prior.as_ref().and_then(|prior| prior.databases().ok()).unwrap_or_default();
         let Some(model) = planned else {
-            return match give_back(&cluster, &mut taken, &BTreeSet::new(), &cx.cancel).await {
-                Ok(()) => Applied::default(),
+            return match give_back(&cluster, before, &BTreeSet::new(), &cx.cancel).await {
+                Ok(diagnostics) => Applied { diagnostics, ..Applied::default() },
                 Err(error) => request.unchanged(not_given_back(&error, cx)),
             };
         };
-        match converge(cx, &cluster, &model, &mut taken).await {
+        match converge(cx, &cluster, &model).await {
             Ok((state, statuses, mut diagnostics)) => {
-                if let (true, Ok(wanted)) = (model.restores(), model.databases())
-                    && let Err(error) = give_back(&cluster, &mut taken, &wanted, &cx.cancel).await
-                {
-                    diagnostics.push(not_given_back(&error, cx));
+                if let (true, Ok(wanted)) = (model.restores(), model.databases()) {
+                    match give_back(&cluster, before, &wanted, &cx.cancel).await {
+                        Ok(said) => diagnostics.extend(said),
+                        Err(error) => diagnostics.push(not_given_back(&error, cx)),
+                    }
                 }
-                let private = Private { taken, statuses }.encode();
-                Applied { state: Some(state.encode()), private, diagnostics }
+                Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics }
             }
-            Err(mut diagnostic) => {
-                if let Some(prior) = prior {
-                    let (state, statuses) = reached(&cluster, &prior).await.unwrap_or((prior, statuses));
-                    let private = Private { taken, statuses }.encode();
-                    return Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() };
-                }
-                // Without a state there is nowhere to remember what was taken.
-                let undone = give_back(&cluster, &mut taken, &BTreeSet::new(), &CancellationToken::new()).await;
-                if let Err(error) = undone {
-                    diagnostic.detail.push_str(&format!("\n\nWhat was closed until then stays closed: {error}."));
-                }
-                Applied { diagnostics: diagnostic.into(), ..Applied::default() }
+            Err(diagnostic) => {
+                // A create that failed is in the state as well: the next apply goes on from there.
+                let (state, private) = match reached(&cluster, prior.as_ref().unwrap_or(&model)).await {
+                    Some((state, statuses)) => (Some(state), statuses.encode()),
+                    None => (prior, request.private),
+                };
+                Applied { state: state.map(Model::encode), private, diagnostics: diagnostic.into() }
             }
         }
     }
@@ -266,8 +243,6 @@ impl Resource for BaselineResource {
         // A server may do without one of them.
         observed.databases.retain(|_, place| place.is_some());
         enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
-        let mut taken = Taken::default();
-        taken.note_closed(&observed);
         let model = Model {
             databases: observed.databases.keys().map(ToString::to_string).collect(),
             restore_on_destroy: Field::Known(false),
@@ -275,7 +250,7 @@ impl Resource for BaselineResource {
             ..Model::default()
         };
         let (model, statuses) = model.observe(&observed);
-        Ok(State { private: Private { taken, statuses }.encode(), ..State::from(model.encode()) })
+        Ok(State { private: statuses.encode(), ..State::from(model.encode()) })
     }
 }
 
@@ -349,12 +324,21 @@ fn not_given_back(error: &Error, cx: &Context) -> Diagnostic {
     diagnostic.at_attribute("restore_on_destroy")
 }
 
+fn not_looked_into(database: &DatabaseName, why: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Could not look into database {:?}", database.as_str()),
+        format!(
+            "What was taken from PUBLIC on its schema public, if anything, is not given back: {why}. The comment on that \
+             schema says what it was."
+        ),
+    )
+}
+
 /// Observes, closes what is open, and observes again, until nothing is left that this admin may close; then tries the rest.
 async fn converge(
     cx: &Context,
     cluster: &Cluster,
     model: &Model,
-    taken: &mut Taken,
 ) -> Result<(Model, Statuses, Diagnostics), Diagnostic> {
     let what = "close the databases";
     let failed = |error: Error| diagnose::error(what, &error, cx);
@@ -364,7 +348,6 @@ async fn converge(
     for _ in 0..ROUNDS {
         let observed = inspect(cluster, &databases, &cx.cancel).await.map_err(failed)?;
         check(cx, cluster, &observed, &accept).await.map_err(failed)??;
-        taken.note(&observed, &accept);
         let repair = baseline::repair(&observed, &accept);
         if !repair.needed.is_empty() {
             let result = cluster.run(&render(&repair.needed), &cx.cancel).await;
@@ -402,26 +385,34 @@ async fn reached(cluster: &Cluster, prior: &Model) -> Option<(Model, Statuses)> 
     Some(prior.clone().observe(&observed))
 }
 
-/// Gives back what was taken of databases that are not `wanted` closed, as far as they still exist.
+/// Gives back what was taken of the databases that were listed `before`, or carry a note, and are not `wanted` closed.
 async fn give_back(
     cluster: &Cluster,
-    taken: &mut Taken,
+    before: BTreeSet<DatabaseName>,
     wanted: &BTreeSet<DatabaseName>,
     cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let mut unwanted = taken.databases();
+) -> Result<Diagnostics, Error> {
+    let mut unwanted = before;
+    unwanted.extend(baseline::noted(&cluster.inspect(&Filter::Everything, cancel).await?));
     unwanted.retain(|name| !wanted.contains(name));
     if unwanted.is_empty() {
-        return Ok(());
+        return Ok(Diagnostics::default());
     }
-    let observed = Observed::locate(&cluster.inspect(&Filter::Everything, cancel).await?, &unwanted);
-    let existing = observed.databases.iter().filter(|(_, place)| place.is_some()).map(|(name, _)| name);
-    let changes: Vec<_> = existing.flat_map(|name| taken.give_back(name)).collect();
-    let result = cluster.run(&render(&changes), cancel).await;
-    leave(cluster, &unwanted).await;
-    result?;
-    unwanted.iter().for_each(|name| taken.forget(name));
-    Ok(())
+    let mut observed = inspect(cluster, &unwanted, cancel).await?;
+    for _ in 1..ROUNDS {
+        let changes = baseline::give_back(&observed);
+        if changes.is_empty() {
+            break;
+        }
+        let result = cluster.run(&render(&changes), cancel).await;
+        leave(cluster, &unwanted).await;
+        result?;
+        // Where this admin was let in again, it sees what is noted inside.
+        observed = inspect(cluster, &unwanted, cancel).await?;
+    }
+    let places = observed.databases.iter().filter_map(|(name, place)| Some((name, place.as_ref()?)));
+    let unseen = places.filter_map(|(name, place)| Some((name, place.inside.as_ref().err()?)));
+    Ok(Diagnostics(unseen.map(|(name, why)| not_looked_into(name, why)).collect()))
 }
 
 async fn inspect(

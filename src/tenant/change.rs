@@ -7,6 +7,7 @@ use crate::postgres::{
 };
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
+use super::baseline::Note;
 use super::{Limits, Locale, Marker};
 
 /// Who holds a privilege.
@@ -96,23 +97,24 @@ pub enum Change {
         schema: SchemaName,
         grantee: Grantee,
     },
-    /// CREATE alone: whoever reads there goes on reading.
-    RevokeSchemaCreate {
+    /// Takes from PUBLIC all that it holds on a database, or CREATE on a schema in it: whoever reads there goes on reading.
+    /// `note` says in the object's comment what is taken, to be given back.
+    TakeFromPublic {
         database: DatabaseName,
-        schema: SchemaName,
-        grantee: Grantee,
+        schema: Option<SchemaName>,
+        note: Option<Note>,
+    },
+    /// Gives PUBLIC back what was taken, and strikes the note.
+    GiveToPublic {
+        database: DatabaseName,
+        schema: Option<SchemaName>,
+        privileges: Vec<&'static str>,
     },
     GrantSchema {
         database: DatabaseName,
         schema: SchemaName,
         privileges: Vec<&'static str>,
         role: RoleName,
-    },
-    /// On the database itself, or on a schema in it.
-    GrantToPublic {
-        database: DatabaseName,
-        schema: Option<SchemaName>,
-        privileges: Vec<&'static str>,
     },
     CreateSchema {
         database: DatabaseName,
@@ -406,24 +408,30 @@ impl Change {
                 let text = format!("REVOKE ALL ON SCHEMA {s} FROM {who} CASCADE");
                 (Some(database.clone()), one(format!("revoke all on schema {s} from {who}"), text))
             }
-            Change::RevokeSchemaCreate { database, schema, grantee } => {
-                let (s, who) = (schema.quoted(), grantee.quoted());
-                let text = format!("REVOKE CREATE ON SCHEMA {s} FROM {who} CASCADE");
-                (Some(database.clone()), one(format!("revoke CREATE on schema {s} from {who}"), text))
+            Change::TakeFromPublic { database, schema, note } => {
+                let (place, class, object) = commented(database, schema.as_ref());
+                let what = if schema.is_some() { "CREATE" } else { "ALL" };
+                let take = Statement::new(
+                    format!("revoke {what} on {class} {object} from PUBLIC"),
+                    format!("REVOKE {what} ON {} {object} FROM PUBLIC CASCADE", class.to_uppercase()),
+                );
+                let note = note.as_ref().map(|note| write_note(database, schema.as_ref(), Some(note)));
+                (place, note.into_iter().chain([take]).collect())
+            }
+            Change::GiveToPublic { database, schema, privileges } => {
+                let (place, class, object) = commented(database, schema.as_ref());
+                let what = privileges.join(", ");
+                let give = Statement::new(
+                    format!("grant {what} on {class} {object} to PUBLIC"),
+                    format!("GRANT {what} ON {} {object} TO PUBLIC", class.to_uppercase()),
+                );
+                let give = (!privileges.is_empty()).then_some(give);
+                (place, give.into_iter().chain([write_note(database, schema.as_ref(), None)]).collect())
             }
             Change::GrantSchema { database, schema, privileges, role } => {
                 let (s, r, what) = (schema.quoted(), role.quoted(), privileges.join(", "));
                 let text = format!("GRANT {what} ON SCHEMA {s} TO {r}");
                 (Some(database.clone()), one(format!("grant {what} on schema {s} to {r}"), text))
-            }
-            Change::GrantToPublic { database, schema, privileges } => {
-                let what = privileges.join(", ");
-                let (place, class, name) = match schema {
-                    Some(schema) => (Some(database.clone()), "schema", schema.quoted()),
-                    None => (None, "database", database.quoted()),
-                };
-                let text = format!("GRANT {what} ON {} {name} TO PUBLIC", class.to_uppercase());
-                (place, one(format!("grant {what} on {class} {name} to PUBLIC"), text))
             }
             Change::CreateSchema { database, schema } => {
                 let s = schema.quoted();
@@ -603,6 +611,45 @@ fn as_member_of(role: Option<&RoleName>, statements: Vec<Statement>) -> Vec<Stat
     let join = Statement::new(format!("join role {role}"), format!("GRANT {role} TO CURRENT_USER"));
     let leave = Statement::new(format!("leave role {role}"), format!("REVOKE {role} FROM CURRENT_USER"));
     [vec![join], statements, vec![leave]].concat()
+}
+
+/// Where the comment of a database, or of a schema in it, is written, and what that object is called.
+fn commented(database: &DatabaseName, schema: Option<&SchemaName>) -> (Option<DatabaseName>, &'static str, String) {
+    match schema {
+        Some(schema) => (Some(database.clone()), "schema", schema.quoted()),
+        None => (None, "database", database.quoted()),
+    }
+}
+
+/// Writes a note as the first line of a comment, or strikes the one that is there. The rest of the comment is somebody's, and
+/// stays: only the server has all of it.
+fn write_note(database: &DatabaseName, schema: Option<&SchemaName>, note: Option<&Note>) -> Statement {
+    let (_, class, object) = commented(database, schema);
+    let description = match schema {
+        Some(schema) => format!(
+            "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = {}",
+            escape_literal(schema.as_str())
+        ),
+        None => format!(
+            "SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = {}",
+            escape_literal(database.as_str())
+        ),
+    };
+    let (line, summary) = match note {
+        Some(note) => (escape_literal(&note.text()), format!("note what PUBLIC held on {class} {object}")),
+        None => ("NULL".to_owned(), format!("strike the note on {class} {object}")),
+    };
+    let command = escape_literal(&format!("COMMENT ON {} {} IS %L", class.to_uppercase(), object.replace('%', "%%")));
+    let body = format!(
+        "DECLARE
+  found CONSTANT text := ({description});
+  rest CONSTANT text := pg_catalog.regexp_replace(found, '^{}[^\n]*\n?', '');
+BEGIN
+  EXECUTE pg_catalog.format({command}, NULLIF(pg_catalog.concat_ws(pg_catalog.chr(10), {line}, NULLIF(rest, '')), ''));
+END",
+        Note::PATTERN
+    );
+    Statement::new(summary, format!("DO {}", escape_literal(&body)))
 }
 
 fn comment(class: &str, quoted: &str, marker: &Marker) -> String {
@@ -842,7 +889,13 @@ mod tests {
                 "REVOKE ALL ON SCHEMA \"s\" FROM \"r\" CASCADE",
             ),
             (
-                Change::RevokeSchemaCreate { database: database(), schema: schema(), grantee: public() },
+                Change::TakeFromPublic { database: database(), schema: None, note: None },
+                "-",
+                "revoke ALL on database \"d\" from PUBLIC",
+                "REVOKE ALL ON DATABASE \"d\" FROM PUBLIC CASCADE",
+            ),
+            (
+                Change::TakeFromPublic { database: database(), schema: Some(schema()), note: None },
                 "d",
                 "revoke CREATE on schema \"s\" from PUBLIC",
                 "REVOKE CREATE ON SCHEMA \"s\" FROM PUBLIC CASCADE",
@@ -852,18 +905,6 @@ mod tests {
                 "d",
                 "grant USAGE on schema \"s\" to \"r\"",
                 "GRANT USAGE ON SCHEMA \"s\" TO \"r\"",
-            ),
-            (
-                Change::GrantToPublic { database: database(), schema: None, privileges: vec!["CONNECT"] },
-                "-",
-                "grant CONNECT on database \"d\" to PUBLIC",
-                "GRANT CONNECT ON DATABASE \"d\" TO PUBLIC",
-            ),
-            (
-                Change::GrantToPublic { database: database(), schema: Some(schema()), privileges: vec!["CREATE"] },
-                "d",
-                "grant CREATE on schema \"s\" to PUBLIC",
-                "GRANT CREATE ON SCHEMA \"s\" TO PUBLIC",
             ),
             (
                 Change::CreateExtension { database: database(), extension: extension(), schema: schema() },
@@ -986,6 +1027,29 @@ mod tests {
             assert_eq!(script.0[0].summary(), summary);
             check(&[change], &format!("[{place}] {text}"));
         }
+    }
+
+    #[test]
+    fn what_is_taken_from_public_is_noted_in_the_transaction_that_takes_it() {
+        let database = || -> DatabaseName { "d%'".parse().unwrap() };
+        let note = Note::new(&database(), ["CONNECT".to_owned()].into());
+        let steps = render(&[
+            Change::TakeFromPublic { database: database(), schema: None, note: Some(note.clone()) },
+            Change::TakeFromPublic { database: database(), schema: Some("s".parse().unwrap()), note: Some(note) },
+            Change::GiveToPublic { database: database(), schema: None, privileges: vec!["CONNECT", "CREATE"] },
+            Change::GiveToPublic { database: database(), schema: None, privileges: Vec::new() },
+        ]);
+        let summaries: Vec<_> = steps.0.iter().map(|step| (step.database.is_some(), step.summary())).collect();
+        let expected = [
+            (false, "note what PUBLIC held on database \"d%'\", revoke ALL on database \"d%'\" from PUBLIC"),
+            (true, "note what PUBLIC held on schema \"s\", revoke CREATE on schema \"s\" from PUBLIC"),
+            (
+                false,
+                "grant CONNECT, CREATE on database \"d%'\" to PUBLIC, strike the note on database \"d%'\", strike the note on \
+                 database \"d%'\"",
+            ),
+        ];
+        assert_eq!(summaries, expected.map(|(inside, summary)| (inside, summary.to_owned())));
     }
 
     #[test]
