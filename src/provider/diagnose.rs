@@ -302,8 +302,8 @@ mod tests {
     use crate::tf_provider::diagnostic::Severity;
 
     fn context() -> Context {
-        let (cancel, stop, clean_up) = Default::default();
-        Context { cancel, stop, clean_up, timeout: Some(Duration::from_secs(90)), work: Work::Apply }
+        let (cancel, stop) = Default::default();
+        Context { cancel, stop, timeout: Some(Duration::from_secs(90)), work: Work::Apply }
     }
 
     fn sql(code: &str) -> Error {
@@ -464,8 +464,11 @@ mod tests {
             (Severity::Warning, "Tenant \"acme\" was not inspected")
         );
         assert!(unseen.detail.starts_with("Too many schemas. "), "{}", unseen.detail);
-        let step =
-            |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")], vacates: None };
+        let step = |summary: &str| Step {
+            database: None,
+            statements: vec![crate::postgres::Statement::new(summary, "X")],
+            vacates: None,
+        };
         let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
         assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));
         assert_eq!(not_refreshed().severity, Severity::Warning);

@@ -307,7 +307,10 @@ async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &Cancellation
         }
         Err(error) => {
             let error = match error {
-                Error::Cancelled { summary } | Error::NotSent { summary } if !cancel.is_cancelled() => Error::TooSlow { summary, after: PATIENCE },
+                // A connection was waited for as well.
+                error if error.is_cancelled() && !cancel.is_cancelled() => {
+                    Error::TooSlow { summary: "read what is in the database".to_owned(), after: PATIENCE }
+                }
                 error => error,
             };
             observed.inside = Err(error.to_string());
