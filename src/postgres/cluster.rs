@@ -1,6 +1,7 @@
 //! One cluster: a bounded set of sessions over all its databases, and the snapshot that reads are
 //! served from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside};
 use super::catalog::login::{self, Login};
+use super::catalog::offer::{self, Offer};
 use super::catalog::reach::{self, Home, Reach};
 use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
@@ -133,6 +135,20 @@ impl Cluster {
         cancel: &CancellationToken,
     ) -> Result<Reach, Error> {
         self.with_session(None, cancel, async |session| reach::read(session, homes, except, cancel).await).await
+    }
+
+    /// What the server offers to a database that is to be made.
+    pub async fn inspect_offer(&self, cancel: &CancellationToken) -> Result<Offer, Error> {
+        self.with_session(None, cancel, async |session| offer::read(session, cancel).await).await
+    }
+
+    /// Those of these roles that are there, and whether this admin may grant each.
+    pub async fn inspect_grantable(
+        &self,
+        roles: &BTreeSet<RoleName>,
+        cancel: &CancellationToken,
+    ) -> Result<BTreeMap<String, bool>, Error> {
+        self.with_session(None, cancel, async |session| offer::read_grantable(session, roles, cancel).await).await
     }
 
     /// How the server is set up, as far as these parameters say.
@@ -265,6 +281,12 @@ impl Cluster {
     /// Where the server is, as `host:port` or the path of its socket.
     pub fn address(&self) -> String {
         self.connector.address()
+    }
+
+    /// The roles that this provider logs in and acts as.
+    pub fn own_roles(&self) -> impl Iterator<Item = &RoleName> {
+        let options = self.connector.options();
+        std::iter::once(&options.username).chain(&options.assume_role)
     }
 
     pub fn maintenance(&self) -> &DatabaseName {

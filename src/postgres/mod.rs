@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod cluster;
 pub mod connect;
+pub mod encoding;
 pub mod error;
 pub mod fact;
 mod guc;
@@ -23,6 +24,7 @@ mod tls;
 pub use catalog::{inside::Inside, snapshot::Snapshot};
 pub use cluster::Cluster;
 pub use connect::{ConnectOptions, SslMode, SslRootCert};
+pub use encoding::Encoding;
 pub use error::{ConnectError, Error};
 pub use fact::Fact;
 pub use major::Feature;

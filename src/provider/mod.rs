@@ -9,6 +9,7 @@ mod diagnose;
 mod names;
 mod secret;
 mod trying;
+mod walk;
 
 mod audit;
 mod capacity;

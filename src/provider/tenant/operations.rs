@@ -14,7 +14,8 @@ use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field};
 use super::super::controls::{self, Statuses};
 use super::super::diagnose;
 use super::super::trying::Attempt;
-use super::{Model, occupied, protected};
+use super::taken::occupied;
+use super::{Model, protected};
 
 /// More rounds than any tenant needs: rename, make, open, fill, and one to see that nothing is left.
 const ROUNDS: usize = 7;
@@ -64,7 +65,7 @@ pub(super) async fn converge(
             && prior.is_none()
             && let Some(conflict) = observed.conflict(&snapshot, &desired.names)
         {
-            return Err(occupied(&conflict, &desired.names));
+            return Err(occupied(&conflict, &snapshot, &desired.names));
         }
         if observed.role.is_none() {
             desired.password.clone_from(&verifier);
