@@ -19,7 +19,7 @@ use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
 use super::catalog::snapshot::{self, Filter, Snapshot};
 use super::catalog::tables::{self, Tables};
-use super::error::{ConnectError, Error};
+use super::error::{ConnectError, Error, SqlState};
 use super::session::{Connector, Session};
 use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
 
@@ -156,7 +156,7 @@ impl Cluster {
         self.with_session(None, cancel, async |session| setup::read(session, parameters, cancel).await).await
     }
 
-    /// Whether the server takes `value` for the parameter `name` from this admin.
+    /// Whether the server takes `value` for the parameter `name` from this admin, for a role or a database.
     pub async fn try_parameter(
         &self,
         name: &ParameterName,
@@ -164,11 +164,19 @@ impl Cluster {
         cancel: &CancellationToken,
     ) -> Result<(), Error> {
         let summary = format!("check the value of parameter {name}");
-        // Local to a transaction of one statement: undone as soon as it is answered.
-        let sql = "SELECT pg_catalog.set_config($1, $2, true)";
         let name = name.as_str();
         self.with_session(None, cancel, async |session| {
-            session.query(&summary, sql, &[(&name, Type::TEXT), (&value, Type::TEXT)], cancel).await.map(|_| ())
+            let sql = setup::try_parameter(session.major);
+            let rows = session.query(&summary, &sql, &[(&name, Type::TEXT), (&value, Type::TEXT)], cancel).await?;
+            match rows.first().and_then(|row| row.try_get("may_record").ok()) {
+                Some(true) => Ok(()),
+                _ => Err(Error::NotPermitted {
+                    summary,
+                    state: SqlState::INSUFFICIENT_PRIVILEGE,
+                    message: "no module of the server knows it, so only a superuser sets it for a role or a database"
+                        .to_owned(),
+                }),
+            }
         })
         .await
     }

@@ -183,6 +183,11 @@ pub fn of_roles(wanted: &BTreeSet<RoleName>, grantable: &BTreeMap<String, bool>)
     wanted.iter().filter_map(refusal).collect()
 }
 
+/// Whether members of this role may do something to other tenants: it is one of PostgreSQL's own.
+pub fn reaches_beyond(role: &RoleName) -> bool {
+    role.as_str().starts_with("pg_")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

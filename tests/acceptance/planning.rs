@@ -13,6 +13,7 @@ on_every_major! {
     what_create_extension_refuses_is_refused_while_planning,
     roles_that_cannot_be_granted_are_told,
     a_replacement_that_cannot_follow_drops_nothing,
+    parameters_that_no_module_knows_take_a_grant,
 }
 
 fn count(server: &Server, name: &str) -> String {
@@ -129,7 +130,13 @@ fn roles_that_cannot_be_granted_are_told(server: &Server) {
         if role == "pg_read_all_data" && server.major < 14 {
             continue;
         }
-        let expected = if grants(role) { Vec::new() } else { said(&format!("This admin may not grant role {role:?}")) };
+        let mut expected = Vec::new();
+        if role.starts_with("pg_") {
+            expected.extend(said(&format!("Role {role:?} reaches beyond the tenant")));
+        }
+        if !grants(role) {
+            expected.extend(said(&format!("This admin may not grant role {role:?}")));
+        }
         assert_eq!(plan(role), expected, "{role}");
     }
     workspace.write("main.tf", &tenant("planned_roles", "member_of = [\"planned_roles\"]"));
@@ -160,6 +167,26 @@ fn a_replacement_that_cannot_follow_drops_nothing(server: &Server) {
     let refused = workspace.run(&["apply", "-auto-approve", "-replace", THIS]);
     assert!(!refused.status.success());
     assert_eq!(value(server, "precious", "SELECT n FROM app.kept"), "7");
+}
+
+fn parameters_that_no_module_knows_take_a_grant(server: &Server) {
+    let workspace = workspace(server);
+    workspace.write("main.tf", &(tenant("labelled", "") + &guardrails("parameters = { \"app.planned_id\" = \"42\" }")));
+    server.superuser("CREATE ROLE labelled_by_hand");
+    server.superuser("GRANT labelled_by_hand TO platform_admin WITH ADMIN OPTION");
+    let by_hand = server.sql("postgres", ADMIN, "ALTER ROLE labelled_by_hand SET \"app.planned_id\" = 42");
+    server.superuser("DROP ROLE labelled_by_hand");
+    let plan = workspace.run(&["plan"]);
+    assert_eq!(plan.status.success(), by_hand.is_ok(), "{by_hand:?} {}", plan.message());
+    if by_hand.is_err() {
+        assert!(plan.message().contains("This admin may not set parameter \"app.planned_id\""), "{}", plan.message());
+    }
+    if server.major >= 15 {
+        server.superuser("GRANT SET ON PARAMETER app.planned_id TO platform_admin");
+        workspace.apply();
+        workspace.destroy();
+        server.superuser("REVOKE SET ON PARAMETER app.planned_id FROM platform_admin");
+    }
 }
 
 /// A tenant and its guardrails, replaced in every way there is: the guardrails hold after that apply.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::postgres::catalog::snapshot::Snapshot;
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, Encoding, Error};
+use crate::postgres::{Cluster, Encoding, Error, RoleName};
 use crate::tenant::foresight::{self, Category, Refusal};
 use crate::tenant::{Locale, Names, Observed};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
@@ -172,6 +172,8 @@ impl TenantResource {
                 }
             }
         }
+        let reaching = added(&planned.member_of, prior.map(|prior| &prior.member_of)).into_iter();
+        diagnostics.0.extend(reaching.filter(foresight::reaches_beyond).map(|role| reaches_beyond(&role)));
         for refusal in self.refusals(cx, &cluster, config, prior, planned).await? {
             let diagnostic = describe(&refusal);
             diagnostics.push(match certainty(&refusal) {
@@ -210,8 +212,7 @@ impl TenantResource {
         planned: &Model,
     ) -> Result<Vec<Refusal>, Error> {
         let mut refusals = Vec::new();
-        let extensions = parsed(&planned.extensions);
-        let new = &extensions - &prior.map(|prior| parsed(&prior.extensions)).unwrap_or_default();
+        let new = added(&planned.extensions, prior.map(|prior| &prior.extensions));
         if prior.is_none() || !new.is_empty() {
             let offer = self.connection.offer(cluster, &cx.cancel).await?;
             if prior.is_none() {
@@ -221,9 +222,9 @@ impl TenantResource {
                     refusals.extend(foresight::of_locale(&locale, &offer, &missing));
                 }
             }
-            refusals.extend(foresight::of_extensions(&extensions, &new, &offer));
+            refusals.extend(foresight::of_extensions(&parsed(&planned.extensions), &new, &offer));
         }
-        let new = &parsed(&planned.member_of) - &prior.map(|prior| parsed(&prior.member_of)).unwrap_or_default();
+        let new = added(&planned.member_of, prior.map(|prior| &prior.member_of));
         if !new.is_empty() {
             let grantable = self.connection.grantable(cluster, &new, &cx.cancel).await?;
             refusals.extend(foresight::of_roles(&new, &grantable));
@@ -252,6 +253,23 @@ impl TenantResource {
 /// The names that are known and well formed: `validate` has said what is not.
 fn parsed<T: FromStr + Ord>(field: &Field<Set<Item<String>>>) -> BTreeSet<T> {
     field.known_elements().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Those of the names that were not there before.
+fn added<T: FromStr + Ord + Clone>(
+    planned: &Field<Set<Item<String>>>,
+    prior: Option<&Field<Set<Item<String>>>>,
+) -> BTreeSet<T> {
+    &parsed(planned) - &prior.map(parsed).unwrap_or_default()
+}
+
+fn reaches_beyond(role: &RoleName) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Role {:?} reaches beyond the tenant", role.as_str()),
+        "What PostgreSQL's predefined roles may do, they may do to all tenants: read their statements, end their sessions, read \
+         their data. Give it to a tenant only if that is meant.",
+    )
+    .at_attribute("member_of")
 }
 
 /// The locale of a database that is made; `None` while the configuration has values that are not known.

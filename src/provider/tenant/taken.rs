@@ -50,13 +50,13 @@ fn takeover(snapshot: &Snapshot, names: &Names) -> String {
         (None, Some(_)) if snapshot.databases.iter().any(|other| other.name == names.database.as_str()) => {
             return ".".to_owned();
         }
-        (Some(_), None) => format!(" There is no role {role} to go with it: run `CREATE ROLE {role}` first."),
+        (Some(_), None) => format!(" first, as there is no role {role}, run `CREATE ROLE {role}`; then:"),
         (None, Some(_)) => {
-            format!(" There is no database {database} to go with it: run `CREATE DATABASE {database}` first.")
+            format!(" first, as there is no database {database}, run `CREATE DATABASE {database}`; then:")
         }
     };
     let id = format!("{}/{}/{}/{}", names.tenant, names.database, names.role, names.schema);
-    format!(", or make it a tenant with all that is in it.{before}\n\n{}", import(&id))
+    format!(", or make it a tenant with all that is in it:{before}\n\n{}", import(&id))
 }
 
 fn import(id: &str) -> String {
