@@ -22,6 +22,7 @@ mod input;
 mod interrupt;
 mod models;
 mod outage;
+mod planning;
 mod scale;
 mod secrets;
 mod signals;
