@@ -25,6 +25,8 @@ pub struct Step {
     /// Where it runs; `None` is the maintenance database.
     pub database: Option<DatabaseName>,
     pub statements: Vec<Statement>,
+    /// A database that nobody may be connected to meanwhile: our own idle sessions with it are closed first.
+    pub vacates: Option<DatabaseName>,
 }
 
 impl Step {

@@ -156,9 +156,10 @@ pub enum Change {
     Close {
         database: DatabaseName,
     },
+    /// `None` takes it away.
     SetPassword {
         role: RoleName,
-        verifier: Verifier,
+        verifier: Option<Verifier>,
     },
     Login {
         role: RoleName,
@@ -170,9 +171,14 @@ pub enum Change {
     EndSessions {
         role: RoleName,
     },
-    /// The same for those that began to log in before that was forbidden, and come to be seen after.
+    /// The same for those that began to log in before that was forbidden, and come to be seen after; and waits until they are
+    /// gone, for a few seconds.
     EndLateSessions {
         role: RoleName,
+    },
+    /// Ends all sessions with a database, and waits until they are gone, for a few seconds.
+    EndDatabaseSessions {
+        database: DatabaseName,
     },
     MarkDatabase {
         database: DatabaseName,
@@ -239,7 +245,7 @@ pub fn render(changes: &[Change]) -> Script {
             Some(step) if !alone && !last_alone && !change.begins_a_step() && step.database == database => {
                 step.statements.extend(statements);
             }
-            _ => steps.push(Step { database, statements }),
+            _ => steps.push(Step { database, statements, vacates: change.vacates() }),
         }
         last_alone = alone;
     }
@@ -258,16 +264,28 @@ pub fn render_patiently(change: &Change, patience: std::time::Duration) -> Scrip
 }
 
 impl Change {
+    /// The database that nobody may be connected to while it runs.
+    fn vacates(&self) -> Option<DatabaseName> {
+        match self {
+            Change::RenameDatabase { from, .. } => Some(from.clone()),
+            Change::DropDatabase { database, .. } => Some(database.clone()),
+            _ => None,
+        }
+    }
+
     /// CREATE and DROP DATABASE may not stand in a transaction (SQLSTATE 25001); a rename of a
     /// database fails while anybody is connected, and takes nothing else down with it.
     fn runs_alone(&self) -> bool {
         matches!(self, Change::CreateDatabase { .. } | Change::DropDatabase { .. } | Change::RenameDatabase { .. })
     }
 
-    /// That a role may log in no more must be committed before its last sessions are ended: who comes in
-    /// between would stay.
+    /// That a role may log in no more, or a database be entered no more, must be committed before the last sessions are
+    /// ended: who comes in between would stay.
     fn begins_a_step(&self) -> bool {
-        matches!(self, Change::EndLateSessions { .. })
+        matches!(
+            self,
+            Change::EndSessions { .. } | Change::EndLateSessions { .. } | Change::EndDatabaseSessions { .. }
+        )
     }
 
     /// Whether the server may ask otherwise for the tenant's password afterwards: it looks at names, groups, the password and
@@ -284,6 +302,25 @@ impl Change {
                 | Change::CreateDatabase { .. }
                 | Change::RenameDatabase { .. }
         )
+    }
+
+    /// Whether it runs in a database of its own.
+    pub(super) fn is_inside(&self) -> bool {
+        self.render().0.is_some()
+    }
+
+    /// Whether it takes something from those who use the database now. Adopting a database, this comes last.
+    pub(super) fn closes_a_door(&self) -> bool {
+        !matches!(
+            self,
+            Change::CreateRole { .. }
+                | Change::MarkRole { .. }
+                | Change::MarkDatabase { .. }
+                | Change::CreateDatabase { .. }
+                | Change::OwnDatabase { .. }
+                | Change::GrantDatabase { .. }
+                | Change::Open { .. }
+        ) && !self.is_inside()
     }
 
     /// Whether the tenant can keep it waiting, by an open transaction that changed the same row, or make it fail.
@@ -444,8 +481,11 @@ impl Change {
             }
             Change::SetPassword { role, verifier } => {
                 let r = role.quoted();
-                let text = format!("ALTER ROLE {r} PASSWORD {}", escape_literal(verifier.expose()));
-                (None, one(format!("set the password of role {r}"), text))
+                let (verb, password) = match verifier {
+                    Some(verifier) => ("set", escape_literal(verifier.expose())),
+                    None => ("take away", "NULL".to_owned()),
+                };
+                (None, one(format!("{verb} the password of role {r}"), format!("ALTER ROLE {r} PASSWORD {password}")))
             }
             Change::Login { role } => {
                 let r = role.quoted();
@@ -453,14 +493,23 @@ impl Change {
             }
             Change::NoLogin { role } => {
                 let r = role.quoted();
-                (None, one(format!("keep role {r} from logging in"), format!("ALTER ROLE {r} NOLOGIN")))
+                // The tenant can lock its own role.
+                let wait = Statement::new("wait for no lock longer than 2 s", "SET LOCAL lock_timeout = 2000");
+                let shut = Statement::new(format!("keep role {r} from logging in"), format!("ALTER ROLE {r} NOLOGIN"));
+                (None, vec![wait, shut])
             }
             Change::EndSessions { role } => (None, vec![end_sessions(role)]),
             Change::EndLateSessions { role } => {
                 // A login is a matter of milliseconds from the look at the role to its place in
                 // pg_stat_activity, which is read once for each transaction.
                 let wait = "SELECT pg_catalog.pg_sleep(0.2)";
-                (None, vec![Statement::new("wait for logins that have begun", wait), end_sessions(role)])
+                let who = format!("usename = {}", escape_literal(role.as_str()));
+                let end = until_gone(format!("wait until the sessions of role {} have ended", role.quoted()), &who);
+                (None, vec![Statement::new("wait for logins that have begun", wait), end])
+            }
+            Change::EndDatabaseSessions { database } => {
+                let who = format!("datname = {}", escape_literal(database.as_str()));
+                (None, vec![until_gone(format!("end the sessions with database {}", database.quoted()), &who)])
             }
             Change::MarkDatabase { database, marker } => {
                 let d = database.quoted();
@@ -535,6 +584,25 @@ fn end_sessions(role: &RoleName) -> Statement {
         escape_literal(role.as_str())
     );
     Statement::new(format!("end the sessions of role {}", role.quoted()), text)
+}
+
+/// Ends sessions until there are none, or some seconds have passed: a signal that was sent is no session that has ended.
+fn until_gone(summary: String, who: &str) -> Statement {
+    let condition = format!("pid <> pg_catalog.pg_backend_pid() AND {who}");
+    let text = format!(
+        "DO {}",
+        escape_literal(&format!(
+            "BEGIN\n\
+             \x20 FOR attempt IN 1..50 LOOP\n\
+             \x20   PERFORM pg_catalog.pg_stat_clear_snapshot();\n\
+             \x20   PERFORM pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE {condition};\n\
+             \x20   EXIT WHEN NOT FOUND;\n\
+             \x20   PERFORM pg_catalog.pg_sleep(0.1);\n\
+             \x20 END LOOP;\n\
+             END"
+        ))
+    );
+    Statement::new(summary, text)
 }
 
 /// What only a member of `role` may do: the membership lasts as long as the transaction.
@@ -684,7 +752,7 @@ mod tests {
                 Change::DropDatabase { database: database(), force: true },
                 Change::DropRole { role: role() },
             ],
-            "[-] ALTER ROLE \"Acme \"\"1\"\"\" NOLOGIN; ALTER DATABASE \"acme\" ALLOW_CONNECTIONS false IS_TEMPLATE false\n\
+            "[-] SET LOCAL lock_timeout = 2000; ALTER ROLE \"Acme \"\"1\"\"\" NOLOGIN; ALTER DATABASE \"acme\" ALLOW_CONNECTIONS false IS_TEMPLATE false\n\
              [-] DROP DATABASE \"acme\" WITH (FORCE)\n\
              [-] DROP ROLE \"Acme \"\"1\"\"\"",
         );
@@ -708,8 +776,8 @@ mod tests {
         assert_eq!(
             summaries,
             [
-                "end the sessions of role \"Acme \"\"1\"\"\", keep role \"Acme \"\"1\"\"\" from logging in",
-                "wait for logins that have begun, end the sessions of role \"Acme \"\"1\"\"\""
+                "end the sessions of role \"Acme \"\"1\"\"\", wait for no lock longer than 2 s, keep role \"Acme \"\"1\"\"\" from logging in",
+                "wait for logins that have begun, wait until the sessions of role \"Acme \"\"1\"\"\" have ended"
             ]
         );
     }
@@ -732,7 +800,7 @@ mod tests {
     #[test]
     fn a_verifier_is_in_the_text_and_never_in_the_summary() {
         let verifier = Verifier::salted(&crate::postgres::Secret::new("hunter2"), "acme", "salt");
-        let change = Change::SetPassword { role: role(), verifier: verifier.clone() };
+        let change = Change::SetPassword { role: role(), verifier: Some(verifier.clone()) };
         let script = render(&[change]);
         assert!(script.0[0].text().contains(verifier.expose()));
         assert!(!script.0[0].summary().contains("SCRAM"));
@@ -899,7 +967,12 @@ mod tests {
                 "ALTER DATABASE \"d\" ALLOW_CONNECTIONS false IS_TEMPLATE false",
             ),
             (Change::Login { role: role() }, "-", "let role \"r\" log in", "ALTER ROLE \"r\" LOGIN"),
-            (Change::NoLogin { role: role() }, "-", "keep role \"r\" from logging in", "ALTER ROLE \"r\" NOLOGIN"),
+            (
+                Change::NoLogin { role: role() },
+                "-",
+                "wait for no lock longer than 2 s, keep role \"r\" from logging in",
+                "SET LOCAL lock_timeout = 2000; ALTER ROLE \"r\" NOLOGIN",
+            ),
             (Change::MarkDatabase { database: database(), marker: marker() }, "-", "mark database \"d\"", &on_database),
             (Change::MarkRole { role: role(), marker: marker() }, "-", "mark role \"r\"", &on_role),
             (

@@ -13,6 +13,7 @@ mod connection;
 mod drift;
 mod examples;
 mod facts;
+mod faults;
 mod fixture;
 mod guardrails;
 mod harness;

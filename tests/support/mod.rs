@@ -6,6 +6,7 @@
 
 pub mod binaries;
 pub mod examples;
+pub mod fault_proxy;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod scratch;

@@ -18,7 +18,7 @@ use crate::postgres::{DatabaseName, RoleName};
 use super::baseline::{self, Accept};
 use super::capacity::Sums;
 use super::control::{CONTROLS, Row};
-use super::{Control, Desired, Locale, Observed, Of, findings, watchdog};
+use super::{Control, Desired, Goal, Locale, Observed, Of, Password, Stage, findings, watchdog};
 use checks::{Seen, Verdict};
 
 pub use html::html;
@@ -60,14 +60,20 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         observed.memberships.iter().any(found)
     };
     let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions).filter(|found| found.owner_usable);
+    let known_as = match observed.role_marker() {
+        Some(marker) if marker.stage == Stage::Made => None,
+        marker => marker.and_then(|marker| marker.was?.parse().ok()).or_else(|| Some(observed.names.tenant.clone())),
+    };
     Desired {
         names: observed.names.clone(),
-        login: observed.role.as_ref().is_some_and(|role| role.login),
+        goal: if observed.role.as_ref().is_some_and(|role| role.login) { Goal::Present } else { Goal::Suspended },
+        force: false,
+        known_as,
         temporary: false,
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
         member_of: evidence.member_of.iter().filter(is_member).cloned().collect(),
         locale: Locale::default(),
-        password: None,
+        password: Password::Keep,
         password_version: observed.role_marker().and_then(|marker| marker.password_version),
         accept: evidence.accept.get(observed.names.tenant.as_str()).cloned().unwrap_or_default(),
     }
