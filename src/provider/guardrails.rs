@@ -310,7 +310,14 @@ impl Resource for GuardrailsResource {
             Err(diagnostics) => return request.unchanged(diagnostics),
         };
         let Some(model) = planned else {
+            let walk = self.connection.walk().await;
             let prior = prior.unwrap_or_default();
+            // Made anew before this one goes (`create_before_destroy`): the limits are the new one's.
+            let is_replaced = prior.tenant().is_ok_and(|tenant| walk.governs(&tenant));
+            drop(walk);
+            if is_replaced {
+                return Applied::default();
+            }
             return match release(cx, &cluster, &prior).await {
                 Ok(diagnostics) => Applied { diagnostics, ..Applied::default() },
                 Err(diagnostic) => request.unchanged(diagnostic),
@@ -321,7 +328,12 @@ impl Resource for GuardrailsResource {
         }
         let applied = apply(cx, &cluster, &model, prior.as_ref()).await;
         match applied {
-            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private: request.private, diagnostics },
+            Ok((state, diagnostics)) => {
+                if let Ok(tenant) = state.tenant() {
+                    self.connection.walk().await.govern(tenant);
+                }
+                Applied { state: Some(state.encode()), private: request.private, diagnostics }
+            }
             Err(diagnostic) => {
                 // What a create left behind holds, and the next apply finds it: no state to remember.
                 let state = match &prior {

@@ -19,7 +19,6 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::walk::Known;
 use super::{diagnose, names};
 
 pub(super) struct TenantResource {
@@ -366,11 +365,10 @@ impl Resource for TenantResource {
         let expected = model.desired()?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let mut observed = Observed::locate(&snapshot, &expected.names);
+        self.note(&model, &expected.names, &observed).await;
         if observed.database.is_none() {
             return Ok(None);
         }
-        let known = Known { password_version: model.password_wo_version.known(), complete: observed.is_complete() };
-        self.connection.walk().await.note(expected.names.tenant.clone(), known);
         let mut diagnostics = Diagnostics::default();
         if self.connection.deep_verify().await {
             if let Err(error) = operations::look(&cluster, &mut observed, true, &cx.cancel).await {
