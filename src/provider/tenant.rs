@@ -72,7 +72,9 @@ model! {
         .sensitive()
         .write_only(),
         password_wo_version: Field<i64> = optional(
-            "Change this number to set the password again: a write-only value cannot be compared."
+            "Required with `password_wo`. Change this number to set the password again: a write-only value cannot be compared. A \
+             replacement needs a new one, for its new role gets the password anew. Without `password_wo` it may only be the \
+             version that was set last, as after an import."
         ),
         suspended: Field<bool> = optional_computed(
             "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept."
@@ -85,7 +87,8 @@ model! {
         .default(false),
         extensions: Field<Set<Item<String>>> = optional_computed(
             "The extensions in the tenant's database, all of them but `plpgsql`. They are installed in a schema \
-             `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it."
+             `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it. The plan \
+             checks that the server has each, and that what it requires is on the list."
         )
         .default(Value::List(Vec::new())),
         member_of: Field<Set<Item<String>>> = optional_computed(
@@ -151,7 +154,7 @@ model! {
 
 /// The description of what only `CREATE DATABASE` sets.
 fn when_made(text: &str) -> String {
-    format!("{text} Only when the database is made; a change makes it anew.")
+    format!("{text} Only when the database is made; a change makes it anew. The plan checks that the server can.")
 }
 
 impl Model {
