@@ -17,6 +17,7 @@ use crate::tf_provider::{
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::diagnose;
+use super::walk::{self, Claim};
 
 /// More rounds than a watchdog needs: install, close, and one to see that nothing is left.
 const ROUNDS: usize = 4;
@@ -221,6 +222,9 @@ impl Resource for WatchdogResource {
         }
         let value = model.clone().encode();
         let mut diagnostics = Diagnostics::default();
+        if !request.is_second() && !self.connection.walk().await.claim(Claim::Watchdog, ID) {
+            diagnostics.push(walk::two_of("pgtenant_watchdog"));
+        }
         if request.prior.as_ref() != Some(&value)
             && let Err(mut diagnostic) = self.check_plan(cx, &model).await
         {
