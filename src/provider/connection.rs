@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::{Cluster, Error, ParameterName};
-use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
 use crate::tenant::capacity::{Budget, Overcommitment};
+use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::{Configured, ConnectionBudget};

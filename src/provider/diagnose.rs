@@ -464,8 +464,11 @@ mod tests {
             (Severity::Warning, "Tenant \"acme\" was not inspected")
         );
         assert!(unseen.detail.starts_with("Too many schemas. "), "{}", unseen.detail);
-        let step =
-            |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")], vacates: None };
+        let step = |summary: &str| Step {
+            database: None,
+            statements: vec![crate::postgres::Statement::new(summary, "X")],
+            vacates: None,
+        };
         let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
         assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));
         assert_eq!(not_refreshed().severity, Severity::Warning);
