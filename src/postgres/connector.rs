@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
 use postgres_protocol::message::frontend;
@@ -25,6 +25,8 @@ use super::{Authentication, DatabaseName, Feature, RoleName, major, scram, tls};
 pub struct Connector {
     options: ConnectOptions,
     tls: Option<MakeRustlsConnect>,
+    /// Where the last session was opened: that address is tried first.
+    good: Mutex<Option<SocketAddr>>,
 }
 
 /// One place where the server may be.
@@ -43,7 +45,7 @@ impl Connector {
         // A unix socket has no TLS, in libpq as here.
         let mode = if options.is_unix_socket() { SslMode::Disable } else { options.sslmode };
         let tls = tls::client_config(mode, &options.sslrootcert)?.map(MakeRustlsConnect::new);
-        Ok(Connector { options, tls })
+        Ok(Connector { options, tls, good: Mutex::default() })
     }
 
     pub fn options(&self) -> &ConnectOptions {
@@ -132,6 +134,9 @@ impl Connector {
                 Err(error) => failed = Some(self.unreachable(&error)),
             }
         }
+        let good = *self.good.lock().expect("no panic while held");
+        // Stable: the rest stays in the resolver's order.
+        targets.sort_by_key(|target| !matches!(target, Target::Tcp { address, .. } if good == Some(*address)));
         failed.filter(|_| targets.is_empty()).map_or(Ok(targets), Err)
     }
 
@@ -182,6 +187,9 @@ impl Connector {
         let Some(major) = major.filter(|major| *major >= major::OLDEST) else {
             return Err(ConnectError::TooOld { address: self.address(), version: bounded(&version) });
         };
+        if let Target::Tcp { address, .. } = target {
+            *self.good.lock().expect("no panic while held") = Some(address);
+        }
         let session = Session::new(client, connection, socket, (Arc::clone(self), target), database, major);
         self.settle(session.client(), major).await?;
         Ok(session)

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::postgres::catalog::login::Login;
 use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName};
+use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName, Script};
 use crate::tenant::baseline::{self, Accept, DATABASES, Observed};
 use crate::tenant::{Control, Of, render};
 use crate::tf_provider::{
@@ -19,11 +19,8 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::trying::Attempt;
+use super::reconcile::{Next, Reached, Subject, reconcile};
 use super::{diagnose, names};
-
-/// More rounds than a baseline needs: close, and one to see that nothing is left.
-const ROUNDS: usize = 3;
 
 /// There is one of it.
 const ID: &str = "cluster";
@@ -202,29 +199,35 @@ impl Resource for BaselineResource {
         };
         let before = prior.as_ref().and_then(|prior| prior.databases().ok()).unwrap_or_default();
         let Some(model) = planned else {
-            return match give_back(&cluster, before, &BTreeSet::new(), &cx.cancel).await {
+            return match give_back(cx, &cluster, before, BTreeSet::new()).await {
                 Ok(diagnostics) => Applied { diagnostics, ..Applied::default() },
-                Err(error) => request.unchanged(not_given_back(&error, cx)),
+                Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
-        match converge(cx, &cluster, &model).await {
-            Ok((state, statuses, mut diagnostics)) => {
-                if let (true, Ok(wanted)) = (model.restores(), model.databases()) {
-                    match give_back(&cluster, before, &wanted, &cx.cancel).await {
+        let databases = match model.databases() {
+            Ok(databases) => databases,
+            Err(diagnostic) => return request.unchanged(diagnostic),
+        };
+        let mut closing = Closing { databases: databases.clone(), accept: model.accepted() };
+        let Reached { observed, outcome } = reconcile(cx, &cluster, &mut closing).await;
+        match (outcome, observed) {
+            (Ok(said), Some(Doors { observed, .. })) => {
+                let (state, statuses, mut diagnostics) = finished(&model, &observed, said);
+                if model.restores() {
+                    match give_back(cx, &cluster, before, databases).await {
                         Ok(said) => diagnostics.extend(said),
-                        Err(error) => diagnostics.push(not_given_back(&error, cx)),
+                        Err(diagnostic) => diagnostics.push(diagnostic),
                     }
                 }
                 Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics }
             }
-            Err(diagnostic) => {
-                // A create that failed is in the state as well: the next apply goes on from there.
-                let (state, private) = match reached(&cluster, prior.as_ref().unwrap_or(&model)).await {
-                    Some((state, statuses)) => (Some(state), statuses.encode()),
-                    None => (prior, request.private),
-                };
-                Applied { state: state.map(Model::encode), private, diagnostics: diagnostic.into() }
+            // A create that failed is in the state as well: the next apply goes on from there.
+            (Err(diagnostic), Some(Doors { observed, .. })) => {
+                let (state, statuses) = prior.unwrap_or(model).observe(&observed);
+                Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics: diagnostic.into() }
             }
+            (Err(diagnostic), None) => request.unchanged(diagnostic),
+            (Ok(_), None) => unreachable!("a goal is reached where it was seen"),
         }
     }
 
@@ -269,7 +272,8 @@ impl BaselineResource {
         let Ok(databases) = model.databases() else { return Ok(()) };
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let observed = Observed::locate(&*cluster.snapshot(&cx.cancel).await?, &databases);
-        if let Err(mut diagnostic) = check(cx, &cluster, &observed, &model.accepted()).await? {
+        let login = login(&cluster, &observed, &cx.cancel).await?;
+        if let Err(mut diagnostic) = check(&Doors { observed, login }, &model.accepted()) {
             if prior.is_some_and(|prior| prior.databases == model.databases) {
                 // Terraform plans this before a destroy as well, which an error would refuse.
                 diagnostic.severity = Severity::Warning;
@@ -280,19 +284,26 @@ impl BaselineResource {
     }
 }
 
-/// That closing these databases is possible and keeps us in.
-async fn check(
-    cx: &Context,
+/// Who this provider is to the databases, if all are there.
+async fn login(
     cluster: &Cluster,
     observed: &Observed,
-    accept: &Accept,
-) -> Result<Result<(), Diagnostic>, Error> {
-    if let Some(name) = observed.missing().first() {
-        return Ok(Err(missing(name)));
+    cancel: &CancellationToken,
+) -> Result<Option<Login>, Error> {
+    if !observed.missing().is_empty() {
+        return Ok(None);
     }
     let names: Vec<&DatabaseName> = observed.databases.keys().collect();
-    let login = cluster.inspect_login(&names, &cx.cancel).await?;
-    Ok(observed.locks_out(&login, accept).first().map_or(Ok(()), |name| Err(locked_out(name, &login))))
+    cluster.inspect_login(&names, cancel).await.map(Some)
+}
+
+/// That closing these databases is possible and keeps us in.
+fn check(doors: &Doors, accept: &Accept) -> Result<(), Diagnostic> {
+    if let Some(name) = doors.observed.missing().first() {
+        return Err(missing(name));
+    }
+    let Some(login) = &doors.login else { return Ok(()) };
+    doors.observed.locks_out(login, accept).first().map_or(Ok(()), |name| Err(locked_out(name, login)))
 }
 
 fn missing(database: &DatabaseName) -> Diagnostic {
@@ -318,12 +329,6 @@ fn locked_out(database: &DatabaseName, login: &Login) -> Diagnostic {
     .at_attribute("databases")
 }
 
-fn not_given_back(error: &Error, cx: &Context) -> Diagnostic {
-    let mut diagnostic = diagnose::error("give back what was taken from PUBLIC", error, cx);
-    diagnostic.detail.push_str("\n\nTo leave it closed, set `restore_on_destroy = false`, apply, and try again.");
-    diagnostic.at_attribute("restore_on_destroy")
-}
-
 fn not_looked_into(database: &DatabaseName, why: &str) -> Diagnostic {
     Diagnostic::warning(
         format!("Could not look into database {:?}", database.as_str()),
@@ -334,39 +339,91 @@ fn not_looked_into(database: &DatabaseName, why: &str) -> Diagnostic {
     )
 }
 
-/// Observes, closes what is open, and observes again, until nothing is left that this admin may close; then tries the rest.
-async fn converge(
+/// Databases on their way to being closed.
+struct Closing {
+    databases: BTreeSet<DatabaseName>,
+    accept: Accept,
+}
+
+/// What is there of them, and who this provider is to them.
+struct Doors {
+    observed: Observed,
+    /// `None` where a database is missing.
+    login: Option<Login>,
+}
+
+impl Subject for Closing {
+    type Observed = Doors;
+
+    fn what(&self) -> String {
+        "close the databases".to_owned()
+    }
+
+    async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Doors, Error> {
+        let observed = inspect(cluster, &self.databases, cancel).await?;
+        let login = login(cluster, &observed, cancel).await?;
+        Ok(Doors { observed, login })
+    }
+
+    fn next(&mut self, doors: &Doors) -> Result<Next, Diagnostic> {
+        check(doors, &self.accept)?;
+        let repair = baseline::repair(&doors.observed, &self.accept);
+        Ok(Next { needed: render(&repair.needed), tried: repair.tried })
+    }
+
+    fn undone(&self) -> &'static str {
+        "What is taken from PUBLIC is there again: something else on the server grants it at the same time, or a role that holds a \
+         privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it back (`SELECT datname, \
+         datacl FROM pg_database` says who granted what)."
+    }
+}
+
+/// Databases that get back what was taken of them, as the notes on them say.
+struct Opening {
+    /// Those that were listed before.
+    before: BTreeSet<DatabaseName>,
+    /// Those that are to stay closed.
+    wanted: BTreeSet<DatabaseName>,
+}
+
+impl Subject for Opening {
+    type Observed = Observed;
+
+    fn what(&self) -> String {
+        "give back what was taken from PUBLIC".to_owned()
+    }
+
+    async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
+        let mut unwanted = self.before.clone();
+        unwanted.extend(baseline::noted(&cluster.inspect(&Filter::Everything, cancel).await?));
+        unwanted.retain(|name| !self.wanted.contains(name));
+        inspect(cluster, &unwanted, cancel).await
+    }
+
+    fn next(&mut self, observed: &Observed) -> Result<Next, Diagnostic> {
+        Ok(Next { needed: render(&baseline::give_back(observed)), tried: Vec::new() })
+    }
+
+    fn failed(&self, error: &Error, _script: &Script, cx: &Context) -> Diagnostic {
+        let mut diagnostic = diagnose::error(&self.what(), error, cx);
+        diagnostic.detail.push_str("\n\nTo leave it closed, set `restore_on_destroy = false`, apply, and try again.");
+        diagnostic.at_attribute("restore_on_destroy")
+    }
+}
+
+/// Gives back what was taken of the databases that were listed `before`, or carry a note, and are not `wanted` closed.
+async fn give_back(
     cx: &Context,
     cluster: &Cluster,
-    model: &Model,
-) -> Result<(Model, Statuses, Diagnostics), Diagnostic> {
-    let what = "close the databases";
-    let failed = |error: Error| diagnose::error(what, &error, cx);
-    let databases = model.databases()?;
-    let accept = model.accepted();
-    let mut tried = None;
-    for _ in 0..ROUNDS {
-        let observed = inspect(cluster, &databases, &cx.cancel).await.map_err(failed)?;
-        check(cx, cluster, &observed, &accept).await.map_err(failed)??;
-        let repair = baseline::repair(&observed, &accept);
-        if !repair.needed.is_empty() {
-            let result = cluster.run(&render(&repair.needed), &cx.cancel).await;
-            leave(cluster, observed.databases.keys()).await;
-            result.map_err(failed)?;
-        } else if tried.is_none() && !repair.tried.is_empty() {
-            let said = Attempt::new(cluster, &cx.cancel).all(&repair.tried).await;
-            leave(cluster, observed.databases.keys()).await;
-            tried = Some(said.map_err(failed)?);
-        } else {
-            return Ok(finished(model, &observed, tried.unwrap_or_default()));
-        }
-    }
-    Err(Diagnostic::error(
-        format!("Could not {what}"),
-        "What is taken from PUBLIC is there again: something else on the server grants it at the same time, or a role \
-         that holds a privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it \
-         back (`SELECT datname, datacl FROM pg_database` says who granted what).",
-    ))
+    before: BTreeSet<DatabaseName>,
+    wanted: BTreeSet<DatabaseName>,
+) -> Result<Diagnostics, Diagnostic> {
+    let Reached { observed, outcome } = reconcile(cx, cluster, &mut Opening { before, wanted }).await;
+    let mut diagnostics = outcome?;
+    let places = observed.iter().flat_map(|observed| &observed.databases);
+    let unseen = places.filter_map(|(name, place)| Some((name, place.as_ref()?.inside.as_ref().err()?)));
+    diagnostics.0.extend(unseen.map(|(name, why)| not_looked_into(name, why)));
+    Ok(diagnostics)
 }
 
 /// The state that was reached, and a word on what this admin could not enforce.
@@ -376,43 +433,6 @@ fn finished(model: &Model, observed: &Observed, tried: Diagnostics) -> (Model, S
     let (controls, statuses, mut diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
     diagnostics.extend(tried);
     (Model { controls, ..model.clone() }, statuses, diagnostics)
-}
-
-/// The state after an update that failed: what is there, as far as that can be told.
-async fn reached(cluster: &Cluster, prior: &Model) -> Option<(Model, Statuses)> {
-    let databases = prior.databases().ok()?;
-    let observed = inspect(cluster, &databases, &CancellationToken::new()).await.ok()?;
-    Some(prior.clone().observe(&observed))
-}
-
-/// Gives back what was taken of the databases that were listed `before`, or carry a note, and are not `wanted` closed.
-async fn give_back(
-    cluster: &Cluster,
-    before: BTreeSet<DatabaseName>,
-    wanted: &BTreeSet<DatabaseName>,
-    cancel: &CancellationToken,
-) -> Result<Diagnostics, Error> {
-    let mut unwanted = before;
-    unwanted.extend(baseline::noted(&cluster.inspect(&Filter::Everything, cancel).await?));
-    unwanted.retain(|name| !wanted.contains(name));
-    if unwanted.is_empty() {
-        return Ok(Diagnostics::default());
-    }
-    let mut observed = inspect(cluster, &unwanted, cancel).await?;
-    for _ in 1..ROUNDS {
-        let changes = baseline::give_back(&observed);
-        if changes.is_empty() {
-            break;
-        }
-        let result = cluster.run(&render(&changes), cancel).await;
-        leave(cluster, &unwanted).await;
-        result?;
-        // Where this admin was let in again, it sees what is noted inside.
-        observed = inspect(cluster, &unwanted, cancel).await?;
-    }
-    let places = observed.databases.iter().filter_map(|(name, place)| Some((name, place.as_ref()?)));
-    let unseen = places.filter_map(|(name, place)| Some((name, place.inside.as_ref().err()?)));
-    Ok(Diagnostics(unseen.map(|(name, why)| not_looked_into(name, why)).collect()))
 }
 
 async fn inspect(

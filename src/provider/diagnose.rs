@@ -302,8 +302,8 @@ mod tests {
     use crate::tf_provider::diagnostic::Severity;
 
     fn context() -> Context {
-        let (cancel, stop, clean_up) = Default::default();
-        Context { cancel, stop, clean_up, timeout: Some(Duration::from_secs(90)), work: Work::Apply }
+        let (cancel, stop) = Default::default();
+        Context { cancel, stop, timeout: Some(Duration::from_secs(90)), work: Work::Apply }
     }
 
     fn sql(code: &str) -> Error {

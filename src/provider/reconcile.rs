@@ -64,6 +64,11 @@ pub(super) trait Subject: Send {
         Script::default()
     }
 
+    /// Why what was run may still be to be done, and what to do then.
+    fn undone(&self) -> &'static str {
+        "Something else on the server holds it up or changes it back. Run `terraform apply` again."
+    }
+
     /// The failure of a script as a diagnostic.
     fn failed(&self, error: &Error, _script: &Script, cx: &Context) -> Diagnostic {
         diagnose::error(&self.what(), error, cx)
@@ -111,7 +116,7 @@ pub(super) async fn reconcile<S: Subject>(cx: &Context, cluster: &Cluster, subje
             repeated = if last == next.needed { repeated + 1 } else { 0 };
             last = next.needed;
             if repeated == PATIENCE {
-                let diagnostic = undone(&subject.what(), &last);
+                let diagnostic = undone(subject, &last);
                 return fail(cluster, subject, first.or(Some(observed)), diagnostic).await;
             }
             cluster.run(&last, &cx.cancel).await
@@ -169,13 +174,10 @@ pub(super) fn grace() -> CancellationToken {
     token
 }
 
-fn undone(what: &str, left: &Script) -> Diagnostic {
+fn undone(subject: &impl Subject, left: &Script) -> Diagnostic {
     let left = left.0.iter().map(Step::summary).collect::<Vec<_>>().join(", ");
     Diagnostic::error(
-        format!("Could not {what}"),
-        format!(
-            "It was run {PATIENCE} times and is still to be done: {left}. Something else on the server holds it up or changes it \
-             back. Run `terraform apply` again."
-        ),
+        format!("Could not {}", subject.what()),
+        format!("This was run {PATIENCE} times and is still to be done: {left}. {}", subject.undone()),
     )
 }

@@ -224,7 +224,9 @@ impl Observed {
 
     /// Finds a tenant by its marker alone. `None` unless both its role and its database are there.
     pub fn find(snapshot: &Snapshot, tenant: &TenantName) -> Option<Self> {
-        let names = markers(snapshot).find(|marker| marker.tenant == tenant.as_str())?.names()?;
+        let exact = || markers(snapshot).find(|marker| marker.tenant == tenant.as_str());
+        let former = || markers(snapshot).find(|marker| marker.is_of(tenant));
+        let names = exact().or_else(former)?.names()?;
         let observed = Self::locate(snapshot, &names);
         (observed.database.is_some() && observed.role.is_some()).then_some(observed)
     }

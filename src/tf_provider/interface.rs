@@ -25,8 +25,6 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// Cancelled by `Stop` only: tells the two apart.
     pub stop: CancellationToken,
-    /// Cancelled a moment after `cancel`: for what is to be done also when the operation was interrupted.
-    pub clean_up: CancellationToken,
     /// The operation's timeout.
     pub timeout: Option<Duration>,
     pub work: Work,
@@ -44,7 +42,7 @@ pub enum Work {
 impl Context {
     /// Without a timeout: what a person started, who will end it.
     pub fn by_hand(cancel: CancellationToken, work: Work) -> Self {
-        Context { stop: cancel.clone(), clean_up: cancel.clone(), cancel, timeout: None, work }
+        Context { stop: cancel.clone(), cancel, timeout: None, work }
     }
 
     /// Why `cancel` is cancelled, if it is.

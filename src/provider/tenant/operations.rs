@@ -48,17 +48,7 @@ struct Ending {
 
 impl Tenant {
     pub(super) fn new(desired: Desired, before: Names, deep: bool) -> Self {
-        Tenant {
-            desired,
-            before,
-            deep,
-            login: None,
-            conflict: None,
-            is_first: true,
-            suspends: false,
-            made: false,
-            ending: None,
-        }
+        Tenant { desired, before, deep, login: None, conflict: None, is_first: true, suspends: false, made: false, ending: None }
     }
 
     /// Turns to the end that its state says. Of a half-made tenant nothing is kept, but for the role of one that is replaced: the
@@ -251,8 +241,7 @@ impl Subject for Tenant {
         const STATES: [SqlState; 3] =
             [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE];
         let diagnostic = diagnose::error(&self.what(), error, cx);
-        let makes_some =
-            script.0.iter().flat_map(|step| &step.statements).any(|one| one.text.starts_with("CREATE EXTENSION"));
+        let makes_some = script.0.iter().flat_map(|step| &step.statements).any(|one| one.text.starts_with("CREATE EXTENSION"));
         if !makes_some || !error.sqlstate().is_some_and(|state| STATES.contains(state)) {
             return diagnostic;
         }
@@ -275,10 +264,7 @@ async fn inspect(
     let both = [before, after];
     let filter = Filter::Only {
         names: both.iter().flat_map(|n| [n.database.as_str().to_owned(), n.role.as_str().to_owned()]).collect(),
-        comments: both
-            .iter()
-            .flat_map(|names| [Marker::prefix(&names.tenant), Marker::formerly(&names.tenant)])
-            .collect(),
+        comments: both.iter().flat_map(|names| [Marker::prefix(&names.tenant), Marker::formerly(&names.tenant)]).collect(),
     };
     let snapshot = cluster.inspect(&filter, cancel).await?;
     let observed = Observed::locate(&snapshot, before);
@@ -321,8 +307,9 @@ async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &Cancellation
         }
         Err(error) => {
             let error = match error {
-                Error::Cancelled { summary } | Error::NotSent { summary } if !cancel.is_cancelled() => {
-                    Error::TooSlow { summary, after: PATIENCE }
+                // A connection was waited for as well.
+                error if error.is_cancelled() && !cancel.is_cancelled() => {
+                    Error::TooSlow { summary: "read what is in the database".to_owned(), after: PATIENCE }
                 }
                 error => error,
             };

@@ -55,36 +55,20 @@ impl Server {
 
     fn context(&self, timeout: Duration, work: Work) -> Context {
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let clean_up = CancellationToken::new();
-        Context { cancel: stop.child_token(), stop, clean_up, timeout: Some(timeout), work }
+        Context { cancel: stop.child_token(), stop, timeout: Some(timeout), work }
     }
 }
 
-/// How long an interrupted operation may clean up.
-const CLEAN_UP: Duration = Duration::from_secs(7);
-
-/// Runs an operation, and cancels it when its time runs out; a moment later what it does to clean up as well. It
-/// still is to answer then.
+/// Runs an operation, and cancels it when its time runs out. It still is to answer then.
 async fn within<T>(cx: &Context, operation: impl Future<Output = T>) -> T {
-    let ending = async {
-        let timed_out = async {
-            match cx.timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = timed_out => cx.cancel.cancel(),
-            () = cx.cancel.cancelled() => {}
+    let mut operation = std::pin::pin!(operation);
+    if let Some(timeout) = cx.timeout {
+        match tokio::time::timeout(timeout, &mut operation).await {
+            Ok(answer) => return answer,
+            Err(_) => cx.cancel.cancel(),
         }
-        tokio::time::sleep(CLEAN_UP).await;
-        cx.clean_up.cancel();
-        std::future::pending().await
-    };
-    tokio::select! {
-        answer = operation => answer,
-        never = ending => never,
     }
+    operation.await
 }
 
 type Answer<T> = Result<Response<T>, Status>;
