@@ -282,7 +282,10 @@ impl Change {
     /// That a role may log in no more, or a database be entered no more, must be committed before the last sessions are
     /// ended: who comes in between would stay.
     fn begins_a_step(&self) -> bool {
-        matches!(self, Change::EndSessions { .. } | Change::EndLateSessions { .. } | Change::EndDatabaseSessions { .. })
+        matches!(
+            self,
+            Change::EndSessions { .. } | Change::EndLateSessions { .. } | Change::EndDatabaseSessions { .. }
+        )
     }
 
     /// Whether the server may ask otherwise for the tenant's password afterwards: it looks at names, groups, the password and

@@ -122,9 +122,7 @@ impl Desired {
     pub(super) fn due_password(&self, observed: &Observed) -> Option<Option<&Verifier>> {
         let recorded = observed.role_marker().and_then(|marker| marker.password_version);
         match &self.password {
-            Password::Set(verifier) => {
-                (observed.role.is_none() || recorded != self.password_version).then_some(Some(verifier))
-            }
+            Password::Set(verifier) => (observed.role.is_none() || recorded != self.password_version).then_some(Some(verifier)),
             Password::Take => recorded.is_some().then_some(None),
             Password::Keep => None,
         }
