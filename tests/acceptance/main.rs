@@ -20,6 +20,7 @@ mod harness;
 mod input;
 mod interrupt;
 mod models;
+mod planning;
 mod scale;
 mod secrets;
 mod signals;

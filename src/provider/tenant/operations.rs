@@ -15,7 +15,8 @@ use crate::tf_provider::{Context, Diagnostic, Diagnostics};
 use super::super::diagnose;
 use super::super::reconcile::{Next, Subject};
 use super::super::trying::Attempt;
-use super::{Model, occupied, protected};
+use super::taken::occupied;
+use super::{Model, protected};
 
 /// How long the reading of one database may take: what is in it is the tenant's to make large.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -148,7 +149,7 @@ impl Subject for Tenant {
         }
         if std::mem::take(&mut self.is_first) && self.desired.known_as.is_none() {
             let conflict = observed.conflict(&snapshot, &self.desired.names);
-            self.conflict = conflict.map(|conflict| occupied(&conflict, &self.desired.names));
+            self.conflict = conflict.map(|conflict| occupied(&conflict, &snapshot, &self.desired.names));
             if self.conflict.is_some() {
                 return Ok(observed);
             }
