@@ -28,6 +28,12 @@ use super::outage::{Outage, Way};
 use super::session::Session;
 use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
 
+/// How long a `DROP DATABASE` may go on after it was interrupted behind its point of no return.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it may take to see whether it is there.
+const SOON: Duration = Duration::from_secs(2);
+
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
 
@@ -224,9 +230,13 @@ impl Cluster {
         }
         let mut attempt = 1;
         loop {
-            let result = self
-                .with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
-                .await;
+            let result = match &step.drops {
+                Some(database) => self.run_drop(step, database, cancel).await,
+                None => {
+                    self.with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
+                        .await
+                }
+            };
             match result {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => {
                     tracing::debug!("{error}; running it again");
@@ -236,6 +246,40 @@ impl Cluster {
                 result => return result,
             }
         }
+    }
+
+    /// Drops a database. Behind its point of no return that is waited for: interrupted there, it leaves a database that nobody
+    /// can enter.
+    async fn run_drop(&self, step: &Step, database: &DatabaseName, cancel: &CancellationToken) -> Result<(), Error> {
+        let end = CancellationToken::new();
+        let dropped = self.with_session(None, &end, async |session| session.run(step, &end).await);
+        let interrupted = async {
+            cancel.cancelled().await;
+            if self.is_invalid(database).await {
+                tokio::time::sleep(LAST_WAIT).await;
+            }
+            end.cancel();
+            std::future::pending().await
+        };
+        tokio::select! {
+            dropped = dropped => dropped,
+            () = interrupted => unreachable!("it waits for the other"),
+        }
+    }
+
+    /// Whether a `DROP DATABASE` of it is behind its point of no return, as far as can be told soon.
+    async fn is_invalid(&self, database: &DatabaseName) -> bool {
+        let soon = CancellationToken::new();
+        let name = database.as_str();
+        let sql = "SELECT datconnlimit = -2 FROM pg_catalog.pg_database WHERE datname = $1";
+        let asked = self.connector.connect(self.maintenance(), &soon);
+        let asked = async {
+            let session = asked.await.ok()?;
+            let rows = session.query("look whether it is dropped", sql, &[(&name, Type::TEXT)], &soon).await;
+            session.close().await;
+            rows.ok()?.first()?.try_get(0).ok()
+        };
+        tokio::time::timeout(SOON, asked).await.ok().flatten().unwrap_or(false)
     }
 
     /// Ends this process's own idle sessions with `database`, which may then be renamed or dropped.

@@ -15,7 +15,7 @@ use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::{Configured, ConnectionBudget};
-use super::diagnose;
+use super::{diagnose, reconcile};
 use super::walk::Walk;
 
 /// Shared by all resources of the provider.
@@ -98,7 +98,7 @@ impl Connection {
             return;
         }
         let comments = unsettled.keys().map(Marker::prefix).collect();
-        let cancel = CancellationToken::new();
+        let cancel = reconcile::grace();
         let settled = async {
             let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, &cancel).await?;
             let changes: Vec<_> =

@@ -284,7 +284,13 @@ fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
 
 /// The state of a tenant whose creation failed half-way: Terraform marks it as tainted, and replaces or destroys it. There is
 /// nothing to protect in it.
-fn unfinished(model: &Model, desired: &Desired, observed: &Observed, private: Private, diagnostic: Diagnostic) -> Applied {
+fn unfinished(
+    model: &Model,
+    desired: &Desired,
+    observed: &Observed,
+    private: Private,
+    diagnostic: Diagnostic,
+) -> Applied {
     let (found, statuses) = model.clone().observe(desired, observed);
     let state = Model { deletion_protection: Field::Known(false), ..found };
     Applied {
@@ -546,7 +552,9 @@ impl Resource for TenantResource {
             operations::leave(&cluster, observed).await;
         }
         let diagnostic = match (outcome, observed) {
-            (Ok(said), Some(observed)) => return self.complete(&model, &tenant.desired, &observed, said, private).await,
+            (Ok(said), Some(observed)) => {
+                return self.complete(&model, &tenant.desired, &observed, said, private).await;
+            }
             // It is complete: what could not be verified is no failure of its creation.
             (Err(mut diagnostic), Some(observed)) if prior.is_none() && observed.is_complete() && tenant.made() => {
                 diagnostic.severity = Severity::Warning;
@@ -584,7 +592,12 @@ impl Resource for TenantResource {
         let memberships =
             memberships.filter(|membership| !membership.automatic && membership.member == names.role.as_str());
         let imported = Imported {
-            extensions: observed.inside.iter().flat_map(|inside| &inside.extensions).map(|one| one.name.clone()).collect(),
+            extensions: observed
+                .inside
+                .iter()
+                .flat_map(|inside| &inside.extensions)
+                .map(|one| one.name.clone())
+                .collect(),
             member_of: memberships.map(|membership| membership.role.clone()).collect(),
         };
         let model = Model {
@@ -610,11 +623,15 @@ impl Resource for TenantResource {
 
 impl TenantResource {
     /// A tenant on its way to what is planned.
-    async fn subject(&self, model: &Model, prior: Option<&Model>, password: Option<&Secret>) -> Result<Tenant, Diagnostic> {
-        let verifier = password
-            .map(Verifier::from_password_or_verifier)
-            .transpose()
-            .map_err(|error| Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo"))?;
+    async fn subject(
+        &self,
+        model: &Model,
+        prior: Option<&Model>,
+        password: Option<&Secret>,
+    ) -> Result<Tenant, Diagnostic> {
+        let verifier = password.map(Verifier::from_password_or_verifier).transpose().map_err(|error| {
+            Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo")
+        })?;
         let before = prior.map(Model::names).transpose()?;
         let mut desired = model.desired(before.as_ref().map(|names| names.tenant.clone()))?;
         let version = |model: &Model| model.password_wo_version.known();
@@ -626,7 +643,10 @@ impl TenantResource {
             };
         }
         let before = before.unwrap_or_else(|| desired.names.clone());
-        Ok(Tenant::new(desired, before, self.connection.deep_verify().await))
+        let mut tenant = Tenant::new(desired, before, self.connection.deep_verify().await);
+        let inside = |model: &Model| (model.extensions.clone(), model.schema.clone());
+        tenant.changes_inside = prior.is_some_and(|prior| inside(prior) != inside(model));
+        Ok(tenant)
     }
 
     /// What Terraform is told of a tenant that is complete.
