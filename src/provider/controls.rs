@@ -57,6 +57,13 @@ impl Statuses {
     }
 }
 
+impl Statuses {
+    /// Whether a control was not as it should be, and an apply does not mend it.
+    pub(super) fn is_left(&self, name: &str) -> bool {
+        self.0.get(name) == Some(&Known::NotPermitted)
+    }
+}
+
 /// What stands in state of these findings.
 pub(super) fn described(findings: &BTreeMap<String, Finding>) -> Controls {
     findings.iter().map(|(name, finding)| (name.clone(), finding.describe())).collect()

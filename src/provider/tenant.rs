@@ -329,6 +329,28 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnos
     Applied { state: Some(state.encode()), private: private.encode(), diagnostics }
 }
 
+/// What a plan says of a password that an apply takes away, or does not set again.
+fn about_password(prior: &Model, planned: &Model, statuses: &Statuses) -> Option<Diagnostic> {
+    let version = |model: &Model| model.password_wo_version.known();
+    let name = planned.name.as_known().map(String::as_str).unwrap_or_default();
+    let (summary, detail) = match (version(prior), version(planned)) {
+        (Some(_), None) if planned.password_wo_version.is_null() => (
+            format!("The password of tenant {name:?} is taken away"),
+            "`password_wo` and `password_wo_version` are no longer set: its role keeps no password (`PASSWORD NULL`), and cannot \
+             log in with one."
+                .to_owned(),
+        ),
+        (Some(before), Some(after)) if before == after && statuses.is_left("password") => (
+            format!("Tenant {name:?} does not have its password of version {after}"),
+            "`isolation` says why. An apply does not set it again under the same version: what else keeps the password by its \
+             version, such as a secret store, would go on with another. Raise `password_wo_version`."
+                .to_owned(),
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::warning(summary, detail).at_attribute("password_wo_version"))
+}
+
 /// Sessions of a suspended tenant that took no notice of the signal to end.
 fn still_connected(desired: &Desired, left: Vec<&Connected>) -> Diagnostic {
     Diagnostic::warning(
@@ -512,6 +534,7 @@ impl Resource for TenantResource {
         {
             diagnostics.push(diagnostic);
         }
+        diagnostics.0.extend(prior.as_ref().and_then(|prior| about_password(prior, &model, statuses)));
         diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
         private.replaced = request.is_second();
         Planned { value: model.encode(), private: private.encode(), diagnostics, ..Planned::default() }

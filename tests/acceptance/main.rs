@@ -20,6 +20,7 @@ mod harness;
 mod hostile;
 mod input;
 mod interrupt;
+mod lost;
 mod models;
 mod outage;
 mod planning;
