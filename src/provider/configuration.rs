@@ -152,9 +152,7 @@ pub(super) fn resolve(config: &Model, environment: Environment) -> Result<Config
 
 fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Result<Configured, Diagnostics> {
     let mut reader = Reader { environment, diagnostics: Diagnostics::default(), unknown: false };
-    let host = reader.parse(&HOST, &config.host, |text| {
-        if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
-    });
+    let host = reader.parse(&HOST, &config.host, parse_hosts);
     let port = reader.parse(&PORT, &config.port, |text| {
         text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
     });
@@ -298,6 +296,22 @@ fn capitalised(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
+fn parse_hosts(text: &str) -> Result<String, String> {
+    if text.starts_with('/') {
+        return Ok(text.to_owned());
+    }
+    for host in text.split(',') {
+        if host.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        // An IPv6 address has more than one colon.
+        if let Some((_, port)) = host.split_once(':').filter(|(_, rest)| !rest.contains(':')) {
+            return Err(format!("{host:?} is a host and a port: the port {port:?} is set by `port`"));
+        }
+    }
+    Ok(text.to_owned())
+}
+
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let duration = text.parse::<postgres::Duration>().map_err(|error| error.to_string())?;
     match u64::try_from(duration.as_millis()) {
@@ -328,6 +342,16 @@ mod tests {
             environment.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
         };
         resolve(&Model::decode(&config)?, &variable)
+    }
+
+    #[test]
+    fn a_host_is_without_its_port() {
+        for host in ["db.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "a,b,::1", "/var/run/postgresql"] {
+            assert_eq!(parse_hosts(host), Ok(host.to_owned()));
+        }
+        for (host, why) in [("", "empty"), ("a,,b", "empty"), ("db:5432", "`port`"), ("a,b:5432", "\"5432\"")] {
+            assert!(parse_hosts(host).is_err_and(|said| said.contains(why)), "{host}");
+        }
     }
 
     #[test]

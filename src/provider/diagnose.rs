@@ -40,7 +40,7 @@ pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
 fn interrupted(what: &str, error: &Error, cx: &Context) -> Diagnostic {
     let at = match error {
         Error::Cancelled { summary } => {
-            format!(" It was about to: {summary}. The statement was cancelled on the server.")
+            format!(" It was about to: {summary}. The server was asked to cancel the statement.")
         }
         Error::NotSent { summary } => format!(" It was about to: {summary}. Nothing was sent for that."),
         _ => " It was waiting for a connection to the server.".to_owned(),
@@ -409,7 +409,7 @@ mod tests {
         assert_eq!(timed_out.summary, "Could not destroy it in time");
         assert_eq!(
             timed_out.detail,
-            "It took longer than 90 s. It was about to: drop role. The statement was cancelled on the server. Run \
+            "It took longer than 90 s. It was about to: drop role. The server was asked to cancel the statement. Run \
              `terraform apply` again to finish. Raise the limit in the `timeouts` block where there is one."
         );
         cx.stop.cancel();
