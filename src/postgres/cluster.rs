@@ -1,6 +1,7 @@
 //! One cluster: a bounded set of sessions over all its databases, and the snapshot that reads are
 //! served from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,16 +16,23 @@ use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside};
 use super::catalog::login::{self, Login};
+use super::catalog::offer::{self, Offer};
 use super::catalog::reach::{self, Home, Reach};
 use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
 use super::catalog::snapshot::{self, Filter, Snapshot};
 use super::catalog::tables::{self, Tables};
 use super::connector::Connector;
-use super::error::{ConnectError, Error};
+use super::error::{ConnectError, Error, SqlState};
 use super::outage::{Outage, Way};
 use super::session::Session;
 use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
+
+/// How long a `DROP DATABASE` may go on after it was interrupted behind its point of no return.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it may take to see whether it is there.
+const SOON: Duration = Duration::from_secs(2);
 
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
@@ -157,12 +165,26 @@ impl Cluster {
         self.read(None, cancel, async |session| reach::read(session, homes, except, cancel).await).await
     }
 
+    /// What the server offers to a database that is to be made.
+    pub async fn inspect_offer(&self, cancel: &CancellationToken) -> Result<Offer, Error> {
+        self.read(None, cancel, async |session| offer::read(session, cancel).await).await
+    }
+
+    /// Those of these roles that are there, and whether this admin may grant each.
+    pub async fn inspect_grantable(
+        &self,
+        roles: &BTreeSet<RoleName>,
+        cancel: &CancellationToken,
+    ) -> Result<BTreeMap<String, bool>, Error> {
+        self.read(None, cancel, async |session| offer::read_grantable(session, roles, cancel).await).await
+    }
+
     /// How the server is set up, as far as these parameters say.
     pub async fn inspect_setup(&self, parameters: &[&str], cancel: &CancellationToken) -> Result<Setup, Error> {
         self.read(None, cancel, async |session| setup::read(session, parameters, cancel).await).await
     }
 
-    /// Whether the server takes `value` for the parameter `name` from this admin.
+    /// Whether the server takes `value` for the parameter `name` from this admin, for a role or a database.
     pub async fn try_parameter(
         &self,
         name: &ParameterName,
@@ -170,11 +192,19 @@ impl Cluster {
         cancel: &CancellationToken,
     ) -> Result<(), Error> {
         let summary = format!("check the value of parameter {name}");
-        // Local to a transaction of one statement: undone as soon as it is answered.
-        let sql = "SELECT pg_catalog.set_config($1, $2, true)";
         let name = name.as_str();
         self.read(None, cancel, async |session| {
-            session.query(&summary, sql, &[(&name, Type::TEXT), (&value, Type::TEXT)], cancel).await.map(|_| ())
+            let sql = setup::try_parameter(session.major);
+            let rows = session.query(&summary, &sql, &[(&name, Type::TEXT), (&value, Type::TEXT)], cancel).await?;
+            match rows.first().and_then(|row| row.try_get("may_record").ok()) {
+                Some(true) => Ok(()),
+                _ => Err(Error::NotPermitted {
+                    summary: summary.clone(),
+                    state: SqlState::INSUFFICIENT_PRIVILEGE,
+                    message: "no module of the server knows it, so only a superuser sets it for a role or a database"
+                        .to_owned(),
+                }),
+            }
         })
         .await
     }
@@ -200,9 +230,13 @@ impl Cluster {
         }
         let mut attempt = 1;
         loop {
-            let result = self
-                .with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
-                .await;
+            let result = match &step.drops {
+                Some(database) => self.run_drop(step, database, cancel).await,
+                None => {
+                    self.with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
+                        .await
+                }
+            };
             match result {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => {
                     tracing::debug!("{error}; running it again");
@@ -212,6 +246,40 @@ impl Cluster {
                 result => return result,
             }
         }
+    }
+
+    /// Drops a database. Behind its point of no return that is waited for: interrupted there, it leaves a database that nobody
+    /// can enter.
+    async fn run_drop(&self, step: &Step, database: &DatabaseName, cancel: &CancellationToken) -> Result<(), Error> {
+        let end = CancellationToken::new();
+        let dropped = self.with_session(None, &end, async |session| session.run(step, &end).await);
+        let interrupted = async {
+            cancel.cancelled().await;
+            if self.is_invalid(database).await {
+                tokio::time::sleep(LAST_WAIT).await;
+            }
+            end.cancel();
+            std::future::pending().await
+        };
+        tokio::select! {
+            dropped = dropped => dropped,
+            () = interrupted => unreachable!("it waits for the other"),
+        }
+    }
+
+    /// Whether a `DROP DATABASE` of it is behind its point of no return, as far as can be told soon.
+    async fn is_invalid(&self, database: &DatabaseName) -> bool {
+        let soon = CancellationToken::new();
+        let name = database.as_str();
+        let sql = "SELECT datconnlimit = -2 FROM pg_catalog.pg_database WHERE datname = $1";
+        let asked = self.connector.connect(self.maintenance(), &soon);
+        let asked = async {
+            let session = asked.await.ok()?;
+            let rows = session.query("look whether it is dropped", sql, &[(&name, Type::TEXT)], &soon).await;
+            session.close().await;
+            rows.ok()?.first()?.try_get(0).ok()
+        };
+        tokio::time::timeout(SOON, asked).await.ok().flatten().unwrap_or(false)
     }
 
     /// Ends this process's own idle sessions with `database`, which may then be renamed or dropped.
@@ -396,6 +464,12 @@ impl Cluster {
     /// Where the server is, as `host:port` or the path of its socket.
     pub fn address(&self) -> String {
         self.connector.address()
+    }
+
+    /// The roles that this provider logs in and acts as.
+    pub fn own_roles(&self) -> impl Iterator<Item = &RoleName> {
+        let options = self.connector.options();
+        std::iter::once(&options.username).chain(&options.assume_role)
     }
 
     pub fn maintenance(&self) -> &DatabaseName {

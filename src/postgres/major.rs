@@ -5,7 +5,7 @@
 pub enum Feature {
     IdleSessionTimeout,
     TransactionTimeout,
-    IcuDatabases,
+    LocaleProviders,
     BuiltinLocales,
     /// Privileges on single parameters.
     ParameterAcl,
@@ -24,7 +24,7 @@ impl Feature {
     pub fn since(self) -> u32 {
         match self {
             Feature::IdleSessionTimeout => 14,
-            Feature::IcuDatabases | Feature::ParameterAcl | Feature::OwnedPublicSchema => 15,
+            Feature::LocaleProviders | Feature::ParameterAcl | Feature::OwnedPublicSchema => 15,
             Feature::MembershipsByGrantor => 16,
             Feature::TransactionTimeout | Feature::BuiltinLocales => 17,
         }
@@ -40,7 +40,7 @@ mod tests {
     fn majors_have_what_their_release_notes_say() {
         for (feature, since) in [
             (Feature::IdleSessionTimeout, 14),
-            (Feature::IcuDatabases, 15),
+            (Feature::LocaleProviders, 15),
             (Feature::ParameterAcl, 15),
             (Feature::OwnedPublicSchema, 15),
             (Feature::MembershipsByGrantor, 16),

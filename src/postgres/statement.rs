@@ -27,6 +27,8 @@ pub struct Step {
     pub statements: Vec<Statement>,
     /// A database that nobody may be connected to meanwhile: our own idle sessions with it are closed first.
     pub vacates: Option<DatabaseName>,
+    /// The database that it drops.
+    pub drops: Option<DatabaseName>,
 }
 
 impl Step {

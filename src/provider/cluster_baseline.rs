@@ -285,11 +285,7 @@ impl BaselineResource {
 }
 
 /// Who this provider is to the databases, if all are there.
-async fn login(
-    cluster: &Cluster,
-    observed: &Observed,
-    cancel: &CancellationToken,
-) -> Result<Option<Login>, Error> {
+async fn login(cluster: &Cluster, observed: &Observed, cancel: &CancellationToken) -> Result<Option<Login>, Error> {
     if !observed.missing().is_empty() {
         return Ok(None);
     }

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::{Mutex, MutexGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 
+use crate::postgres::catalog::offer::Offer;
 use crate::postgres::catalog::snapshot::Filter;
-use crate::postgres::{Cluster, Error, ParameterName};
+use crate::postgres::{Cluster, Error, ParameterName, RoleName};
 use crate::tenant::capacity::{Budget, Overcommitment};
 use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::{Configured, ConnectionBudget};
-use super::diagnose;
+use super::{diagnose, reconcile};
+use super::walk::Walk;
 
 /// Shared by all resources of the provider.
 #[derive(Default)]
@@ -23,9 +25,10 @@ pub struct Connection {
     cluster: RwLock<Option<Arc<Cluster>>>,
     /// What the server said to a parameter's value, so that fifty tenants ask once.
     parameters: Mutex<BTreeMap<(ParameterName, String), Result<(), Error>>>,
-    /// Tenants that this state already has, as far as they were planned: one that is then planned as
-    /// new is being replaced.
-    planned: Mutex<BTreeSet<TenantName>>,
+    offer: Mutex<Option<Arc<Offer>>>,
+    /// Roles that this admin may grant, as far as they were asked for.
+    grantable: Mutex<BTreeSet<RoleName>>,
+    walk: Mutex<Walk>,
     /// The tenants' limits, with those that were planned so far; `None` until a plan raises one.
     budget: Mutex<Option<Budget>>,
     /// Whether something was applied since the provider block came.
@@ -41,7 +44,9 @@ impl Connection {
         self.settle().await;
         *self.cluster.write().await = None;
         self.parameters.lock().await.clear();
-        self.planned.lock().await.clear();
+        *self.offer.lock().await = None;
+        self.grantable.lock().await.clear();
+        *self.walk.lock().await = Walk::default();
         *self.budget.lock().await = None;
         self.applying.store(false, Ordering::SeqCst);
         *self.configured.write().await = Some(Arc::new(configured));
@@ -93,7 +98,7 @@ impl Connection {
             return;
         }
         let comments = unsettled.keys().map(Marker::prefix).collect();
-        let cancel = CancellationToken::new();
+        let cancel = reconcile::grace();
         let settled = async {
             let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, &cancel).await?;
             let changes: Vec<_> =
@@ -105,14 +110,9 @@ impl Connection {
         }
     }
 
-    /// Notes that the state has this tenant.
-    pub(super) async fn note(&self, tenant: TenantName) {
-        self.planned.lock().await.insert(tenant);
-    }
-
-    /// Whether the state is known to have this tenant.
-    pub(super) async fn has_noted(&self, tenant: &TenantName) -> bool {
-        self.planned.lock().await.contains(tenant)
+    /// What this walk has read and planned so far.
+    pub(super) async fn walk(&self) -> MutexGuard<'_, Walk> {
+        self.walk.lock().await
     }
 
     pub(super) async fn deep_verify(&self) -> bool {
@@ -123,6 +123,11 @@ impl Connection {
     /// allowed in the plan is not to be refused when half of it is done.
     pub(super) fn note_apply(&self) {
         self.applying.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether this walk has begun to apply.
+    pub(super) fn is_applying(&self) -> bool {
+        self.applying.load(Ordering::SeqCst)
     }
 
     pub(super) async fn connection_budget(&self) -> ConnectionBudget {
@@ -139,7 +144,7 @@ impl Connection {
         limit: i64,
         cancel: &CancellationToken,
     ) -> Result<Option<Overcommitment>, Error> {
-        if self.applying.load(Ordering::SeqCst) {
+        if self.is_applying() {
             return Ok(None);
         }
         let mut budget = self.budget.lock().await;
@@ -152,7 +157,7 @@ impl Connection {
         };
         let found = budget.plan(tenant, formerly, limit);
         // An apply that began meanwhile may show in what was read.
-        Ok(found.filter(|_| !self.applying.load(Ordering::SeqCst)))
+        Ok(found.filter(|_| !self.is_applying()))
     }
 
     /// Whether the server takes a parameter's value from this admin; asked once for each value.
@@ -174,5 +179,35 @@ impl Connection {
             answers.insert(key, answer.clone());
         }
         answer
+    }
+
+    /// What the server offers to a tenant that is to be made; asked once.
+    pub(super) async fn offer(&self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Arc<Offer>, Error> {
+        let mut offer = self.offer.lock().await;
+        if let Some(offer) = &*offer {
+            return Ok(Arc::clone(offer));
+        }
+        let read = Arc::new(cluster.inspect_offer(cancel).await?);
+        *offer = Some(Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// Those of these roles that are there, and whether this admin may grant each. Only a yes is remembered: Terraform may make
+    /// a role, or grant it, meanwhile.
+    pub(super) async fn grantable(
+        &self,
+        cluster: &Cluster,
+        roles: &BTreeSet<RoleName>,
+        cancel: &CancellationToken,
+    ) -> Result<BTreeMap<String, bool>, Error> {
+        let mut known = self.grantable.lock().await;
+        let unknown: BTreeSet<RoleName> = roles.difference(&known).cloned().collect();
+        let mut grantable: BTreeMap<String, bool> =
+            roles.intersection(&known).map(|role| (role.to_string(), true)).collect();
+        if !unknown.is_empty() {
+            grantable.extend(cluster.inspect_grantable(&unknown, cancel).await?);
+        }
+        known.extend(unknown.into_iter().filter(|role| grantable.get(role.as_str()) == Some(&true)));
+        Ok(grantable)
     }
 }

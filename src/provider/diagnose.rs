@@ -468,6 +468,7 @@ mod tests {
             database: None,
             statements: vec![crate::postgres::Statement::new(summary, "X")],
             vacates: None,
+            drops: None,
         };
         let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
         assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));

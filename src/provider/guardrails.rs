@@ -20,6 +20,7 @@ use super::configuration::ConnectionBudget;
 use super::connection::Connection;
 use super::controls::{self, Controls};
 use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::walk::Claim;
 use super::{capacity, diagnose, names};
 
 pub(super) struct GuardrailsResource {
@@ -283,8 +284,8 @@ impl Resource for GuardrailsResource {
             }
         }
         model.id = model.tenant.clone();
-        model.overrides = Field::Known(BTreeMap::new());
         let mut diagnostics = Diagnostics::default();
+        model.overrides = self.plan_overrides(&request, &model, &mut diagnostics).await;
         let mut checked = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await;
         if checked.is_ok() {
             checked = self.check_budget(cx, &model, prior.as_ref(), &mut diagnostics).await;
@@ -382,6 +383,25 @@ impl GuardrailsResource {
             diagnostics.extend(said);
         }
         Ok(reached)
+    }
+
+    /// What stands against the limits after the apply: nothing, or what a tenant turns out to have that is made in the same
+    /// apply. Unknown makes Terraform set the limits of that one, though they are those that the state has.
+    async fn plan_overrides(&self, request: &PlanRequest, model: &Model, diagnostics: &mut Diagnostics) -> Controls {
+        let nothing = Field::Known(BTreeMap::new());
+        let Ok(tenant) = model.tenant() else { return nothing };
+        let mut walk = self.connection.walk().await;
+        if !request.is_second() && !walk.claim(Claim::Guardrails, tenant.as_str()) {
+            diagnostics.push(
+                Diagnostic::error(
+                    format!("Tenant {:?} has two guardrails", tenant.as_str()),
+                    "Another `pgtenant_guardrails` of this configuration is for it as well, and each would undo what the other \
+                     sets. Make them one.",
+                )
+                .at_attribute("tenant"),
+            );
+        }
+        if request.prior.is_some() && walk.makes(&tenant) { Field::Unknown } else { nothing }
     }
 
     /// What can be known at plan time: that the server has each limit, and takes each parameter.

@@ -10,6 +10,7 @@ mod names;
 mod reconcile;
 mod secret;
 mod trying;
+mod walk;
 
 mod audit;
 mod capacity;

@@ -108,7 +108,10 @@ pub(super) async fn reconcile<S: Subject>(cx: &Context, cluster: &Cluster, subje
             return Reached { observed: Some(observed), outcome: Ok(said.unwrap_or_default()) };
         }
         let ran = if next.needed.is_empty() {
-            subject.attempt(cluster, &observed, next.tried, &cx.cancel).await.map(|diagnostics| said = Some(diagnostics))
+            subject
+                .attempt(cluster, &observed, next.tried, &cx.cancel)
+                .await
+                .map(|diagnostics| said = Some(diagnostics))
         } else {
             repeated = if last == next.needed { repeated + 1 } else { 0 };
             last = next.needed;

@@ -1,15 +1,17 @@
 //! `pgtenant_tenant`: a database, a role and a schema for one tenant, isolated from all others.
 
+mod foresight;
 pub(super) mod operations;
+mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::postgres::catalog::snapshot::{Connected, Snapshot};
-use crate::postgres::{Cluster, Error, ExtensionName, Feature, RoleName, Secret, Verifier};
-use crate::tenant::{Conflict, Control, Desired, Finding, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
+use crate::postgres::catalog::snapshot::Connected;
+use crate::postgres::{Cluster, Error, ExtensionName, RoleName, Secret, Verifier};
+use crate::tenant::{Control, Desired, Finding, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
     Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
@@ -19,6 +21,7 @@ use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::reconcile::{Reached, reconcile};
+use super::walk::Known;
 use super::{diagnose, names};
 use operations::Tenant;
 
@@ -281,7 +284,13 @@ fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
 
 /// The state of a tenant whose creation failed half-way: Terraform marks it as tainted, and replaces or destroys it. There is
 /// nothing to protect in it.
-fn unfinished(model: &Model, desired: &Desired, observed: &Observed, private: Private, diagnostic: Diagnostic) -> Applied {
+fn unfinished(
+    model: &Model,
+    desired: &Desired,
+    observed: &Observed,
+    private: Private,
+    diagnostic: Diagnostic,
+) -> Applied {
     let (found, statuses) = model.clone().observe(desired, observed);
     let state = Model { deletion_protection: Field::Known(false), ..found };
     Applied {
@@ -427,12 +436,7 @@ impl Resource for TenantResource {
                 .at_attribute("locale"),
             );
         }
-        if config.password_wo.is_null() && !config.password_wo_version.is_null() {
-            diagnostics.push(
-                Diagnostic::error("`password_wo_version` without `password_wo`", "Set both, or neither.")
-                    .at_attribute("password_wo_version"),
-            );
-        }
+        diagnostics.extend(foresight::validate(&config));
         diagnostics
     }
 
@@ -449,6 +453,8 @@ impl Resource for TenantResource {
         if !observed.exists() {
             return Ok(None);
         }
+        let known = Known { password_version: model.password_wo_version.known(), complete: observed.is_complete() };
+        self.connection.walk().await.note(expected.names.tenant.clone(), known);
         let mut diagnostics = Diagnostics::default();
         if self.connection.deep_verify().await {
             if let Err(error) = operations::look(&cluster, &mut observed, true, &cx.cancel).await {
@@ -468,9 +474,10 @@ impl Resource for TenantResource {
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
-        let (prior, mut model) = match request.models::<Model>() {
-            Ok(models) => models,
-            Err(diagnostics) => return request.refused(diagnostics),
+        let (models, config) = (request.models::<Model>(), Model::decode(&request.config));
+        let (prior, mut model, config) = match (models, config) {
+            (Ok((prior, model)), Ok(config)) => (prior, model, config),
+            (Err(diagnostics), _) | (_, Err(diagnostics)) => return request.refused(diagnostics),
         };
         for (field, attribute) in [(&mut model.database, "database"), (&mut model.role, "role")] {
             if request.config.get(attribute).is_null() {
@@ -504,10 +511,8 @@ impl Resource for TenantResource {
         {
             diagnostics.push(diagnostic);
         }
-        if let Err(error) = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await {
-            diagnostics.push(diagnose::error("plan the tenant", &error, cx));
-        }
-        private.replaced = prior.is_none() && self.is_known(&model).await;
+        diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
+        private.replaced = request.is_second();
         Planned { value: model.encode(), private: private.encode(), diagnostics, ..Planned::default() }
     }
 
@@ -534,6 +539,9 @@ impl Resource for TenantResource {
         let Some(model) = planned else {
             return self.end(cx, &cluster, &prior.unwrap_or_default(), private, &request).await;
         };
+        if let Err(diagnostics) = self.refuse(cx, &cluster, &config, prior.as_ref(), &model).await {
+            return request.unchanged(diagnostics);
+        }
         let password = config.password_wo.known();
         let mut tenant = match self.subject(&model, prior.as_ref(), password.as_ref()).await {
             Ok(tenant) => tenant,
@@ -544,7 +552,9 @@ impl Resource for TenantResource {
             operations::leave(&cluster, observed).await;
         }
         let diagnostic = match (outcome, observed) {
-            (Ok(said), Some(observed)) => return self.complete(&model, &tenant.desired, &observed, said, private).await,
+            (Ok(said), Some(observed)) => {
+                return self.complete(&model, &tenant.desired, &observed, said, private).await;
+            }
             // It is complete: what could not be verified is no failure of its creation.
             (Err(mut diagnostic), Some(observed)) if prior.is_none() && observed.is_complete() && tenant.made() => {
                 diagnostic.severity = Severity::Warning;
@@ -572,19 +582,8 @@ impl Resource for TenantResource {
         let failed = |error: Error| diagnose::error(&format!("import tenant {id:?}"), &error, cx);
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let names = import_names(&snapshot, id)?;
-        let mut observed = Observed::locate(&snapshot, &names);
-        if observed.database.is_none() || observed.role.is_none() {
-            return Err(Diagnostic::error(
-                "Nothing to import",
-                format!(
-                    "There is no database {:?} with a role {:?}, or another tenant has them.",
-                    names.database.as_str(),
-                    names.role.as_str()
-                ),
-            )
-            .into());
-        }
+        let mut observed = taken::importable(&cluster, &snapshot, id)?;
+        let names = observed.names.clone();
         let looked = operations::look(&cluster, &mut observed, true, &cx.cancel).await;
         operations::leave(&cluster, &observed).await;
         looked.map_err(failed)?;
@@ -593,7 +592,12 @@ impl Resource for TenantResource {
         let memberships =
             memberships.filter(|membership| !membership.automatic && membership.member == names.role.as_str());
         let imported = Imported {
-            extensions: observed.inside.iter().flat_map(|inside| &inside.extensions).map(|one| one.name.clone()).collect(),
+            extensions: observed
+                .inside
+                .iter()
+                .flat_map(|inside| &inside.extensions)
+                .map(|one| one.name.clone())
+                .collect(),
             member_of: memberships.map(|membership| membership.role.clone()).collect(),
         };
         let model = Model {
@@ -618,20 +622,16 @@ impl Resource for TenantResource {
 }
 
 impl TenantResource {
-    /// Whether the state is known to have a tenant of this name: one that is planned as new then is being replaced.
-    async fn is_known(&self, model: &Model) -> bool {
-        match model.names() {
-            Ok(names) => self.connection.has_noted(&names.tenant).await,
-            Err(_) => false,
-        }
-    }
-
     /// A tenant on its way to what is planned.
-    async fn subject(&self, model: &Model, prior: Option<&Model>, password: Option<&Secret>) -> Result<Tenant, Diagnostic> {
-        let verifier = password
-            .map(Verifier::from_password_or_verifier)
-            .transpose()
-            .map_err(|error| Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo"))?;
+    async fn subject(
+        &self,
+        model: &Model,
+        prior: Option<&Model>,
+        password: Option<&Secret>,
+    ) -> Result<Tenant, Diagnostic> {
+        let verifier = password.map(Verifier::from_password_or_verifier).transpose().map_err(|error| {
+            Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo")
+        })?;
         let before = prior.map(Model::names).transpose()?;
         let mut desired = model.desired(before.as_ref().map(|names| names.tenant.clone()))?;
         let version = |model: &Model| model.password_wo_version.known();
@@ -643,7 +643,10 @@ impl TenantResource {
             };
         }
         let before = before.unwrap_or_else(|| desired.names.clone());
-        Ok(Tenant::new(desired, before, self.connection.deep_verify().await))
+        let mut tenant = Tenant::new(desired, before, self.connection.deep_verify().await);
+        let inside = |model: &Model| (model.extensions.clone(), model.schema.clone());
+        tenant.changes_inside = prior.is_some_and(|prior| inside(prior) != inside(model));
+        Ok(tenant)
     }
 
     /// What Terraform is told of a tenant that is complete.
@@ -690,73 +693,6 @@ impl TenantResource {
             (Err(diagnostic), None) => request.unchanged(diagnostic),
         }
     }
-
-    /// What can be known at plan time: that the names are free.
-    async fn check_plan(
-        &self,
-        cx: &Context,
-        model: &Model,
-        prior: Option<&Model>,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<(), Error> {
-        if let Some(Ok(before)) = prior.map(Model::names) {
-            self.connection.note(before.tenant).await;
-        }
-        let Ok(names) = model.names() else { return Ok(()) };
-        let unchanged = prior.is_some_and(|prior| {
-            (&prior.name, &prior.database, &prior.role) == (&model.name, &model.database, &model.role)
-        });
-        if unchanged {
-            return Ok(());
-        }
-        let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
-        let snapshot = cluster.snapshot(&cx.cancel).await?;
-        let provider = model.locale_provider.as_known();
-        let needed = match provider.map(String::as_str) {
-            Some("icu") => Some(Feature::IcuDatabases),
-            Some("builtin") => Some(Feature::BuiltinLocales),
-            _ => None,
-        };
-        if let Some(needed) = needed.filter(|needed| !snapshot.server.has(*needed)) {
-            let what = provider.map(String::as_str).unwrap_or_default();
-            diagnostics.push(
-                diagnose::too_old(&format!("locale_provider = \"{what}\""), needed, &snapshot.server)
-                    .at_attribute("locale_provider"),
-            );
-        }
-        match prior.map(Model::names) {
-            // Terraform plans a replacement twice: with the old object, and as if it were gone.
-            None if self.connection.has_noted(&names.tenant).await => {}
-            None => {
-                if let Some(conflict) = Observed::locate(&snapshot, &names).conflict(&snapshot, &names) {
-                    diagnostics.push(occupied(&conflict, &names));
-                }
-            }
-            Some(Ok(before)) => {
-                let own = Observed::locate(&snapshot, &before);
-                let taken = |object: &str, attribute: &str, name: &str| {
-                    Diagnostic::error(
-                        format!("There is a {object} {name:?} already"),
-                        "A rename needs a free name. Choose another, or rename or import that one.",
-                    )
-                    .at_attribute(attribute)
-                };
-                let database = names.database.as_str();
-                if own.database.is_some_and(|own| own.name != database)
-                    && snapshot.databases.iter().any(|other| other.name == database)
-                {
-                    diagnostics.push(taken("database", "database", database));
-                }
-                let role = names.role.as_str();
-                if own.role.is_some_and(|own| own.name != role) && snapshot.roles.iter().any(|other| other.name == role)
-                {
-                    diagnostics.push(taken("role", "role", role));
-                }
-            }
-            Some(Err(_)) => {}
-        }
-        Ok(())
-    }
 }
 
 fn one_of(attribute: &str, field: &Field<String>, choices: &[&str], diagnostics: &mut Diagnostics) {
@@ -786,60 +722,6 @@ fn protected(model: &Model) -> Option<Diagnostic> {
         )
         .at_attribute("deletion_protection"),
     )
-}
-
-/// An object that stands in the way, with the way to take it over.
-fn occupied(conflict: &Conflict, names: &Names) -> Diagnostic {
-    let tenant = names.tenant.as_str();
-    let import =
-        |id: String| format!("import {{\n  to = pgtenant_tenant.<name>\n  id = {}\n}}", serde_json::Value::String(id));
-    match conflict {
-        Conflict::Tenant(_) => Diagnostic::error(
-            format!("There is a tenant {tenant:?} already"),
-            format!(
-                "This provider made it, and it is complete. If it is another Terraform state's, choose another name. \
-                 To take it into this one:\n\n\
-                 {}",
-                import(tenant.to_owned())
-            ),
-        )
-        .at_attribute("name"),
-        Conflict::OtherTenant { object, name, tenant: other } => Diagnostic::error(
-            format!("There is a {object} {name:?} already"),
-            format!("It belongs to tenant {other:?}. Choose another name."),
-        )
-        .at_attribute(*object),
-        Conflict::Foreign { object, name } => Diagnostic::error(
-            format!("There is a {object} {name:?} already"),
-            format!(
-                "This provider did not make it, and leaves it alone. Choose another name, or, to make it a tenant with \
-                 all that is in it:\n\n{}",
-                import(format!("{tenant}/{}/{}/{}", names.database, names.role, names.schema))
-            ),
-        )
-        .at_attribute(*object),
-    }
-}
-
-/// The names behind an import ID: `name`, or `name/database/role/schema` for what carries no marker.
-fn import_names(snapshot: &Snapshot, id: &str) -> Result<Names, Diagnostic> {
-    let path = || Path::attribute("id");
-    if let [tenant, database, role, schema] = id.split('/').collect::<Vec<_>>()[..] {
-        return Ok(Names {
-            tenant: names::parse(path(), tenant)?,
-            database: names::parse(path(), database)?,
-            role: names::parse(path(), role)?,
-            schema: names::parse(path(), schema)?,
-        });
-    }
-    let found = names::parse(path(), id).map(|tenant| Observed::find(snapshot, &tenant))?;
-    found.map(|observed| observed.names).ok_or_else(|| {
-        Diagnostic::error(
-            format!("There is no tenant {id:?}"),
-            "No database and role on this server carry the marker of a tenant of that name. To import what the \
-             provider did not make, write `name/database/role/schema`.",
-        )
-    })
 }
 
 #[cfg(test)]

@@ -245,7 +245,7 @@ pub fn render(changes: &[Change]) -> Script {
             Some(step) if !alone && !last_alone && !change.begins_a_step() && step.database == database => {
                 step.statements.extend(statements);
             }
-            _ => steps.push(Step { database, statements, vacates: change.vacates() }),
+            _ => steps.push(Step { database, statements, vacates: change.vacates(), drops: change.drops() }),
         }
         last_alone = alone;
     }
@@ -264,6 +264,13 @@ pub fn render_patiently(change: &Change, patience: std::time::Duration) -> Scrip
 }
 
 impl Change {
+    fn drops(&self) -> Option<DatabaseName> {
+        match self {
+            Change::DropDatabase { database, .. } => Some(database.clone()),
+            _ => None,
+        }
+    }
+
     /// The database that nobody may be connected to while it runs.
     fn vacates(&self) -> Option<DatabaseName> {
         match self {
@@ -282,10 +289,7 @@ impl Change {
     /// That a role may log in no more, or a database be entered no more, must be committed before the last sessions are
     /// ended: who comes in between would stay.
     fn begins_a_step(&self) -> bool {
-        matches!(
-            self,
-            Change::EndSessions { .. } | Change::EndLateSessions { .. } | Change::EndDatabaseSessions { .. }
-        )
+        matches!(self, Change::EndSessions { .. } | Change::EndLateSessions { .. } | Change::EndDatabaseSessions { .. })
     }
 
     /// Whether the server may ask otherwise for the tenant's password afterwards: it looks at names, groups, the password and

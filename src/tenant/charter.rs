@@ -122,7 +122,9 @@ impl Desired {
     pub(super) fn due_password(&self, observed: &Observed) -> Option<Option<&Verifier>> {
         let recorded = observed.role_marker().and_then(|marker| marker.password_version);
         match &self.password {
-            Password::Set(verifier) => (observed.role.is_none() || recorded != self.password_version).then_some(Some(verifier)),
+            Password::Set(verifier) => {
+                (observed.role.is_none() || recorded != self.password_version).then_some(Some(verifier))
+            }
             Password::Take => recorded.is_some().then_some(None),
             Password::Keep => None,
         }
@@ -421,7 +423,9 @@ impl Charter for TenantCharter<'_> {
             Fact::Database { database, attribute: DatabaseAttribute::ConnectionLimit(limit) }
                 if database == self.database =>
             {
-                self.observed.is_guarded() || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
+                // No guardrails leave so few: it keeps the admin out as well.
+                let closed = (0..=ADMIN_CONNECTIONS).contains(limit);
+                self.observed.is_guarded() && !closed || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
             // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.
@@ -614,7 +618,7 @@ mod tests {
                 prop_assert_eq!(drift, BTreeMap::new(), "meant");
             } else {
                 // What is set is not set again.
-                let ours = ours && !matches!(fact, Fact::ForeignPassword { .. });
+                let ours = ours && !matches!(fact, Fact::ForeignPassword { .. } | Fact::Password { .. });
                 let named = Deviation::Unexpected(Seen { fact, ours });
                 prop_assert_eq!(drift.values().flatten().collect::<Vec<_>>(), [&named]);
                 let control = drift.keys().next().unwrap();

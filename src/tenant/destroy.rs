@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::postgres::DatabaseName;
 use crate::postgres::catalog::snapshot::{Connected, Prepared};
 use crate::postgres::name::MAX_BYTES;
-use crate::postgres::DatabaseName;
 
 use super::change::Change;
 use super::charter::{Desired, Goal};
@@ -46,7 +46,8 @@ pub fn obstacle(desired: &Desired, observed: &Observed) -> Option<Obstacle> {
     }
     let own = observed.database.as_ref().map(|database| database.name.as_str());
     let closed = observed.dependencies.iter().filter(|dependency| dependency.enterable == Some(false));
-    let closed: BTreeSet<String> = closed.filter_map(|closed| closed.database.clone()).filter(|place| Some(place.as_str()) != own).collect();
+    let closed: BTreeSet<String> =
+        closed.filter_map(|closed| closed.database.clone()).filter(|place| Some(place.as_str()) != own).collect();
     (!closed.is_empty()).then_some(Obstacle::GrantedElsewhere(closed))
 }
 
@@ -370,10 +371,8 @@ mod tests {
         observed.role.as_mut().unwrap().comment = Some(renamed.text());
         observed.database.as_mut().unwrap().comment = Some(renamed.text());
         let database = "acme".parse().unwrap();
-        let noted = [
-            Change::MarkRole { role: role(), marker: marker.clone() },
-            Change::MarkDatabase { database, marker },
-        ];
+        let noted =
+            [Change::MarkRole { role: role(), marker: marker.clone() }, Change::MarkDatabase { database, marker }];
         assert_eq!(settle(&observed), noted);
     }
 }

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::{self, Inside, Schema};
-use crate::postgres::catalog::snapshot::{Connected, Database, Dependency, Membership, Role, Server, Setting, Snapshot};
+use crate::postgres::catalog::snapshot::{
+    Connected, Database, Dependency, Membership, Role, Server, Setting, Snapshot,
+};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{Authentication, Challenge};
 

@@ -15,6 +15,7 @@ pub mod charter;
 pub mod control;
 pub mod destroy;
 pub mod diff;
+pub mod foresight;
 pub mod limits;
 pub mod locale;
 pub mod marker;

@@ -512,10 +512,7 @@ impl Facts<'_> {
             (self.database.is_invalid(), DatabaseAttribute::Invalid),
             (!self.database.allow_connections && !self.database.is_invalid(), DatabaseAttribute::Closed),
             (self.database.is_template, DatabaseAttribute::Template),
-            (
-                !self.database.is_invalid(),
-                DatabaseAttribute::ConnectionLimit(self.database.connection_limit),
-            ),
+            (!self.database.is_invalid(), DatabaseAttribute::ConnectionLimit(self.database.connection_limit)),
         ];
         for (held, attribute) in attributes {
             if held {

@@ -456,7 +456,9 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &S
         Fact::Grant { objects, .. } if objects.database.is_none() => tidy(observed, names),
         Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } => tidy(observed, names),
         Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => {
-            let connections = Limits::safe().connection_limit + ADMIN_CONNECTIONS;
+            let role = observed.role.as_ref().map(|role| role.connection_limit);
+            let limit = role.filter(|limit| observed.is_guarded() && *limit > 0);
+            let connections = limit.unwrap_or(Limits::safe().connection_limit).saturating_add(ADMIN_CONNECTIONS);
             Some(Change::LimitDatabase { database, connections })
         }
         Fact::Database { .. } => Some(Change::Open { database }),

@@ -87,6 +87,12 @@ impl PlanRequest {
         Ok((self.prior.as_ref().map(M::decode).transpose()?, M::decode(&self.proposed)?))
     }
 
+    /// Whether this is the second plan of a replacement. Terraform plans one with its prior state, and again as if there
+    /// were nothing; only the private bytes, those of the first answer, tell that from a create.
+    pub fn is_second(&self) -> bool {
+        self.prior.is_none() && !self.private.is_empty()
+    }
+
     /// The answer to what cannot be planned.
     pub fn refused(self, diagnostics: impl Into<Diagnostics>) -> Planned {
         let diagnostics = diagnostics.into();

@@ -102,7 +102,7 @@ fn every_example_can_be_applied() {
     reader.apply("ephemeral-resources/pgtenant_password", &[], &[UNPROTECTED]).destroy();
 
     // A verifier is good when one can log in with the password that it was made of.
-    let tenant = "resource \"pgtenant_tenant\" \"acme\" {\n  name = \"acme\"\n  password_wo = local.verifier\n}\n";
+    let tenant = "resource \"pgtenant_tenant\" \"acme\" {\n  name = \"acme\"\n  password_wo = local.verifier\n  password_wo_version = 1\n}\n";
     let password = [("TF_VAR_password", "correct horse")];
     let workspace = reader.apply("functions/scram_verifier", &password, &[("tenant.tf", tenant), UNPROTECTED]);
     server.session_with_password("acme", "acme", "correct horse").unwrap();

@@ -250,6 +250,7 @@ fn a_malformed_verifier_is_refused_when_planning() {
         resource \"pgtenant_tenant\" \"this\" {
           name        = \"secrets_malformed\"
           password_wo = var.password
+          password_wo_version = 1
         }",
     );
     let run = workspace.run(&["plan", "-json"]);

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use pgtenant::postgres::Duration;
 use pgtenant::postgres::name::parse_list;
+use pgtenant::postgres::{Duration, Encoding};
 use postgres_protocol::escape::escape_literal;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -36,6 +36,16 @@ fn lists_of_names_are_read_as_postgresql_18_reads_them() {
     majors::run("syntax::lists_of_names_are_read_as_postgresql_18_reads_them", 18, Admin::RdsLike, lists);
 }
 
+#[test]
+fn encodings_are_known_as_postgresql_13_knows_them() {
+    majors::run("syntax::encodings_are_known_as_postgresql_13_knows_them", 13, Admin::RdsLike, encodings);
+}
+
+#[test]
+fn encodings_are_known_as_postgresql_18_knows_them() {
+    majors::run("syntax::encodings_are_known_as_postgresql_18_knows_them", 18, Admin::RdsLike, encodings);
+}
+
 /// Different texts of a kind. What a server cannot be sent is left out.
 fn generated(kind: impl Strategy<Value = String>) -> Vec<String> {
     let mut runner = TestRunner::default();
@@ -53,6 +63,41 @@ fn read_by_server(session: &Session, texts: &[String]) -> Vec<Option<String>> {
     let rows = session.sql(&query).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(rows.len(), texts.len());
     rows.into_iter().map(|row| row[0].clone()).collect()
+}
+
+fn encodings(server: &Server) {
+    let session = server.session("postgres", SUPERUSER).unwrap();
+    session
+        .sql(
+            "CREATE FUNCTION pg_temp.read(value text) RETURNS text LANGUAGE sql AS
+             $$ SELECT NULLIF(pg_encoding_to_char(pg_char_to_encoding(value)), '') $$",
+        )
+        .unwrap();
+    let mut texts = generated(
+        "(utf|UTF|latin|Latin|win|windows|cp|iso|ISO|iso_8859|koi8|sjis|euc|Shift|mule|sql|tcvn|vscii|alt|abc|big|gbk)[-_ ]{0,1}(8859|8|jp|JP|cn|kr|tw|jis|internal|ascii|2004|5712|r|u|)[-_ ]{0,1}[0-9]{0,4}",
+    );
+    let names = "abc alt big5 euccn eucjis2004 eucjp euckr euctw gb18030 gbk iso88591 iso885910 iso885913 iso885914 iso885915 \
+                 iso885916 iso88592 iso88593 iso88594 iso88595 iso88596 iso88597 iso88598 iso88599 johab koi8 koi8r koi8u \
+                 latin1 latin10 latin2 latin3 latin4 latin5 latin6 latin7 latin8 latin9 mskanji muleinternal shiftjis \
+                 shiftjis2004 sjis sqlascii tcvn tcvn5712 uhc unicode utf8 vscii win win1250 win1251 win1252 win1253 win1254 \
+                 win1255 win1256 win1257 win1258 win866 win874 win932 win936 win949 win950 windows1250 windows1251 windows1252 \
+                 windows1253 windows1254 windows1255 windows1256 windows1257 windows1258 windows866 windows874 windows932 \
+                 windows936 windows949 windows950";
+    texts.extend(names.split_whitespace().map(str::to_owned));
+    for (text, server) in texts.iter().zip(read_by_server(&session, &texts)) {
+        assert_eq!(Encoding::parse(text).map(Encoding::name), server.as_deref(), "{text:?}");
+    }
+    for (number, encoding) in Encoding::OF_DATABASES.into_iter().enumerate() {
+        let name = session.sql(&format!("SELECT pg_encoding_to_char({number})")).unwrap()[0][0].clone();
+        assert_eq!(name.as_deref(), Some(encoding.name()));
+        if server.major >= 15 {
+            let locale = "LOCALE_PROVIDER icu ICU_LOCALE 'de' LC_COLLATE 'C' LC_CTYPE 'C'";
+            let made =
+                session.sql(&format!("CREATE DATABASE encoded TEMPLATE template0 ENCODING '{encoding}' {locale}"));
+            assert_eq!(made.is_ok(), encoding.is_known_to_icu(), "{encoding}");
+            let _ = session.sql("DROP DATABASE encoded");
+        }
+    }
 }
 
 fn durations(server: &Server) {

@@ -5,6 +5,7 @@
 //! one at a time, so the same run has the same count.
 
 use std::io;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,7 +49,7 @@ pub struct Proxy {
 }
 
 struct Shared {
-    server: u16,
+    server: AtomicU16,
     run: Mutex<Run>,
     passage: watch::Sender<Passage>,
     /// Whether a message or an answer is held.
@@ -76,7 +77,7 @@ impl Proxy {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
-            server,
+            server: AtomicU16::new(server),
             run: Mutex::new(Run { watch: Watch::Count, messages: 0, struck: false }),
             passage: watch::Sender::new(Passage::Open),
             held: watch::Sender::new(false),
@@ -99,6 +100,11 @@ impl Proxy {
         *self.shared.run() = Run { watch, messages: 0, struck: false };
         self.shared.held.send_replace(false);
         self.shared.passage.send_replace(Passage::Open);
+    }
+
+    /// New connections lead to another server, as when a name has moved.
+    pub fn lead_to(&self, server: u16) {
+        self.shared.server.store(server, Ordering::SeqCst);
     }
 
     /// How many messages there were.
@@ -171,7 +177,7 @@ impl Shared {
     async fn relay(&self, client: TcpStream) -> io::Result<()> {
         let mut client = Wire::new(client)?;
         let startup = client.startup().await?;
-        let mut server = Wire::new(TcpStream::connect(("127.0.0.1", self.server)).await?)?;
+        let mut server = Wire::new(TcpStream::connect(("127.0.0.1", self.server.load(Ordering::SeqCst))).await?)?;
         if startup.is_cancel_request() {
             server.send(&startup.0).await?;
             // The server closes the connection when it has sent the signal.

@@ -6,6 +6,7 @@ pub mod cron;
 mod hex;
 pub mod inside;
 pub mod login;
+pub mod offer;
 pub mod reach;
 pub mod setup;
 pub mod signals;

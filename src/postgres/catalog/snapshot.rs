@@ -241,8 +241,7 @@ pub(in crate::postgres) async fn read(
         Filter::Everything => (None, &Vec::new()),
         Filter::Only { names, comments } => (Some(names), comments),
     };
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&names, Type::TEXT_ARRAY), (&comments, Type::TEXT_ARRAY)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&names, Type::TEXT_ARRAY), (&comments, Type::TEXT_ARRAY)];
     let rows = session.query(SUMMARY, &statement(session.major), &parameters, cancel).await?;
     super::decode(SUMMARY, &rows)
 }

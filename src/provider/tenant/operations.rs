@@ -15,7 +15,8 @@ use crate::tf_provider::{Context, Diagnostic, Diagnostics};
 use super::super::diagnose;
 use super::super::reconcile::{Next, Subject};
 use super::super::trying::Attempt;
-use super::{Model, occupied, protected};
+use super::taken::occupied;
+use super::{Model, protected};
 
 /// How long the reading of one database may take: what is in it is the tenant's to make large.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -27,6 +28,8 @@ pub(super) struct Tenant {
     before: Names,
     /// Whether to ask what the server asks of a login.
     deep: bool,
+    /// Whether what is planned cannot be done without entering the database.
+    pub changes_inside: bool,
     /// What the server asked, once it was asked.
     login: Option<Result<Authentication, String>>,
     /// What is in the way of making it, as of the first look.
@@ -48,7 +51,18 @@ struct Ending {
 
 impl Tenant {
     pub(super) fn new(desired: Desired, before: Names, deep: bool) -> Self {
-        Tenant { desired, before, deep, login: None, conflict: None, is_first: true, suspends: false, made: false, ending: None }
+        Tenant {
+            desired,
+            before,
+            deep,
+            changes_inside: false,
+            login: None,
+            conflict: None,
+            is_first: true,
+            suspends: false,
+            made: false,
+            ending: None,
+        }
     }
 
     /// Turns to the end that its state says. Of a half-made tenant nothing is kept, but for the role of one that is replaced: the
@@ -148,7 +162,7 @@ impl Subject for Tenant {
         }
         if std::mem::take(&mut self.is_first) && self.desired.known_as.is_none() {
             let conflict = observed.conflict(&snapshot, &self.desired.names);
-            self.conflict = conflict.map(|conflict| occupied(&conflict, &self.desired.names));
+            self.conflict = conflict.map(|conflict| occupied(&conflict, &snapshot, &self.desired.names));
             if self.conflict.is_some() {
                 return Ok(observed);
             }
@@ -197,6 +211,11 @@ impl Subject for Tenant {
         if repair.needed.iter().chain(&repair.tried).any(Change::changes_login) {
             self.login = None;
         }
+        if let (Err(why), true, true) = (&observed.inside, self.changes_inside, repair.needed.is_empty()) {
+            let detail =
+                format!("What is to be changed inside its database is not: {why}. Mend that, and apply again.");
+            return Err(Diagnostic::error(format!("Could not {}", self.what()), detail));
+        }
         self.made |= !repair.needed.is_empty();
         Ok(Next { needed: render(&repair.needed), tried: repair.tried })
     }
@@ -241,7 +260,8 @@ impl Subject for Tenant {
         const STATES: [SqlState; 3] =
             [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE];
         let diagnostic = diagnose::error(&self.what(), error, cx);
-        let makes_some = script.0.iter().flat_map(|step| &step.statements).any(|one| one.text.starts_with("CREATE EXTENSION"));
+        let makes_some =
+            script.0.iter().flat_map(|step| &step.statements).any(|one| one.text.starts_with("CREATE EXTENSION"));
         if !makes_some || !error.sqlstate().is_some_and(|state| STATES.contains(state)) {
             return diagnostic;
         }
@@ -264,7 +284,10 @@ async fn inspect(
     let both = [before, after];
     let filter = Filter::Only {
         names: both.iter().flat_map(|n| [n.database.as_str().to_owned(), n.role.as_str().to_owned()]).collect(),
-        comments: both.iter().flat_map(|names| [Marker::prefix(&names.tenant), Marker::formerly(&names.tenant)]).collect(),
+        comments: both
+            .iter()
+            .flat_map(|names| [Marker::prefix(&names.tenant), Marker::formerly(&names.tenant)])
+            .collect(),
     };
     let snapshot = cluster.inspect(&filter, cancel).await?;
     let observed = Observed::locate(&snapshot, before);

@@ -635,7 +635,7 @@ pub fn remove(keep_actions: bool, observed: &Observed) -> Script {
 /// Each group of statements as one transaction in the maintenance database.
 fn script(steps: [Vec<Statement>; 2]) -> Script {
     let steps = steps.into_iter().filter(|statements| !statements.is_empty());
-    Script(steps.map(|statements| Step { database: None, statements, vacates: None }).collect())
+    Script(steps.map(|statements| Step { database: None, statements, vacates: None, drops: None }).collect())
 }
 
 /// The statements that repair one part.

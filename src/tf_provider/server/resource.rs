@@ -142,6 +142,10 @@ pub(super) async fn plan(
     planning::settle(block, &mut planned.value);
     let mut replaced = Vec::new();
     if let Some(before) = before {
+        if planned.private.is_empty() {
+            // So that the second plan of a replacement is told from a create: `PlanRequest::is_second`.
+            planned.private = b"{}".to_vec();
+        }
         replaced = planning::replacements(block, &before, &planned.value);
         replaced.extend(planned.requires_replace.into_iter().map(Path::attribute));
     }

@@ -1,0 +1,63 @@
+//! What the server offers to a database that is to be made: locales and extensions; and whether this admin may make one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_util::sync::CancellationToken;
+
+use super::snapshot::Server;
+use crate::postgres::RoleName;
+use crate::postgres::error::Error;
+use crate::postgres::session::Session;
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Offer {
+    pub server: Server,
+    pub create_database: bool,
+    pub create_role: bool,
+    pub template: Template,
+    /// Whether the server was built with ICU.
+    pub icu: bool,
+    /// The encodings of the operating system's locales, as far as initdb found them.
+    pub libc: BTreeMap<String, String>,
+    /// Those that can be installed, in their default version.
+    pub extensions: BTreeMap<String, Available>,
+}
+
+/// The locale of `template0`, which a new database has unless it is given another.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Template {
+    /// `pg_database.datlocprovider`
+    pub provider: String,
+    pub lc_collate: String,
+    pub lc_ctype: String,
+    /// Of ICU or the builtin provider.
+    pub locale: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Available {
+    /// It is not a trusted one.
+    pub needs_superuser: bool,
+    pub requires: BTreeSet<String>,
+}
+
+pub(in crate::postgres) async fn read(session: &Session, cancel: &CancellationToken) -> Result<Offer, Error> {
+    const SUMMARY: &str = "read what the server offers to a new database";
+    let rows = session.query(SUMMARY, include_str!("offer.sql"), &[], cancel).await?;
+    super::decode(SUMMARY, &rows)
+}
+
+/// Those of these roles that are there, and whether this admin may grant each.
+pub(in crate::postgres) async fn read_grantable(
+    session: &Session,
+    roles: &BTreeSet<RoleName>,
+    cancel: &CancellationToken,
+) -> Result<BTreeMap<String, bool>, Error> {
+    const SUMMARY: &str = "read which roles may be granted";
+    let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
+    let rows = session.query(SUMMARY, include_str!("grantable.sql"), &parameters, cancel).await?;
+    super::decode(SUMMARY, &rows)
+}

@@ -1,0 +1,431 @@
+//! What a plan refuses: what the server, another resource or a write-only password would make fail in the apply.
+//!
+//! Bad input is an error. What may be mended until the apply (a name that is taken, a role that is missing) is a warning, and
+//! the apply refuses before it makes anything: Terraform plans the whole configuration before it destroys, and what is not made
+//! yet must not keep what is from being destroyed. Of a replacement it is an error: that drops data first.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use crate::postgres::catalog::snapshot::Snapshot;
+use crate::postgres::error::SqlState;
+use crate::postgres::{Cluster, Encoding, Error, RoleName};
+use crate::tenant::foresight::{self, Category, Refusal};
+use crate::tenant::{Locale, Names, Observed};
+use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
+
+use super::super::walk::{Claim, Known};
+use super::taken::{occupied, own};
+use super::{Model, TenantResource, diagnose};
+
+/// What can be told of a configuration alone.
+pub(super) fn validate(config: &Model) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    if let Field::Known(name) = &config.encoding
+        && !Encoding::parse(name).is_some_and(Encoding::is_of_databases)
+    {
+        let detail = "A database may be UTF8, LATIN1 to LATIN10, SQL_ASCII, WIN1250 to WIN1258, KOI8R and some more: \
+                      https://www.postgresql.org/docs/current/multibyte.html";
+        diagnostics.push(Diagnostic::error(format!("There is no encoding {name:?}"), detail).at_attribute("encoding"));
+    }
+    let role = if config.role.is_null() { &config.name } else { &config.role };
+    if let Field::Known(role) = role
+        && config.member_of.known_elements().any(|group| group == role)
+    {
+        let detail = "A role cannot be a member of itself. Take it off the list.";
+        diagnostics
+            .push(Diagnostic::error(format!("Role {role:?} is the tenant's own"), detail).at_attribute("member_of"));
+    }
+    if config.password_wo.as_known().is_some() && config.password_wo_version.is_null() {
+        let detail = "A write-only value is in no state and cannot be compared: the version says when it is set. Set both, or \
+                      neither.";
+        let diagnostic = Diagnostic::error("`password_wo` without `password_wo_version`", detail);
+        diagnostics.push(diagnostic.at_attribute("password_wo_version"));
+    }
+    diagnostics
+}
+
+/// What the passwords of a plan lack. `replaced` is the tenant that this one takes the place of.
+fn of_password(config: &Model, prior: Option<&Model>, replaced: Option<Known>) -> Option<Diagnostic> {
+    let version = config.password_wo_version.as_known()?;
+    let recorded = match (prior, replaced) {
+        (Some(prior), _) => prior.password_wo_version.as_known(),
+        (None, Some(replaced)) if replaced.password_version == Some(*version) => {
+            return Some(
+                Diagnostic::error(
+                    "A replacement needs a new `password_wo_version`",
+                    format!(
+                        "The new role gets the password that `password_wo` has in that apply, and version {version} was set \
+                         before: what else keeps the password by its version would keep the old one. Raise the version."
+                    ),
+                )
+                .at_attribute("password_wo_version"),
+            );
+        }
+        (None, _) => None,
+    };
+    (config.password_wo.is_null() && recorded != Some(version)).then(|| {
+        Diagnostic::error(
+            "`password_wo_version` without `password_wo`",
+            "There is no password to set for this version. Set both, or neither. The version alone may only be the one that \
+             was set last, as after an import.",
+        )
+        .at_attribute("password_wo_version")
+    })
+}
+
+impl TenantResource {
+    /// What is to be said of a plan.
+    pub(super) async fn foresee(
+        &self,
+        cx: &Context,
+        request: &PlanRequest,
+        config: &Model,
+        prior: Option<&Model>,
+        planned: &Model,
+    ) -> Diagnostics {
+        let mut diagnostics = self.foresee_in_walk(request, config, prior, planned).await;
+        // What is half applied is not planned away: Terraform would lose sight of what it replaces.
+        if diagnostics.has_errors() || self.connection.is_applying() {
+            return diagnostics;
+        }
+        match self.foresee_on_server(cx, request, config, prior, planned).await {
+            Ok(more) => diagnostics.extend(more),
+            Err(error) => diagnostics.push(diagnose::error("plan the tenant", &error, cx)),
+        }
+        diagnostics
+    }
+
+    /// What the configuration, the state and the other resources say.
+    async fn foresee_in_walk(
+        &self,
+        request: &PlanRequest,
+        config: &Model,
+        prior: Option<&Model>,
+        planned: &Model,
+    ) -> Diagnostics {
+        let mut diagnostics = validate(config);
+        let mut walk = self.connection.walk().await;
+        if let Some(prior) = prior {
+            let known = Known { password_version: prior.password_wo_version.known(), complete: true };
+            // By its new name as well: it may be replaced under that.
+            for names in [prior.names(), planned.names()].into_iter().flatten() {
+                walk.note(names.tenant, known);
+            }
+        }
+        let mut replaced = None;
+        if let (None, Ok(names)) = (prior, planned.names()) {
+            replaced = walk.known(&names.tenant).filter(|known| known.complete);
+            walk.make(names.tenant);
+        }
+        diagnostics.0.extend(of_password(config, prior, replaced));
+        if request.is_second() {
+            return diagnostics;
+        }
+        let claims = [
+            (Claim::Tenant, "name", &planned.name),
+            (Claim::Database, "database", &planned.database),
+            (Claim::Role, "role", &planned.role),
+        ];
+        for (claim, attribute, field) in claims {
+            if let Some(name) = field.as_known()
+                && !walk.claim(claim, name)
+            {
+                let diagnostic = Diagnostic::error(
+                    format!("Two tenants have the {attribute} {name:?}"),
+                    "Another `pgtenant_tenant` of this configuration has it as well. Give each tenant its own.",
+                );
+                diagnostics.push(diagnostic.at_attribute(attribute));
+                // The others follow from it.
+                break;
+            }
+        }
+        diagnostics
+    }
+
+    async fn foresee_on_server(
+        &self,
+        cx: &Context,
+        request: &PlanRequest,
+        config: &Model,
+        prior: Option<&Model>,
+        planned: &Model,
+    ) -> Result<Diagnostics, Error> {
+        let mut diagnostics = Diagnostics::default();
+        let Some(cluster) = self.connection.cluster().await? else { return Ok(diagnostics) };
+        let mut replaces = request.is_second();
+        if let Ok(names) = planned.names() {
+            replaces |= prior.is_none() && self.connection.walk().await.known(&names.tenant).is_some();
+            diagnostics.0.extend(own(&cluster, &names));
+            let is_new = prior.is_none_or(|prior| {
+                (&prior.name, &prior.database, &prior.role) != (&planned.name, &planned.database, &planned.role)
+            });
+            if is_new && !replaces {
+                let snapshot = cluster.snapshot(&cx.cancel).await?;
+                match prior.map(Model::names) {
+                    None => {
+                        let conflict = Observed::locate(&snapshot, &names).conflict(&snapshot, &names);
+                        diagnostics.0.extend(conflict.map(|conflict| warning(occupied(&conflict, &snapshot, &names))));
+                    }
+                    Some(Ok(before)) => diagnostics.0.extend(renamed(&snapshot, &before, &names)),
+                    Some(Err(_)) => {}
+                }
+            }
+        }
+        let reaching = added(&planned.member_of, prior.map(|prior| &prior.member_of)).into_iter();
+        diagnostics.0.extend(reaching.filter(foresight::reaches_beyond).map(|role| reaches_beyond(&role)));
+        for refusal in self.refusals(cx, &cluster, config, prior, planned).await? {
+            let diagnostic = describe(&refusal);
+            diagnostics.push(match certainty(&refusal) {
+                Certainty::Input => diagnostic,
+                Certainty::Now | Certainty::Likely if replaces => diagnostic,
+                Certainty::Now => warning(diagnostic),
+                Certainty::Likely => Diagnostic { severity: Severity::Warning, ..diagnostic },
+            });
+        }
+        Ok(diagnostics)
+    }
+
+    /// What the server would refuse of this, told before anything of it is made.
+    pub(super) async fn refuse(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        config: &Model,
+        prior: Option<&Model>,
+        planned: &Model,
+    ) -> Result<(), Diagnostics> {
+        let refusals = self.refusals(cx, cluster, config, prior, planned).await;
+        let refusals = refusals.map_err(|error| diagnose::error("look at what the server offers", &error, cx))?;
+        let certain = refusals.iter().filter(|refusal| certainty(refusal) != Certainty::Likely);
+        let diagnostics: Vec<_> = certain.map(describe).collect();
+        if diagnostics.is_empty() { Ok(()) } else { Err(Diagnostics(diagnostics)) }
+    }
+
+    /// What the server would refuse of what changes, as far as it is known.
+    async fn refusals(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        config: &Model,
+        prior: Option<&Model>,
+        planned: &Model,
+    ) -> Result<Vec<Refusal>, Error> {
+        let mut refusals = Vec::new();
+        let new = added(&planned.extensions, prior.map(|prior| &prior.extensions));
+        if prior.is_none() || !new.is_empty() {
+            let offer = self.connection.offer(cluster, &cx.cancel).await?;
+            if prior.is_none() {
+                refusals.extend(foresight::of_admin(&offer));
+                if let Some(locale) = locale(config, planned) {
+                    let missing = self.missing(cx, cluster, &locale).await?;
+                    refusals.extend(foresight::of_locale(&locale, &offer, &missing));
+                }
+            }
+            refusals.extend(foresight::of_extensions(&parsed(&planned.extensions), &new, &offer));
+        }
+        let new = added(&planned.member_of, prior.map(|prior| &prior.member_of));
+        if !new.is_empty() {
+            let grantable = self.connection.grantable(cluster, &new, &cx.cancel).await?;
+            refusals.extend(foresight::of_roles(&new, &grantable));
+        }
+        Ok(refusals)
+    }
+
+    /// Those of libc's locales that the server's operating system does not have.
+    async fn missing(&self, cx: &Context, cluster: &Cluster, locale: &Locale) -> Result<BTreeSet<String>, Error> {
+        // Any session may set this one, and the server asks libc for it.
+        let parameter = "lc_monetary".parse().expect("the name of a parameter");
+        let mut missing = BTreeSet::new();
+        for name in [&locale.collate, &locale.ctype].into_iter().flatten() {
+            match self.connection.try_parameter(cluster, &parameter, name, &cx.cancel).await {
+                Ok(()) => {}
+                Err(error) if error.sqlstate() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {
+                    missing.insert(name.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(missing)
+    }
+}
+
+/// The names that are known and well formed: `validate` has said what is not.
+fn parsed<T: FromStr + Ord>(field: &Field<Set<Item<String>>>) -> BTreeSet<T> {
+    field.known_elements().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Those of the names that were not there before.
+fn added<T: FromStr + Ord + Clone>(
+    planned: &Field<Set<Item<String>>>,
+    prior: Option<&Field<Set<Item<String>>>>,
+) -> BTreeSet<T> {
+    &parsed(planned) - &prior.map(parsed).unwrap_or_default()
+}
+
+fn reaches_beyond(role: &RoleName) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Role {:?} reaches beyond the tenant", role.as_str()),
+        "What PostgreSQL's predefined roles may do, they may do to all tenants: read their statements, end their sessions, read \
+         their data. Give it to a tenant only if that is meant.",
+    )
+    .at_attribute("member_of")
+}
+
+/// The locale of a database that is made; `None` while the configuration has values that are not known.
+fn locale(config: &Model, planned: &Model) -> Option<Locale> {
+    let given = [&config.locale_provider, &config.lc_collate, &config.lc_ctype, &config.locale];
+    if given.into_iter().chain([&planned.encoding]).any(Field::is_unknown) {
+        return None;
+    }
+    let [provider, collate, ctype, locale] = given.map(|field| field.as_known().cloned());
+    Some(Locale { encoding: planned.encoding.as_known().cloned(), provider, collate, ctype, locale })
+}
+
+/// The names that a rename needs and that are taken.
+fn renamed(snapshot: &Snapshot, before: &Names, names: &Names) -> Vec<Diagnostic> {
+    let own = Observed::locate(snapshot, before);
+    let (database, role) = (names.database.as_str(), names.role.as_str());
+    let has_database = own.database.is_none_or(|own| own.name == database);
+    let has_role = own.role.is_none_or(|own| own.name == role);
+    let taken = [
+        ("database", database, has_database, snapshot.databases.iter().any(|other| other.name == database)),
+        ("role", role, has_role, snapshot.roles.iter().any(|other| other.name == role)),
+    ];
+    let taken = taken.into_iter().filter(|(.., has, is_there)| !has && *is_there);
+    taken
+        .map(|(object, name, ..)| {
+            Diagnostic::error(
+                format!("There is a {object} {name:?} already"),
+                "A rename needs a free name. Choose another, or rename or import that one.",
+            )
+            .at_attribute(object)
+        })
+        .collect()
+}
+
+/// What the apply will refuse, said while planning.
+fn warning(diagnostic: Diagnostic) -> Diagnostic {
+    let detail = format!("Unless this is mended before, the apply is refused. {}", diagnostic.detail);
+    Diagnostic { severity: Severity::Warning, detail, ..diagnostic }
+}
+
+/// How sure it is that the server refuses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    /// It does, whatever Terraform does before.
+    Input,
+    /// It does as it is now.
+    Now,
+    /// Unless a managed service lets its admin do more.
+    Likely,
+}
+
+fn certainty(refusal: &Refusal) -> Certainty {
+    match refusal {
+        Refusal::TooOld { .. }
+        | Refusal::NoIcu
+        | Refusal::NoLocale { .. }
+        | Refusal::NotBuiltin { .. }
+        | Refusal::NotForIcu { .. }
+        | Refusal::OnlyUtf8 { .. }
+        | Refusal::NotInstalled { .. }
+        | Refusal::OtherEncoding { .. }
+        | Refusal::NoExtension(_)
+        | Refusal::Requires { .. } => Certainty::Input,
+        Refusal::Admin(_) | Refusal::NoRole(_) => Certainty::Now,
+        Refusal::Untrusted(_) | Refusal::NotGrantable(_) => Certainty::Likely,
+    }
+}
+
+fn describe(refusal: &Refusal) -> Diagnostic {
+    let (attribute, summary, detail) = match refusal {
+        Refusal::Admin(attribute) => (
+            if *attribute == "CREATEROLE" { "role" } else { "database" },
+            format!("The admin role lacks {attribute}"),
+            format!("It cannot make a tenant without. A superuser, or on RDS the master user, runs: ALTER ROLE ... {attribute}"),
+        ),
+        Refusal::TooOld { provider, needed } => (
+            "locale_provider",
+            format!("`locale_provider = {provider:?}` needs PostgreSQL {}", needed.since()),
+            "The server is older. Leave it out, or upgrade the server.".to_owned(),
+        ),
+        Refusal::NoIcu => (
+            "locale_provider",
+            "The server was built without ICU".to_owned(),
+            "Choose another `locale_provider`.".to_owned(),
+        ),
+        Refusal::NoLocale { provider } => (
+            "locale",
+            format!("`locale_provider = {provider:?}` needs a `locale`"),
+            "Set it: \"en-US\" or \"und\" for `icu`, \"C.UTF-8\" for `builtin`.".to_owned(),
+        ),
+        Refusal::NotBuiltin { locale, known } => (
+            "locale",
+            format!("The builtin provider has no locale {locale:?}"),
+            format!("On this server it has {}.", known.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")),
+        ),
+        Refusal::NotForIcu { encoding } => (
+            "encoding",
+            format!("ICU does not know the encoding {encoding}"),
+            "Choose UTF8, or `locale_provider = \"libc\"`.".to_owned(),
+        ),
+        Refusal::OnlyUtf8 { locale, encoding } => (
+            "locale",
+            format!("Locale {locale:?} does not go with encoding {encoding}"),
+            "It is for UTF8 alone. Choose that, or the locale \"C\".".to_owned(),
+        ),
+        Refusal::NotInstalled { which, locale } => (
+            category(*which),
+            format!("The server has no locale {locale:?}"),
+            "Its operating system has to have it (`locale -a` there; most are in `SELECT collname FROM pg_collation`). \
+             Choose another; \"C\" is always there."
+                .to_owned(),
+        ),
+        Refusal::OtherEncoding { which, given, locale, of, encoding } => (
+            if *given { category(*which) } else { "encoding" },
+            format!("Locale {locale:?} does not go with encoding {encoding}"),
+            format!(
+                "It is for {of}{}. Set `{}` to a locale of that encoding, or to \"C\", which goes with all.",
+                if *given { "" } else { ", and the server's default" },
+                category(*which)
+            ),
+        ),
+        Refusal::NoExtension(name) => (
+            "extensions",
+            format!("Extension {:?} is not available", name.as_str()),
+            "The server does not have it installed (`SELECT name FROM pg_available_extensions`). Install it there, or take it \
+             off the list."
+                .to_owned(),
+        ),
+        Refusal::Untrusted(name) => (
+            "extensions",
+            format!("Extension {:?} takes a superuser", name.as_str()),
+            "It is not a trusted one. The apply fails unless the service that runs the server lets this admin install it."
+                .to_owned(),
+        ),
+        Refusal::Requires { extension, other } => (
+            "extensions",
+            format!("Extension {:?} needs {other:?}", extension.as_str()),
+            "Add that to the list: nothing is installed unasked.".to_owned(),
+        ),
+        Refusal::NoRole(name) => (
+            "member_of",
+            format!("There is no role {:?}", name.as_str()),
+            "Make it first, or take it off the list. If Terraform makes it, refer to its resource here.".to_owned(),
+        ),
+        Refusal::NotGrantable(name) => (
+            "member_of",
+            format!("This admin may not grant role {:?}", name.as_str()),
+            format!("It needs the ADMIN option: GRANT {} TO the admin WITH ADMIN OPTION.", name.quoted()),
+        ),
+    };
+    Diagnostic::error(summary, detail).at_attribute(attribute)
+}
+
+fn category(which: Category) -> &'static str {
+    match which {
+        Category::Collate => "lc_collate",
+        Category::Ctype => "lc_ctype",
+    }
+}

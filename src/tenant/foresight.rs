@@ -1,0 +1,340 @@
+//! What a server would refuse of a tenant that is to be made, known before anything is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::postgres::catalog::offer::Offer;
+use crate::postgres::catalog::snapshot::Server;
+use crate::postgres::{Encoding, ExtensionName, Feature, RoleName};
+
+use super::Locale;
+
+/// Why the server would refuse a part of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The admin lacks this attribute.
+    Admin(&'static str),
+    /// The provider came with a later major.
+    TooOld {
+        provider: String,
+        needed: Feature,
+    },
+    /// The server was built without ICU.
+    NoIcu,
+    /// This provider needs a `locale`.
+    NoLocale {
+        provider: &'static str,
+    },
+    /// The builtin provider has other locales.
+    NotBuiltin {
+        locale: String,
+        known: &'static [&'static str],
+    },
+    /// The provider does not know the encoding.
+    NotForIcu {
+        encoding: Encoding,
+    },
+    /// This locale of the builtin provider is for UTF8 alone.
+    OnlyUtf8 {
+        locale: String,
+        encoding: Encoding,
+    },
+    /// The operating system has no such locale.
+    NotInstalled {
+        which: Category,
+        locale: String,
+    },
+    /// The locale is for another encoding; `given` says whether the configuration has it, or the server.
+    OtherEncoding {
+        which: Category,
+        given: bool,
+        locale: String,
+        of: Encoding,
+        encoding: Encoding,
+    },
+    NoExtension(ExtensionName),
+    /// It takes a superuser to install, or a service that lets this admin all the same.
+    Untrusted(ExtensionName),
+    /// It needs another one, which is not on the list.
+    Requires {
+        extension: ExtensionName,
+        other: String,
+    },
+    NoRole(RoleName),
+    /// This admin may not grant it.
+    NotGrantable(RoleName),
+}
+
+/// What of libc's locales a database has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    Collate,
+    Ctype,
+}
+
+/// Whether this admin may make a role and a database at all.
+pub fn of_admin(offer: &Offer) -> Vec<Refusal> {
+    let attributes = [(offer.create_role, "CREATEROLE"), (offer.create_database, "CREATEDB")];
+    attributes.into_iter().filter(|(has, _)| !has).map(|(_, attribute)| Refusal::Admin(attribute)).collect()
+}
+
+/// What `CREATE DATABASE ... TEMPLATE template0` would say to a locale. `missing` are the locales that the operating system
+/// was asked for and does not have. An encoding that there is not was refused before.
+pub fn of_locale(locale: &Locale, offer: &Offer, missing: &BTreeSet<String>) -> Vec<Refusal> {
+    let (server, template) = (&offer.server, &offer.template);
+    if let Some(provider) = &locale.provider {
+        let needed = if provider == "builtin" { Feature::BuiltinLocales } else { Feature::LocaleProviders };
+        if !server.has(needed) {
+            return vec![Refusal::TooOld { provider: provider.clone(), needed }];
+        }
+    }
+    let mut refusals = Vec::new();
+    let default = match template.provider.as_str() {
+        "i" => "icu",
+        "b" => "builtin",
+        _ => "libc",
+    };
+    let provider = locale.provider.as_deref().unwrap_or(default);
+    let encoding = Encoding::parse(locale.encoding.as_deref().unwrap_or_default());
+    let text = locale.locale.as_ref().or(template.locale.as_ref().filter(|_| provider == default));
+    match (provider, text) {
+        ("icu", None) => refusals.push(Refusal::NoLocale { provider: "icu" }),
+        ("builtin", None) => refusals.push(Refusal::NoLocale { provider: "builtin" }),
+        ("builtin", Some(text)) => refusals.extend(of_builtin(text, server, encoding)),
+        _ => {}
+    }
+    if provider == "icu" {
+        refusals.extend((!offer.icu).then_some(Refusal::NoIcu));
+        let unknown = encoding.filter(|encoding| !encoding.is_known_to_icu());
+        refusals.extend(unknown.map(|encoding| Refusal::NotForIcu { encoding }));
+    }
+    for (which, given, default) in [
+        (Category::Collate, &locale.collate, &template.lc_collate),
+        (Category::Ctype, &locale.ctype, &template.lc_ctype),
+    ] {
+        let name = given.as_ref().unwrap_or(default);
+        if given.is_some() && missing.contains(name) {
+            refusals.push(Refusal::NotInstalled { which, locale: name.clone() });
+            continue;
+        }
+        let (Some(of), Some(encoding)) = (libc_encoding(name, offer), encoding) else { continue };
+        let goes = of == encoding || of == Encoding::SQL_ASCII || encoding == Encoding::SQL_ASCII && server.superuser;
+        if !goes {
+            let (given, locale) = (given.is_some(), name.clone());
+            refusals.push(Refusal::OtherEncoding { which, given, locale, of, encoding });
+        }
+    }
+    refusals
+}
+
+fn of_builtin(locale: &str, server: &Server, encoding: Option<Encoding>) -> Option<Refusal> {
+    let known: &[&str] = match server.major() {
+        ..18 => &["C", "C.UTF-8"],
+        18.. => &["C", "C.UTF-8", "PG_UNICODE_FAST"],
+    };
+    match (locale, encoding) {
+        ("C", _) | (_, None | Some(Encoding::UTF8)) if known.contains(&locale) || locale == "C.UTF8" => None,
+        (_, Some(encoding)) if known.contains(&locale) || locale == "C.UTF8" => {
+            Some(Refusal::OnlyUtf8 { locale: locale.to_owned(), encoding })
+        }
+        _ => Some(Refusal::NotBuiltin { locale: locale.to_owned(), known }),
+    }
+}
+
+/// The encoding of a locale of libc: as initdb found it, or as its name says. `SQL_ASCII` goes with all.
+fn libc_encoding(name: &str, offer: &Offer) -> Option<Encoding> {
+    let named = Encoding::of_locale(name);
+    // The collation `ucs_basic` has the locale C and an encoding.
+    if named == Some(Encoding::SQL_ASCII) {
+        return named;
+    }
+    offer.libc.get(name).map_or(named, |encoding| Encoding::parse(encoding))
+}
+
+/// What `CREATE EXTENSION` would say to those of `wanted` that are `new`.
+pub fn of_extensions(wanted: &BTreeSet<ExtensionName>, new: &BTreeSet<ExtensionName>, offer: &Offer) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for extension in new {
+        let Some(available) = offer.extensions.get(extension.as_str()) else {
+            refusals.push(Refusal::NoExtension(extension.clone()));
+            continue;
+        };
+        if available.needs_superuser && !offer.server.superuser {
+            refusals.push(Refusal::Untrusted(extension.clone()));
+        }
+        let is_there = |other: &String| other == "plpgsql" || wanted.iter().any(|wanted| wanted.as_str() == other);
+        refusals.extend(
+            available
+                .requires
+                .iter()
+                .filter(|other| !is_there(other))
+                .map(|other| Refusal::Requires { extension: extension.clone(), other: other.clone() }),
+        );
+    }
+    refusals
+}
+
+/// What `GRANT` would say to these roles. `grantable` are those that are there, and whether this admin may grant each.
+pub fn of_roles(wanted: &BTreeSet<RoleName>, grantable: &BTreeMap<String, bool>) -> Vec<Refusal> {
+    let refusal = |role: &RoleName| match grantable.get(role.as_str()) {
+        None => Some(Refusal::NoRole(role.clone())),
+        Some(false) => Some(Refusal::NotGrantable(role.clone())),
+        Some(true) => None,
+    };
+    wanted.iter().filter_map(refusal).collect()
+}
+
+/// Whether members of this role may do something to other tenants: it is one of PostgreSQL's own.
+pub fn reaches_beyond(role: &RoleName) -> bool {
+    role.as_str().starts_with("pg_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::catalog::offer::{Available, Template};
+    use crate::tenant::fixture;
+
+    fn offer() -> Offer {
+        let extension = |needs_superuser, requires: &[&str]| Available {
+            needs_superuser,
+            requires: requires.iter().map(|&name| name.to_owned()).collect(),
+        };
+        Offer {
+            server: server(15),
+            create_database: true,
+            create_role: true,
+            template: Template {
+                provider: "c".into(),
+                lc_collate: "C.UTF-8".into(),
+                lc_ctype: "C.UTF-8".into(),
+                locale: None,
+            },
+            icu: true,
+            libc: [("C", "UTF8"), ("en_US", "LATIN1"), ("en_US.utf8", "UTF8")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+            extensions: [
+                ("cube", extension(false, &[])),
+                ("earthdistance", extension(false, &["cube"])),
+                ("file_fdw", extension(true, &[])),
+                ("plperl_call", extension(false, &["plpgsql"])),
+            ]
+            .map(|(name, extension)| (name.to_owned(), extension))
+            .into(),
+        }
+    }
+
+    fn server(major: u32) -> Server {
+        Server { version_num: major * 10_000, ..fixture::snapshot().server }
+    }
+
+    /// A locale as `encoding provider locale collate ctype`, where `-` is left out, and what is refused of it.
+    fn check_on(major: u32, offer: &Offer, locale: &str, expected: &[&str]) {
+        let offer = &Offer { server: server(major), ..offer.clone() };
+        let parts: Vec<_> = locale.split(' ').map(|part| (part != "-").then(|| part.to_owned())).collect();
+        let [encoding, provider, text, collate, ctype] = <[_; 5]>::try_from(parts).unwrap();
+        let wanted = Locale { encoding, provider, collate, ctype, locale: text };
+        let missing = ["xx_YY".to_owned()].into();
+        let found: Vec<_> = of_locale(&wanted, offer, &missing)
+            .into_iter()
+            .map(|refusal| match refusal {
+                Refusal::NoLocale { provider } => format!("{provider} without locale"),
+                Refusal::NotBuiltin { locale, known } => format!("{locale} is none of {}", known.len()),
+                Refusal::NotForIcu { encoding } => format!("no {encoding}"),
+                Refusal::OnlyUtf8 { locale, encoding } => format!("{locale} with {encoding}"),
+                Refusal::NotInstalled { which, locale } => format!("{which:?} {locale}"),
+                Refusal::OtherEncoding { which, given, of, encoding, .. } => {
+                    format!("{which:?}{} of {of} with {encoding}", if given { "" } else { " of the server" })
+                }
+                Refusal::NoIcu => "no ICU".to_owned(),
+                Refusal::TooOld { provider, needed } => format!("{provider} before {}", needed.since()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(found, expected, "{locale} on {major}");
+    }
+
+    #[test]
+    fn a_locale_is_judged_as_the_server_judges_it() {
+        let check = |locale, expected: &[&str]| check_on(17, &offer(), locale, expected);
+        check("UTF8 - - - -", &[]);
+        check("utf-8 libc - C C", &[]);
+        check("SQL_ASCII - - C POSIX", &[]);
+        check("SQL_ASCII - - C -", &["Ctype of the server of UTF8 with SQL_ASCII"]);
+        let servers = ["Collate of the server of UTF8 with LATIN1", "Ctype of the server of UTF8 with LATIN1"];
+        check("LATIN1 - - - -", &servers);
+        check("LATIN1 - - en_US en_US", &[]);
+        check("UTF8 - - en_US en_US.utf8", &["Collate of LATIN1 with UTF8"]);
+        check("UTF8 - - xx_YY C", &["Collate xx_YY"]);
+        // A locale that nobody knows the encoding of is let through.
+        check("LATIN1 - - xx_ZZ th_TH.TIS-620", &[]);
+        check("UTF8 icu - - -", &["icu without locale"]);
+        check("UTF8 icu de - -", &[]);
+        check("SQL_ASCII icu de C C", &["no SQL_ASCII"]);
+        check("UTF8 builtin - - -", &["builtin without locale"]);
+        check("UTF8 builtin C.UTF-8 - -", &[]);
+        check("UTF8 builtin C.UTF8 - -", &[]);
+        check("LATIN1 builtin C.UTF-8 C C", &["C.UTF-8 with LATIN1"]);
+        check("LATIN1 builtin C C C", &[]);
+        check("UTF8 builtin de - -", &["de is none of 2"]);
+        check("UTF8 builtin PG_UNICODE_FAST - -", &["PG_UNICODE_FAST is none of 2"]);
+        check_on(18, &offer(), "UTF8 builtin PG_UNICODE_FAST - -", &[]);
+        check_on(16, &offer(), "UTF8 builtin C - -", &["builtin before 17"]);
+        check_on(14, &offer(), "UTF8 libc - C C", &["libc before 15"]);
+    }
+
+    #[test]
+    fn what_is_left_out_comes_from_the_template() {
+        let icu = Offer {
+            icu: false,
+            template: Template { provider: "i".into(), locale: Some("de".into()), ..offer().template },
+            ..offer()
+        };
+        check_on(15, &icu, "UTF8 - - - -", &["no ICU"]);
+        check_on(15, &icu, "UTF8 icu - - -", &["no ICU"]);
+        check_on(15, &icu, "MULE_INTERNAL - - C C", &["no ICU", "no MULE_INTERNAL"]);
+        check_on(15, &icu, "UTF8 libc - - -", &[]);
+        check_on(17, &icu, "UTF8 builtin - - -", &["builtin without locale"]);
+    }
+
+    #[test]
+    fn a_superuser_may_have_anything_as_sql_ascii() {
+        let wanted = Locale { encoding: Some("SQL_ASCII".into()), ..Locale::default() };
+        let offer = Offer { server: Server { superuser: true, ..server(15) }, ..offer() };
+        assert_eq!(of_locale(&wanted, &offer, &BTreeSet::new()), []);
+    }
+
+    #[test]
+    fn extensions_are_there_and_complete_and_this_admins_to_install() {
+        let set =
+            |names: &[&str]| -> BTreeSet<ExtensionName> { names.iter().map(|name| name.parse().unwrap()).collect() };
+        let check = |wanted: &[&str], new: &[&str], superuser, expected: &[Refusal]| {
+            let offer = Offer { server: Server { superuser, ..server(15) }, ..offer() };
+            assert_eq!(of_extensions(&set(wanted), &set(new), &offer), expected, "{wanted:?} {new:?}");
+        };
+        let name = |name: &str| -> ExtensionName { name.parse().unwrap() };
+        check(&["cube", "earthdistance", "plperl_call"], &["cube", "earthdistance", "plperl_call"], false, &[]);
+        check(&["vector"], &["vector"], false, &[Refusal::NoExtension(name("vector"))]);
+        check(&["vector"], &[], false, &[]);
+        check(&["file_fdw"], &["file_fdw"], false, &[Refusal::Untrusted(name("file_fdw"))]);
+        check(&["file_fdw"], &["file_fdw"], true, &[]);
+        let requires = Refusal::Requires { extension: name("earthdistance"), other: "cube".into() };
+        check(&["earthdistance"], &["earthdistance"], false, &[requires]);
+    }
+
+    #[test]
+    fn roles_are_there_and_this_admins_to_grant() {
+        let name = |name: &str| -> RoleName { name.parse().unwrap() };
+        let grantable = [("rds_iam", true), ("pg_monitor", false)].map(|(k, v)| (k.to_owned(), v)).into();
+        let wanted = ["nosuch", "pg_monitor", "rds_iam"].map(name).into();
+        let expected = [Refusal::NoRole(name("nosuch")), Refusal::NotGrantable(name("pg_monitor"))];
+        assert_eq!(of_roles(&wanted, &grantable), expected);
+    }
+
+    #[test]
+    fn an_admin_makes_roles_and_databases() {
+        assert_eq!(of_admin(&offer()), []);
+        let weak = Offer { create_database: false, create_role: false, ..offer() };
+        assert_eq!(of_admin(&weak), [Refusal::Admin("CREATEROLE"), Refusal::Admin("CREATEDB")]);
+    }
+}
