@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
@@ -196,6 +197,24 @@ fn refusal(name: &str) -> Option<&'static str> {
     }
 }
 
+/// What the provider remembers beside the state.
+#[derive(Default, Serialize, Deserialize)]
+struct Private {
+    /// The role's own settings are not those on record. A refresh takes over what is on record, and so what an interrupted
+    /// apply had written: that it was not done shows here alone.
+    behind: bool,
+}
+
+impl Private {
+    fn decode(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a flag serialises")
+    }
+}
+
 #[async_trait]
 impl Resource for GuardrailsResource {
     fn type_name(&self) -> &'static str {
@@ -307,7 +326,15 @@ impl Resource for GuardrailsResource {
             Err(diagnostics) => return request.unchanged(diagnostics),
         };
         let Some(model) = planned else {
-            let mut released = match Guardrails::released(&prior.unwrap_or_default()) {
+            let prior = prior.unwrap_or_default();
+            // Made anew before this one goes (`create_before_destroy`): the limits are the new one's.
+            let walk = self.connection.walk().await;
+            let is_replaced = prior.tenant().is_ok_and(|tenant| walk.governs(&tenant));
+            drop(walk);
+            if is_replaced {
+                return Applied::default();
+            }
+            let mut released = match Guardrails::released(&prior) {
                 Ok(released) => released,
                 Err(diagnostic) => return request.unchanged(diagnostic),
             };
@@ -326,6 +353,9 @@ impl Resource for GuardrailsResource {
         let (state, diagnostics) = match (outcome, observed.flatten(), prior) {
             (Ok(said), Some(observed), _) => {
                 let (model, diagnostics) = settled(&model, &observed, said);
+                if let Ok(tenant) = model.tenant() {
+                    self.connection.walk().await.govern(tenant);
+                }
                 (Some(model), diagnostics)
             }
             (Err(diagnostic), Some(observed), Some(prior)) => (Some(prior.observe(&observed)), diagnostic.into()),
@@ -333,7 +363,7 @@ impl Resource for GuardrailsResource {
             (Err(diagnostic), _, prior) => (prior, diagnostic.into()),
             (Ok(_), None, _) => unreachable!("limits are set for a tenant that is there"),
         };
-        Applied { state: state.map(Model::encode), private: request.private, diagnostics }
+        Applied { state: state.map(Model::encode), private: Private::default().encode(), diagnostics }
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
@@ -386,7 +416,7 @@ impl GuardrailsResource {
     }
 
     /// What stands against the limits after the apply: nothing, or what a tenant turns out to have that is made in the same
-    /// apply. Unknown makes Terraform set the limits of that one, though they are those that the state has.
+    /// apply, or was left behind. Unknown makes Terraform set the limits of that one, though they are those that the state has.
     async fn plan_overrides(&self, request: &PlanRequest, model: &Model, diagnostics: &mut Diagnostics) -> Controls {
         let nothing = Field::Known(BTreeMap::new());
         let Ok(tenant) = model.tenant() else { return nothing };
@@ -401,7 +431,8 @@ impl GuardrailsResource {
                 .at_attribute("tenant"),
             );
         }
-        if request.prior.is_some() && walk.makes(&tenant) { Field::Unknown } else { nothing }
+        let is_behind = Private::decode(&request.private).behind;
+        if request.prior.is_some() && (is_behind || walk.makes(&tenant)) { Field::Unknown } else { nothing }
     }
 
     /// What can be known at plan time: that the server has each limit, and takes each parameter.
