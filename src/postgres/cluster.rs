@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
@@ -19,37 +22,56 @@ use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
 use super::catalog::snapshot::{self, Filter, Snapshot};
 use super::catalog::tables::{self, Tables};
+use super::connector::Connector;
 use super::error::{ConnectError, Error, SqlState};
-use super::session::{Connector, Session};
+use super::outage::{Outage, Way};
+use super::session::Session;
 use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
+
+/// How long a `DROP DATABASE` may go on after it was interrupted behind its point of no return.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it may take to see whether it is there.
+const SOON: Duration = Duration::from_secs(2);
 
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
 
+/// How long work that changes something waits for a server that went away: a failover takes a minute or two.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 pub struct Cluster {
     connector: Arc<Connector>,
     /// One permit for each session in use. Sessions in use and idle ones together never exceed the
-    /// number of permits there were at first.
+    /// number of permits that there are.
     in_use: Semaphore,
-    max_connections: usize,
+    /// How many permits there are: fewer than at first when the server has not so many slots.
+    permits: AtomicUsize,
     idle: Mutex<Vec<Session>>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
-    /// The first failure to connect that is none of the moment: a hundred resources do not wait for a
-    /// hundred time-outs.
-    refused: Mutex<Option<ConnectError>>,
+    way: Mutex<Way>,
+    is_patient: AtomicBool,
 }
 
 impl Cluster {
     /// `max_connections` bounds all sessions of this process with the cluster; at least 1.
     pub fn new(options: ConnectOptions, max_connections: usize) -> Result<Self, ConnectError> {
+        let max_connections = max_connections.max(1);
         Ok(Cluster {
             connector: Arc::new(Connector::new(options)?),
-            in_use: Semaphore::new(max_connections.max(1)),
-            max_connections: max_connections.max(1),
+            in_use: Semaphore::new(max_connections),
+            permits: AtomicUsize::new(max_connections),
             idle: Mutex::new(Vec::new()),
             snapshot: Mutex::new(None),
-            refused: Mutex::new(None),
+            way: Mutex::new(Way::Untried),
+            is_patient: AtomicBool::new(false),
         })
+    }
+
+    /// From now on a server that went away is waited for longer than `connect_timeout`: something is changed, and half of
+    /// it may be done.
+    pub fn be_patient(&self) {
+        self.is_patient.store(true, Ordering::Relaxed);
     }
 
     /// All tenants and whatever else is on the cluster, as of the first call: one query, whoever asks
@@ -66,12 +88,12 @@ impl Cluster {
 
     /// What the shared catalogs say now.
     pub async fn inspect(&self, filter: &Filter, cancel: &CancellationToken) -> Result<Snapshot, Error> {
-        self.with_session(None, cancel, async |session| snapshot::read(session, filter, cancel).await).await
+        self.read(None, cancel, async |session| snapshot::read(session, filter, cancel).await).await
     }
 
     /// What the catalogs of one database say now.
     pub async fn inspect_inside(&self, database: &DatabaseName, cancel: &CancellationToken) -> Result<Inside, Error> {
-        self.with_session(Some(database), cancel, async |session| inside::read(session, cancel).await).await
+        self.read(Some(database), cancel, async |session| inside::read(session, cancel).await).await
     }
 
     /// What the server asks of whoever begins to log in as a role, and shows of its password.
@@ -81,19 +103,25 @@ impl Cluster {
         database: &DatabaseName,
         cancel: &CancellationToken,
     ) -> Result<Authentication, Error> {
-        let _permit = self.permit(cancel).await?;
-        self.make_room(&mut *self.idle.lock().await).await;
-        Ok(self.connector.begin_login(role, database, cancel).await?)
+        let begin = || self.connector.begin_login(role, database, cancel);
+        loop {
+            let permit = self.permit(cancel).await?;
+            self.make_room().await;
+            match self.reach(database, cancel, &begin).await {
+                Err(error) if error.is_full() && self.has_others() => self.shrink(permit),
+                asked => return Ok(asked?),
+            }
+        }
     }
 
     /// How many connections the server takes, and who holds how many now.
     pub async fn inspect_capacity(&self, cancel: &CancellationToken) -> Result<Capacity, Error> {
-        self.with_session(None, cancel, async |session| capacity::read(session, cancel).await).await
+        self.read(None, cancel, async |session| capacity::read(session, cancel).await).await
     }
 
     /// What all sessions do now, and what these databases have counted.
     pub async fn inspect_signals(&self, databases: &[&str], cancel: &CancellationToken) -> Result<Signals, Error> {
-        self.with_session(None, cancel, async |session| signals::read(session, databases, cancel).await).await
+        self.read(None, cancel, async |session| signals::read(session, databases, cancel).await).await
     }
 
     /// The dead rows of one database, and the `most` tables that they are likely to bloat the worst.
@@ -103,12 +131,12 @@ impl Cluster {
         most: i64,
         cancel: &CancellationToken,
     ) -> Result<Tables, Error> {
-        self.with_session(Some(database), cancel, async |session| tables::read(session, most, cancel).await).await
+        self.read(Some(database), cancel, async |session| tables::read(session, most, cancel).await).await
     }
 
     /// Which role logged in, and which of `databases` admit it whatever PUBLIC may.
     pub async fn inspect_login(&self, databases: &[&DatabaseName], cancel: &CancellationToken) -> Result<Login, Error> {
-        self.with_session(None, cancel, async |session| login::read(session, databases, cancel).await).await
+        self.read(None, cancel, async |session| login::read(session, databases, cancel).await).await
     }
 
     /// What pg_cron is in the maintenance database, what `schema` holds there, and the job of that name.
@@ -118,7 +146,7 @@ impl Cluster {
         job: &str,
         cancel: &CancellationToken,
     ) -> Result<(Cron, Option<Job>), Error> {
-        self.with_session(None, cancel, async |session| {
+        self.read(None, cancel, async |session| {
             let cron = cron::read(session, schema, cancel).await?;
             let readable = cron.installed.is_some() && cron.usable;
             let job = if readable { cron::read_job(session, job, cancel).await? } else { None };
@@ -134,12 +162,12 @@ impl Cluster {
         except: &[&str],
         cancel: &CancellationToken,
     ) -> Result<Reach, Error> {
-        self.with_session(None, cancel, async |session| reach::read(session, homes, except, cancel).await).await
+        self.read(None, cancel, async |session| reach::read(session, homes, except, cancel).await).await
     }
 
     /// What the server offers to a database that is to be made.
     pub async fn inspect_offer(&self, cancel: &CancellationToken) -> Result<Offer, Error> {
-        self.with_session(None, cancel, async |session| offer::read(session, cancel).await).await
+        self.read(None, cancel, async |session| offer::read(session, cancel).await).await
     }
 
     /// Those of these roles that are there, and whether this admin may grant each.
@@ -148,12 +176,12 @@ impl Cluster {
         roles: &BTreeSet<RoleName>,
         cancel: &CancellationToken,
     ) -> Result<BTreeMap<String, bool>, Error> {
-        self.with_session(None, cancel, async |session| offer::read_grantable(session, roles, cancel).await).await
+        self.read(None, cancel, async |session| offer::read_grantable(session, roles, cancel).await).await
     }
 
     /// How the server is set up, as far as these parameters say.
     pub async fn inspect_setup(&self, parameters: &[&str], cancel: &CancellationToken) -> Result<Setup, Error> {
-        self.with_session(None, cancel, async |session| setup::read(session, parameters, cancel).await).await
+        self.read(None, cancel, async |session| setup::read(session, parameters, cancel).await).await
     }
 
     /// Whether the server takes `value` for the parameter `name` from this admin, for a role or a database.
@@ -165,13 +193,13 @@ impl Cluster {
     ) -> Result<(), Error> {
         let summary = format!("check the value of parameter {name}");
         let name = name.as_str();
-        self.with_session(None, cancel, async |session| {
+        self.read(None, cancel, async |session| {
             let sql = setup::try_parameter(session.major);
             let rows = session.query(&summary, &sql, &[(&name, Type::TEXT), (&value, Type::TEXT)], cancel).await?;
             match rows.first().and_then(|row| row.try_get("may_record").ok()) {
                 Some(true) => Ok(()),
                 _ => Err(Error::NotPermitted {
-                    summary,
+                    summary: summary.clone(),
                     state: SqlState::INSUFFICIENT_PRIVILEGE,
                     message: "no module of the server knows it, so only a superuser sets it for a role or a database"
                         .to_owned(),
@@ -197,15 +225,22 @@ impl Cluster {
     }
 
     async fn run_step(&self, step: &Step, cancel: &CancellationToken) -> Result<(), Error> {
+        if let Some(database) = &step.vacates {
+            self.leave(database).await;
+        }
         let mut attempt = 1;
         loop {
-            let result = self
-                .with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
-                .await;
+            let result = match &step.drops {
+                Some(database) => self.run_drop(step, database, cancel).await,
+                None => {
+                    self.with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
+                        .await
+                }
+            };
             match result {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => {
                     tracing::debug!("{error}; running it again");
-                    tokio::time::sleep(Duration::from_millis(20 << attempt)).await;
+                    wait(Duration::from_millis(20 << attempt), cancel).await?;
                     attempt += 1;
                 }
                 result => return result,
@@ -213,11 +248,59 @@ impl Cluster {
         }
     }
 
+    /// Drops a database. Behind its point of no return that is waited for: interrupted there, it leaves a database that nobody
+    /// can enter.
+    async fn run_drop(&self, step: &Step, database: &DatabaseName, cancel: &CancellationToken) -> Result<(), Error> {
+        let end = CancellationToken::new();
+        let dropped = self.with_session(None, &end, async |session| session.run(step, &end).await);
+        let interrupted = async {
+            cancel.cancelled().await;
+            if self.is_invalid(database).await {
+                tokio::time::sleep(LAST_WAIT).await;
+            }
+            end.cancel();
+            std::future::pending().await
+        };
+        tokio::select! {
+            dropped = dropped => dropped,
+            () = interrupted => unreachable!("it waits for the other"),
+        }
+    }
+
+    /// Whether a `DROP DATABASE` of it is behind its point of no return, as far as can be told soon.
+    async fn is_invalid(&self, database: &DatabaseName) -> bool {
+        let soon = CancellationToken::new();
+        let name = database.as_str();
+        let sql = "SELECT datconnlimit = -2 FROM pg_catalog.pg_database WHERE datname = $1";
+        let asked = self.connector.connect(self.maintenance(), &soon);
+        let asked = async {
+            let session = asked.await.ok()?;
+            let rows = session.query("look whether it is dropped", sql, &[(&name, Type::TEXT)], &soon).await;
+            session.close().await;
+            rows.ok()?.first()?.try_get(0).ok()
+        };
+        tokio::time::timeout(SOON, asked).await.ok().flatten().unwrap_or(false)
+    }
+
     /// Ends this process's own idle sessions with `database`, which may then be renamed or dropped.
     pub async fn leave(&self, database: &DatabaseName) {
-        let mut idle = self.idle.lock().await;
-        while let Some(at) = idle.iter().position(|session| session.database == *database) {
-            idle.swap_remove(at).close().await;
+        let left = self.idle.lock().await.extract_if(.., |session| session.database == *database).collect();
+        close(left).await;
+    }
+
+    /// What changes nothing: when the answer is lost, it is asked for again in another session.
+    async fn read<T>(
+        &self,
+        database: Option<&DatabaseName>,
+        cancel: &CancellationToken,
+        work: impl AsyncFnOnce(&Session) -> Result<T, Error> + Copy,
+    ) -> Result<T, Error> {
+        match self.with_session(database, cancel, work).await {
+            Err(error) if error.is_lost() => {
+                tracing::debug!("{error}; asking again");
+                self.with_session(database, cancel, work).await
+            }
+            result => result,
         }
     }
 
@@ -229,12 +312,16 @@ impl Cluster {
         cancel: &CancellationToken,
         work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let permit = self.permit(cancel).await?;
-        let session = self.take_or_connect(database.unwrap_or(self.maintenance()), cancel).await?;
+        let (permit, session) = self.enter(database.unwrap_or(self.maintenance()), cancel).await?;
         let result = work(&session).await;
-        match &result {
-            Err(Error::Cancelled { .. } | Error::Lost { .. }) => session.close().await,
-            _ => self.idle.lock().await.push(session),
+        if session.is_usable() {
+            self.idle.lock().await.push(session);
+        } else {
+            if session.is_silent() {
+                // The others are likely to be as dead: whoever comes next gets a new one.
+                tokio::spawn(close(std::mem::take(&mut *self.idle.lock().await)));
+            }
+            session.close().await;
         }
         drop(permit);
         result
@@ -247,43 +334,131 @@ impl Cluster {
         }
     }
 
-    async fn take_or_connect(
+    /// An idle session with `database` or a new one, and the permit to use it.
+    async fn enter(
         &self,
         database: &DatabaseName,
         cancel: &CancellationToken,
-    ) -> Result<Session, ConnectError> {
-        {
-            let mut idle = self.idle.lock().await;
-            idle.retain(|session| !session.is_closed());
-            if let Some(at) = idle.iter().position(|session| session.database == *database) {
-                return Ok(idle.swap_remove(at));
+    ) -> Result<(SemaphorePermit<'_>, Session), ConnectError> {
+        let connect = || self.connector.connect(database, cancel);
+        loop {
+            let permit = self.permit(cancel).await?;
+            if let Some(session) = self.take_idle(database).await {
+                return Ok((permit, session));
             }
-            self.make_room(&mut idle).await;
+            self.make_room().await;
+            match self.reach(database, cancel, &connect).await {
+                Err(error) if error.is_full() && self.has_others() => self.shrink(permit),
+                session => return Ok((permit, session?)),
+            }
         }
-        if database != self.maintenance() {
-            return self.connector.connect(database, cancel).await;
+    }
+
+    async fn take_idle(&self, database: &DatabaseName) -> Option<Session> {
+        let mut idle = self.idle.lock().await;
+        // One that the server has ended meanwhile is replaced by a new one.
+        idle.retain(Session::is_usable);
+        let at = idle.iter().position(|session| session.database == *database)?;
+        Some(idle.swap_remove(at))
+    }
+
+    /// Makes `attempt` until it succeeds, or there is no hope, or patience is at its end. While nobody has got through one
+    /// tries for all, and the others are told what that one was told.
+    async fn reach<T, F>(
+        &self,
+        database: &DatabaseName,
+        cancel: &CancellationToken,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, ConnectError>
+    where
+        F: Future<Output = Result<T, ConnectError>>,
+    {
+        let is_shared = |error: &ConnectError| match error {
+            ConnectError::Cancelled => false,
+            error => database == self.maintenance() || error.is_of_server(),
+        };
+        loop {
+            let mut way = tokio::select! {
+                way = self.way.lock() => way,
+                () = cancel.cancelled() => return Err(ConnectError::Cancelled),
+            };
+            let begun = Instant::now();
+            if let Way::Open = *way {
+                drop(way);
+                match attempt().await {
+                    Err(error) if is_shared(&error) => {
+                        way = self.way.lock().await;
+                        if let Way::Open = *way {
+                            *way = Way::Blocked(Outage::new(begun, error));
+                        }
+                    }
+                    result => return result,
+                }
+            } else if !way.is_blocked(begun) {
+                match attempt().await {
+                    Err(error) if is_shared(&error) => way.block(begun, error),
+                    result => {
+                        if result.is_ok() {
+                            *way = Way::Open;
+                        }
+                        return result;
+                    }
+                }
+            }
+            let Way::Blocked(outage) = &mut *way else { continue };
+            if outage.error.is_full() {
+                if self.end_an_idle_one().await {
+                    outage.again = Instant::now();
+                    continue;
+                }
+                if self.has_others() {
+                    // One of ours will be free: that the server is full is none of their business.
+                    let error = outage.error.clone();
+                    *way = Way::Open;
+                    return Err(error);
+                }
+            }
+            let patience = if self.is_patient.load(Ordering::Relaxed) { PATIENCE } else { Duration::ZERO };
+            let patience = patience.max(self.connector.options().connect_timeout);
+            if !outage.error.is_passing() || outage.since.elapsed() >= patience {
+                return Err(outage.error.clone());
+            }
+            tracing::debug!("{}; trying again", outage.error);
+            let again = outage.again;
+            drop(way);
+            wait(again - Instant::now(), cancel).await?;
         }
-        let mut refused = self.refused.lock().await;
-        if let Some(error) = &*refused {
-            return Err(error.clone());
-        }
-        let session = self.connector.connect(database, cancel).await;
-        if let Err(error) = &session
-            && !matches!(error, ConnectError::Cancelled)
-            && !error.is_passing()
-        {
-            *refused = Some(error.clone());
-        }
-        session
+    }
+
+    /// Whether other work than the caller's has a session, or is about to have one.
+    fn has_others(&self) -> bool {
+        self.permits.load(Ordering::Relaxed) - self.in_use.available_permits() > 1
+    }
+
+    /// The server has not as many slots as there are permits.
+    fn shrink(&self, permit: SemaphorePermit<'_>) {
+        permit.forget();
+        let left = self.permits.fetch_sub(1, Ordering::Relaxed) - 1;
+        tracing::warn!("the server has no more connections for this process; going on with {left}");
     }
 
     /// Closes idle sessions until one more may be opened. The caller holds a permit, so the permits
     /// that are out stand for the sessions in use, its own to come among them.
-    async fn make_room(&self, idle: &mut Vec<Session>) {
-        let in_use = self.max_connections - self.in_use.available_permits();
-        while idle.len() + in_use > self.max_connections && !idle.is_empty() {
-            idle.remove(0).close().await;
-        }
+    async fn make_room(&self) {
+        let mut idle = self.idle.lock().await;
+        let permits = self.permits.load(Ordering::Relaxed);
+        let too_many = (idle.len() + permits - self.in_use.available_permits()).saturating_sub(permits);
+        let too_many = too_many.min(idle.len());
+        let left = idle.drain(..too_many).collect();
+        drop(idle);
+        close(left).await;
+    }
+
+    async fn end_an_idle_one(&self) -> bool {
+        let ended = self.idle.lock().await.pop();
+        let any = ended.is_some();
+        close(ended.into_iter().collect()).await;
+        any
     }
 
     /// Where the server is, as `host:port` or the path of its socket.
@@ -299,5 +474,18 @@ impl Cluster {
 
     pub fn maintenance(&self) -> &DatabaseName {
         &self.connector.options().database
+    }
+}
+
+/// Closes them all at once.
+async fn close(sessions: Vec<Session>) {
+    let closing: JoinSet<()> = sessions.into_iter().map(Session::close).collect();
+    closing.join_all().await;
+}
+
+async fn wait(pause: Duration, cancel: &CancellationToken) -> Result<(), ConnectError> {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Ok(()),
+        () = cancel.cancelled() => Err(ConnectError::Cancelled),
     }
 }

@@ -4,7 +4,14 @@
 use std::io;
 use std::time::Duration;
 
+use tokio_postgres::error::{DbError, Severity};
+
 pub use tokio_postgres::error::SqlState;
+
+use super::socket::TooLarge;
+
+/// How many bytes are kept of one text of the server's.
+const MOST: usize = 8 * 1024;
 
 /// A statement could not be sent, was refused, or did less than it was asked to.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -17,13 +24,16 @@ pub enum Error {
     /// The server said yes, and warned that nothing was revoked or granted (SQLSTATE 01006 or 01007).
     #[error("{summary}: {message} (SQLSTATE {})", .state.code())]
     NotPermitted { summary: String, state: SqlState, message: String },
-    /// The operation was cancelled: by `Stop`, or because its time ran out.
+    /// The operation was cancelled, and with it the statement on the server.
     #[error("{summary}: cancelled")]
     Cancelled { summary: String },
+    /// The operation was cancelled before the statement was sent.
+    #[error("{summary}: not begun")]
+    NotSent { summary: String },
     /// It took longer than it may.
     #[error("{summary}: it took longer than {} s", .after.as_secs())]
     TooSlow { summary: String, after: Duration },
-    /// The connection broke.
+    /// The session ended before the answer: whether the statement was executed is not known.
     #[error("{summary}: the connection to the server was lost: {message}")]
     Lost { summary: String, message: String },
     /// The catalogs answered something that this version does not understand.
@@ -43,7 +53,12 @@ impl Error {
 
     /// Whether the operation was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled))
+        matches!(self, Error::Cancelled { .. } | Error::NotSent { .. } | Error::Connect(ConnectError::Cancelled))
+    }
+
+    /// Whether the answer was lost: only looking at the server again tells what was done.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Error::Lost { .. })
     }
 
     /// Whether the same transaction may succeed when it is run again: a deadlock, a serialization
@@ -55,19 +70,47 @@ impl Error {
         )
     }
 
-    pub(super) fn of_statement(summary: &str, error: &tokio_postgres::Error) -> Self {
+    /// `end` is why the session ended, if it did.
+    pub(super) fn of_statement(
+        summary: &str,
+        error: &tokio_postgres::Error,
+        end: Option<&tokio_postgres::Error>,
+    ) -> Self {
         let summary = summary.to_owned();
-        match error.as_db_error() {
-            Some(db) => Error::Sql {
+        if let Some(db) = error.as_db_error().filter(|db| !ends_session(db)) {
+            return Error::Sql {
                 summary,
                 state: db.code().clone(),
-                message: db.message().to_owned(),
-                detail: db.detail().map(str::to_owned),
-                hint: db.hint().map(str::to_owned),
-            },
-            None => Error::Lost { summary, message: chain(error) },
+                message: bounded(db.message()),
+                detail: db.detail().map(bounded),
+                hint: db.hint().map(bounded),
+            };
+        }
+        let cause = if error.as_db_error().is_some() { error } else { end.unwrap_or(error) };
+        match cause.as_db_error() {
+            Some(db) => {
+                let message = format!("{} (SQLSTATE {})", bounded(db.message()), db.code().code());
+                Error::Lost { summary, message }
+            }
+            None if is_too_large(cause) => Error::Unreadable { summary, message: TooLarge.to_string() },
+            None => Error::Lost { summary, message: chain(cause) },
         }
     }
+}
+
+/// Whether the server closes the connection after this error: by its severity, or because an operator or a shutdown
+/// ends the session (57P01 to 57P05).
+fn ends_session(error: &DbError) -> bool {
+    matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) || error.code().code().starts_with("57P")
+}
+
+/// A text of the server's, cut where it is longer than anybody reads.
+pub(super) fn bounded(text: &str) -> String {
+    if text.len() <= MOST {
+        return text.to_owned();
+    }
+    let end = (0..=MOST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}... ({} bytes more)", &text[..end], text.len() - end)
 }
 
 /// Why there is no session.
@@ -77,6 +120,9 @@ pub enum ConnectError {
     Unreachable { address: String, message: String },
     #[error("{address} did not answer within {}s", .after.as_secs_f32())]
     TimedOut { address: String, after: Duration },
+    /// Somebody answered, and closed the connection before there was a session.
+    #[error("{address} closed the connection: {message}")]
+    Dropped { address: String, message: String },
     #[error("the server at {address} does not offer TLS")]
     NoTls { address: String },
     #[error("the certificate of {address} is not trusted: {message}")]
@@ -89,6 +135,12 @@ pub enum ConnectError {
     /// The server answered, and refused. `28P01` is a wrong password.
     #[error("the server at {address} refused the connection: {message} (SQLSTATE {})", .state.code())]
     Refused { address: String, state: SqlState, message: String },
+    /// The server has no slot for one more session (53300).
+    #[error("the server at {address} refused the connection: {message} (SQLSTATE 53300)")]
+    Full { address: String, of: Slots, message: String },
+    /// What answers does not keep what a session asks for when it begins.
+    #[error("{address} does not keep the settings of a session: {message}")]
+    Pooler { address: String, message: String },
     #[error("the server at {address} asked for a password, and none is set")]
     NoPassword { address: String },
     #[error("the server at {address} is PostgreSQL {version}; this provider needs 13 or newer")]
@@ -99,26 +151,103 @@ pub enum ConnectError {
     Other { address: String, message: String },
 }
 
+/// Whose connections are all taken, where none is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slots {
+    /// The server's (`max_connections`), or those that it does not keep for superusers.
+    Server,
+    /// The ones that the role's `CONNECTION LIMIT` lets it have.
+    Role,
+    /// The ones that the database's `CONNECTION LIMIT` lets it have.
+    Database,
+}
+
 impl ConnectError {
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match self {
             ConnectError::Refused { state, .. } => Some(state),
+            ConnectError::Full { .. } => Some(&SqlState::TOO_MANY_CONNECTIONS),
             _ => None,
         }
     }
 
-    /// Whether the next attempt may well succeed: the server is starting, stopping, or full.
+    /// Whether this process could have a session if it had fewer.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, ConnectError::Full { of: Slots::Server | Slots::Role, .. })
+    }
+
+    /// Whether the next attempt may well succeed: nobody answers yet, or the server is starting, stopping or full.
     pub(super) fn is_passing(&self) -> bool {
-        // Classes 53 (insufficient resources) and 57 (operator intervention).
-        self.sqlstate().is_some_and(|state| state.code().starts_with("53") || state.code().starts_with("57"))
+        match self {
+            ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. } | ConnectError::Dropped { .. } => true,
+            // Class 57 is operator intervention, 53 insufficient resources. A time limit that a database has for its
+            // sessions can end one before it is lifted.
+            ConnectError::Refused { state, .. } => {
+                ["53", "57", "25P04"].iter().any(|class| state.code().starts_with(class))
+            }
+            error => error.is_full(),
+        }
+    }
+
+    /// Whether whoever asks for another database would be told the same.
+    pub(super) fn is_of_server(&self) -> bool {
+        match self {
+            ConnectError::Cancelled | ConnectError::Full { of: Slots::Database, .. } => false,
+            ConnectError::Refused { .. } => self.is_passing(),
+            _ => true,
+        }
+    }
+
+    /// Whether another address of the same name may answer better.
+    pub(super) fn is_of_address(&self) -> bool {
+        match self {
+            ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. } | ConnectError::Dropped { .. } => true,
+            ConnectError::Refused { state, .. } => *state == SqlState::CANNOT_CONNECT_NOW,
+            _ => false,
+        }
+    }
+
+    /// The server refused: `routine` is the function of its own that did.
+    pub(super) fn of_refusal(address: &str, state: SqlState, message: &str, routine: Option<&str>) -> Self {
+        let (address, message) = (address.to_owned(), bounded(message));
+        match state {
+            // One SQLSTATE for three limits, and the text is translated.
+            SqlState::TOO_MANY_CONNECTIONS => {
+                let of = match routine {
+                    Some("CheckMyDatabase") => Slots::Database,
+                    Some("InitializeSessionUserId") => Slots::Role,
+                    _ => Slots::Server,
+                };
+                ConnectError::Full { address, of, message }
+            }
+            // PostgreSQL takes every startup parameter that we send; pgBouncer and RDS Proxy do not.
+            SqlState::PROTOCOL_VIOLATION | SqlState::FEATURE_NOT_SUPPORTED => {
+                ConnectError::Pooler { address, message: format!("{message} (SQLSTATE {})", state.code()) }
+            }
+            state => ConnectError::Refused { address, state, message },
+        }
     }
 
     pub(super) fn of_startup(address: &str, error: &tokio_postgres::Error, has_password: bool) -> Self {
-        let address = address.to_owned();
         if let Some(db) = error.as_db_error() {
-            return ConnectError::Refused { address, state: db.code().clone(), message: db.message().to_owned() };
+            return Self::of_refusal(address, db.code().clone(), db.message(), db.routine());
         }
-        if let Some(tls) = rustls_error(error) {
+        // What is left has no public kind: the two that users meet are told by what was asked for.
+        if !has_password && is_configuration(error) {
+            return ConnectError::NoPassword { address: address.to_owned() };
+        }
+        match std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>()) {
+            Some(source) => Self::of_stream(address, source),
+            None if error.is_closed() => ConnectError::Dropped { address: address.to_owned(), message: chain(error) },
+            None => ConnectError::Other { address: address.to_owned(), message: chain(error) },
+        }
+    }
+
+    /// The stream broke, or TLS over it.
+    pub(super) fn of_stream(address: &str, error: &io::Error) -> Self {
+        let address = address.to_owned();
+        let inner = error.get_ref();
+        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             let message = tls.to_string();
             return match tls {
                 rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_) => {
@@ -127,11 +256,14 @@ impl ConnectError {
                 _ => ConnectError::Tls { address, message },
             };
         }
-        // What is left has no public kind: the two that users meet are told by what was asked for.
-        if !has_password && is_configuration(error) {
-            return ConnectError::NoPassword { address };
+        let message = chain(error);
+        match error.kind() {
+            // What was read was no message of PostgreSQL's, or too large for one.
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+                ConnectError::Other { address, message }
+            }
+            _ => ConnectError::Dropped { address, message },
         }
-        ConnectError::Other { address, message: chain(error) }
     }
 }
 
@@ -140,23 +272,9 @@ fn is_configuration(error: &tokio_postgres::Error) -> bool {
     error.to_string().starts_with("invalid configuration")
 }
 
-fn rustls_error(error: &tokio_postgres::Error) -> Option<&rustls::Error> {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        // io::Error hides its payload from `source()`.
-        if let Some(tls) = inner
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-            .and_then(|e| e.downcast_ref::<rustls::Error>())
-        {
-            return Some(tls);
-        }
-        source = inner.source();
-    }
-    None
+fn is_too_large(error: &tokio_postgres::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<TooLarge>())
 }
 
 /// An error and its causes in one line.
@@ -194,6 +312,7 @@ mod tests {
         }
         for other in [
             Error::Cancelled { summary: "do it".into() },
+            Error::NotSent { summary: "do it".into() },
             Error::Lost { summary: "do it".into(), message: "reset".into() },
             Error::Connect(refused(SqlState::INVALID_PASSWORD)),
         ] {
@@ -208,8 +327,44 @@ mod tests {
         {
             assert_eq!(refused(SqlState::from_code(code)).is_passing(), expected, "{code}");
         }
-        assert!(!ConnectError::Unreachable { address: "db:5432".into(), message: "refused".into() }.is_passing());
+        let (address, message) = (String::new(), String::new());
+        assert!(ConnectError::Unreachable { address: address.clone(), message: message.clone() }.is_passing());
+        assert!(ConnectError::TimedOut { address: address.clone(), after: Duration::from_secs(1) }.is_passing());
+        assert!(ConnectError::Dropped { address: address.clone(), message: message.clone() }.is_passing());
+        assert!(!ConnectError::UntrustedCertificate { address, message }.is_passing());
         assert!(!ConnectError::Cancelled.is_passing());
+    }
+
+    #[test]
+    fn a_refusal_says_whose_connections_are_taken() {
+        let check = |routine: Option<&str>, expected: Slots, waits: bool| {
+            let state = SqlState::TOO_MANY_CONNECTIONS;
+            let error = ConnectError::of_refusal("db:5432", state.clone(), "zu viele Verbindungen", routine);
+            assert!(matches!(&error, ConnectError::Full { of, .. } if *of == expected), "{error:?}");
+            assert_eq!((error.is_full(), error.is_passing(), error.is_of_server()), (waits, waits, waits));
+            assert_eq!(error.sqlstate(), Some(&state));
+        };
+        check(Some("InitProcess"), Slots::Server, true);
+        check(Some("InitPostgres"), Slots::Server, true);
+        check(None, Slots::Server, true);
+        check(Some("InitializeSessionUserId"), Slots::Role, true);
+        check(Some("CheckMyDatabase"), Slots::Database, false);
+    }
+
+    #[test]
+    fn a_pooler_is_told_by_what_it_does_not_take() {
+        for code in ["08P01", "0A000"] {
+            let error = ConnectError::of_refusal("db:6432", SqlState::from_code(code), "options", None);
+            assert!(matches!(&error, ConnectError::Pooler { message, .. } if message.contains(code)), "{error:?}");
+            assert!(!error.is_passing());
+        }
+    }
+
+    #[test]
+    fn a_text_of_the_servers_is_cut() {
+        assert_eq!(bounded("short"), "short");
+        let cut = bounded(&"\u{e4}".repeat(MOST));
+        assert!(cut.len() < MOST + 40 && cut.ends_with("\u{e4}... (8192 bytes more)"), "{cut}");
     }
 
     #[test]

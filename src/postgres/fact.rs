@@ -73,6 +73,11 @@ pub enum Fact {
         objects: Objects,
         text: String,
     },
+    /// The password of this version was set for the role.
+    Password {
+        role: String,
+        version: i64,
+    },
     /// The server shows another salt than the password has that was set last.
     ForeignPassword {
         role: String,
@@ -286,6 +291,8 @@ pub struct Options {
 pub enum DatabaseAttribute {
     /// It accepts no connections.
     Closed,
+    /// A DROP DATABASE was interrupted: nothing but another one helps.
+    Invalid,
     Template,
     /// -1: none.
     ConnectionLimit(i32),
@@ -403,6 +410,9 @@ impl fmt::Display for Fact {
             Fact::Database { database, attribute } => {
                 let name = text::name(database);
                 match attribute {
+                    DatabaseAttribute::Invalid => {
+                        write!(f, "database {name} is invalid: a DROP DATABASE was interrupted")
+                    }
                     DatabaseAttribute::Closed => write!(f, "database {name} accepts no connections"),
                     DatabaseAttribute::Template => write!(f, "database {name} is a template"),
                     DatabaseAttribute::ConnectionLimit(limit) => {
@@ -419,6 +429,9 @@ impl fmt::Display for Fact {
                 write!(f, "extension {name} {version} is in schema {schema}")
             }
             Fact::Marker { objects, .. } => write!(f, "{objects} carries a tenant's marker"),
+            Fact::Password { role, version } => {
+                write!(f, "{} has the password of version {version}", text::name(role))
+            }
             Fact::ForeignPassword { role } => {
                 write!(f, "the password of {} was changed by somebody else", text::name(role))
             }
@@ -434,6 +447,9 @@ impl Fact {
         match self {
             Fact::Present(objects) => format!("{objects} is missing"),
             Fact::Owner { objects, owner } => format!("{objects} is not owned by {}", text::name(owner)),
+            Fact::Password { role, version } => {
+                format!("{} was made without the password of version {version}", text::name(role))
+            }
             Fact::Grant { objects, grantee, privilege, .. } => {
                 format!("{} lacks {privilege} on {objects}", role(grantee.as_deref()))
             }
@@ -580,6 +596,11 @@ mod tests {
                 Fact::Marker { objects: schema(), text: text("x") },
                 "schema app carries a tenant's marker",
                 "the marker of schema app is missing or not up to date",
+            ),
+            (
+                Fact::Password { role: text("a"), version: 2 },
+                "a has the password of version 2",
+                "a was made without the password of version 2",
             ),
             (
                 Fact::ForeignPassword { role: text("a") },

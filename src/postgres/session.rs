@@ -3,247 +3,112 @@
 //! A session reads the warnings that come with each answer, ends its statement on the server when the
 //! operation is cancelled, and closes so that the server has let go of it when `close` returns.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use postgres_protocol::message::frontend;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::AsyncReadExt;
 use tokio::task::JoinHandle;
-use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Config, Row};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Connection, Row};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{ConnectOptions, SslMode};
-use super::error::{ConnectError, Error};
+use super::DatabaseName;
+use super::connector::{Connector, Target};
+use super::error::{Error, bounded};
+use super::socket::{Bounded, Secured, Socket, Wire};
 use super::statement::Step;
-use super::{Authentication, DatabaseName, RoleName, major, scram, tls};
 
-/// How long a cancelled statement, or a closed session, is waited for.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long the answer of a cancelled statement is waited for.
+const GRACE: Duration = Duration::from_secs(3);
 
-/// How to make sessions: the options with their TLS configuration read once.
-pub struct Connector {
-    options: ConnectOptions,
-    tls: Option<MakeRustlsConnect>,
-}
-
-/// An encrypted stream or a plain one.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+/// How long a closed session is waited for.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 pub struct Session {
     client: Client,
-    warnings: Arc<Mutex<Vec<DbError>>>,
+    heard: Arc<Mutex<Heard>>,
     connection: JoinHandle<()>,
     /// A second handle to the socket: it reaches its end when the server has closed the other side.
     socket: Option<Socket>,
     canceller: Canceller,
+    /// A cancel request was sent: it may arrive late, and hit the next statement.
+    spent: AtomicBool,
+    /// A statement was not answered even after the cancel request.
+    silent: AtomicBool,
     pub database: DatabaseName,
     /// The server's major version.
     pub major: u32,
 }
 
-/// What it takes to send a cancel request: a connection of its own.
+/// What the server said beside its answers.
+#[derive(Default)]
+struct Heard {
+    /// The first warning since the last statement that nothing was granted or revoked.
+    ignored: Option<(SqlState, String)>,
+    /// Why the session ended, if it did.
+    end: Option<tokio_postgres::Error>,
+}
+
+/// What it takes to send a cancel request: a connection of its own, to the same address.
 #[derive(Clone)]
 struct Canceller {
     token: tokio_postgres::CancelToken,
-    connector: Arc<Connector>,
-}
-
-impl Connector {
-    pub fn new(options: ConnectOptions) -> Result<Self, ConnectError> {
-        // A unix socket has no TLS, in libpq as here.
-        let mode = if options.is_unix_socket() { SslMode::Disable } else { options.sslmode };
-        let tls = tls::client_config(mode, &options.sslrootcert)?.map(MakeRustlsConnect::new);
-        Ok(Connector { options, tls })
-    }
-
-    pub fn options(&self) -> &ConnectOptions {
-        &self.options
-    }
-
-    pub fn address(&self) -> String {
-        let ConnectOptions { host, port, .. } = &self.options;
-        if self.options.is_unix_socket() { format!("{host}/.s.PGSQL.{port}") } else { format!("{host}:{port}") }
-    }
-
-    /// Opens a session with `database`, within `connect_timeout`.
-    pub async fn connect(
-        self: &Arc<Self>,
-        database: &DatabaseName,
-        cancel: &CancellationToken,
-    ) -> Result<Session, ConnectError> {
-        let after = self.options.connect_timeout;
-        tokio::select! {
-            () = cancel.cancelled() => Err(ConnectError::Cancelled),
-            session = tokio::time::timeout(after, self.try_connect(database)) => {
-                session.unwrap_or_else(|_| Err(ConnectError::TimedOut { address: self.address(), after }))
-            }
-        }
-    }
-
-    async fn try_connect(self: &Arc<Self>, database: &DatabaseName) -> Result<Session, ConnectError> {
-        let mut config = Config::new();
-        config
-            .user(self.options.username.as_str())
-            .dbname(database.as_str())
-            .application_name("terraform-provider-pgtenant")
-            .options(self.options.startup_options())
-            .ssl_mode(if self.tls.is_some() {
-                tokio_postgres::config::SslMode::Require
-            } else {
-                tokio_postgres::config::SslMode::Disable
-            });
-        if let Some(password) = &self.options.password {
-            config.password(password.expose());
-        }
-        let stream = self.open().await?;
-        let socket = stream.second_handle().ok();
-        match self.tls.clone() {
-            Some(tls) => {
-                let tls = make_tls(tls, &self.options.host).map_err(|message| self.other(message))?;
-                self.finish(&config, stream, tls, socket, database).await
-            }
-            None => self.finish(&config, stream, NoTls, socket, database).await,
-        }
-    }
-
-    async fn finish<T>(
-        self: &Arc<Self>,
-        config: &Config,
-        stream: Socket,
-        tls: T,
-        socket: Option<Socket>,
-        database: &DatabaseName,
-    ) -> Result<Session, ConnectError>
-    where
-        T: TlsConnect<Socket>,
-        T::Stream: Send + 'static,
-    {
-        let has_password = self.options.password.is_some();
-        let (client, mut connection) = config.connect_raw(stream, tls).await.map_err(|error| {
-            if self.tls.is_some() && is_tls_refusal(&error) {
-                return ConnectError::NoTls { address: self.address() };
-            }
-            ConnectError::of_startup(&self.address(), &error, has_password)
-        })?;
-        let version = connection.parameter("server_version").unwrap_or_default().to_owned();
-        let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|text| text.parse::<u32>().ok());
-        let Some(major) = major.filter(|major| *major >= major::OLDEST) else {
-            return Err(ConnectError::TooOld { address: self.address(), version });
-        };
-        let warnings = Arc::new(Mutex::new(Vec::new()));
-        let canceller = Canceller { token: client.cancel_token(), connector: Arc::clone(self) };
-        let heard = Arc::clone(&warnings);
-        // Warnings arrive in order with the answers they belong to: each is stored before the answer
-        // behind it reaches the client.
-        let connection = tokio::spawn(async move {
-            while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
-                if let AsyncMessage::Notice(notice) = message {
-                    heard.lock().expect("no panic while held").push(notice);
-                }
-            }
-        });
-        Ok(Session { client, warnings, connection, socket, canceller, database: database.clone(), major })
-    }
-
-    /// Begins a login of `role` and leaves it: what the server asks, and shows of its password.
-    pub(super) async fn begin_login(
-        &self,
-        role: &RoleName,
-        database: &DatabaseName,
-        cancel: &CancellationToken,
-    ) -> Result<Authentication, ConnectError> {
-        let after = self.options.connect_timeout;
-        let begun = async {
-            let mut stream = self.open_secured().await?;
-            scram::begin_login(&mut stream, role, database).await.map_err(|error| self.other(error.to_string()))
-        };
-        tokio::select! {
-            () = cancel.cancelled() => Err(ConnectError::Cancelled),
-            begun = tokio::time::timeout(after, begun) => {
-                begun.unwrap_or_else(|_| Err(ConnectError::TimedOut { address: self.address(), after }))
-            }
-        }
-    }
-
-    /// A stream with TLS, if the options ask for it, and nothing said yet.
-    async fn open_secured(&self) -> Result<Box<dyn Stream>, ConnectError> {
-        let mut stream = self.open().await?;
-        let Some(tls) = self.tls.clone() else { return Ok(Box::new(stream)) };
-        let failed = |error: io::Error| self.other(error.to_string());
-        let mut request = BytesMut::new();
-        frontend::ssl_request(&mut request);
-        stream.write_all(&request).await.map_err(failed)?;
-        if stream.read_u8().await.map_err(failed)? != b'S' {
-            return Err(ConnectError::NoTls { address: self.address() });
-        }
-        let tls = make_tls(tls, &self.options.host).map_err(|message| self.other(message))?;
-        Ok(Box::new(tls.connect(stream).await.map_err(failed)?))
-    }
-
-    /// Tries each address of the host in turn, as libpq does.
-    async fn open(&self) -> Result<Socket, ConnectError> {
-        let unreachable = |error: io::Error| ConnectError::Unreachable {
-            address: self.address(),
-            message: error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
-        };
-        if self.options.is_unix_socket() {
-            return UnixStream::connect(self.address()).await.map(Socket::Unix).map_err(unreachable);
-        }
-        let stream = TcpStream::connect((self.options.host.as_str(), self.options.port)).await.map_err(unreachable)?;
-        stream.set_nodelay(true).map_err(unreachable)?;
-        Ok(Socket::Tcp(stream))
-    }
-
-    fn other(&self, message: String) -> ConnectError {
-        ConnectError::Other { address: self.address(), message }
-    }
-}
-
-fn make_tls(
-    mut tls: MakeRustlsConnect,
-    host: &str,
-) -> Result<<MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect, String> {
-    MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, host).map_err(|error| error.to_string())
-}
-
-/// The server answered `N` to the TLS request: tokio-postgres then fails before any TLS began, and
-/// without a cause that has a type of its own.
-fn is_tls_refusal(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_none()
-        && std::error::Error::source(error)
-            .is_some_and(|source| !source.is::<io::Error>() && !source.is::<rustls::Error>())
-        && error.to_string().starts_with("error performing TLS handshake")
+    way: (Arc<Connector>, Target),
 }
 
 impl Session {
+    /// A session from what the driver has logged in.
+    pub(super) fn new(
+        client: Client,
+        mut connection: Connection<Bounded<Wire>, Bounded<Wire>>,
+        socket: Option<Socket>,
+        way: (Arc<Connector>, Target),
+        database: &DatabaseName,
+        major: u32,
+    ) -> Session {
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let canceller = Canceller { token: client.cancel_token(), way };
+        let hearing = Arc::clone(&heard);
+        // Warnings arrive in order with the answers they belong to: each is stored before the answer
+        // behind it reaches the client. So is the end of the session.
+        let connection = tokio::spawn(async move {
+            loop {
+                match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                    Some(Ok(AsyncMessage::Notice(notice)))
+                        if [SqlState::WARNING_PRIVILEGE_NOT_REVOKED, SqlState::WARNING_PRIVILEGE_NOT_GRANTED]
+                            .contains(notice.code()) =>
+                    {
+                        let ignored = (notice.code().clone(), bounded(notice.message()));
+                        hearing.lock().expect("no panic while held").ignored.get_or_insert(ignored);
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        hearing.lock().expect("no panic while held").end = Some(error);
+                        break;
+                    }
+                    None => break,
+                }
+            }
+        });
+        let (spent, silent) = Default::default();
+        Session { client, heard, connection, socket, canceller, spent, silent, database: database.clone(), major }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Runs a step as one query, which is one transaction. Fails when the server refuses, and when it
     /// says yes but warns that a privilege was not granted or not revoked.
     pub async fn run(&self, step: &Step, cancel: &CancellationToken) -> Result<(), Error> {
         let summary = step.summary();
         tracing::debug!(database = %self.database, "{summary}");
-        self.warnings.lock().expect("no panic while held").clear();
+        self.heard.lock().expect("no panic while held").ignored = None;
         self.cancellable(&summary, cancel, self.client.batch_execute(&step.text())).await?;
-        let warnings = std::mem::take(&mut *self.warnings.lock().expect("no panic while held"));
-        let ignored = warnings.iter().find(|warning| {
-            [SqlState::WARNING_PRIVILEGE_NOT_REVOKED, SqlState::WARNING_PRIVILEGE_NOT_GRANTED].contains(warning.code())
-        });
-        match ignored {
-            Some(warning) => Err(Error::NotPermitted {
-                summary,
-                state: warning.code().clone(),
-                message: warning.message().to_owned(),
-            }),
+        match self.heard.lock().expect("no panic while held").ignored.take() {
+            Some((state, message)) => Err(Error::NotPermitted { summary, state, message }),
             None => Ok(()),
         }
     }
@@ -270,17 +135,12 @@ impl Session {
     ) -> Result<Vec<Row>, Error> {
         self.cancellable(summary, cancel, self.client.batch_execute("SET ROLE NONE")).await?;
         let rows = self.query(summary, sql, parameters, cancel).await;
-        if matches!(rows, Err(Error::Cancelled { .. } | Error::Lost { .. })) {
-            // The session is not used again.
+        if !self.is_usable() {
             return rows;
         }
-        // Back to the role of the startup options: a session that does not get there is not used again either.
-        self.cancellable(summary, cancel, self.client.batch_execute("RESET ROLE")).await.map_err(
-            |error| match error {
-                error @ Error::Cancelled { .. } => error,
-                error => Error::Lost { summary: summary.to_owned(), message: error.to_string() },
-            },
-        )?;
+        // Back to the role of the startup options: a session that does not get there is not used again.
+        let back = self.cancellable(summary, cancel, self.client.batch_execute("RESET ROLE")).await;
+        back.inspect_err(|_| self.spent.store(true, Ordering::Relaxed))?;
         rows
     }
 
@@ -291,34 +151,62 @@ impl Session {
         cancel: &CancellationToken,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Error> {
-        let cancelled = || Error::Cancelled { summary: summary.to_owned() };
         if cancel.is_cancelled() {
-            return Err(cancelled());
+            return Err(Error::NotSent { summary: summary.to_owned() });
         }
         let mut answer = std::pin::pin!(answer);
         let abandoned = Abandoned(Some(self.canceller.clone()));
-        let outcome = tokio::select! {
-            answer = &mut answer => answer.map_err(|error| Error::of_statement(summary, &error)),
+        let answered = tokio::select! {
+            answer = &mut answer => Some(answer),
             () = cancel.cancelled() => {
-                self.canceller.cancel().await;
-                match tokio::time::timeout(GRACE, answer).await {
-                    // It was done before the request arrived.
-                    Ok(Ok(value)) => Ok(value),
-                    Ok(Err(_)) | Err(_) => Err(cancelled()),
-                }
+                self.spent.store(true, Ordering::Relaxed);
+                let ended = async {
+                    tokio::select! {
+                        answer = &mut answer => answer,
+                        () = self.canceller.cancel() => answer.await,
+                    }
+                };
+                tokio::time::timeout(GRACE, ended).await.ok()
             }
         };
         abandoned.answered();
-        outcome
+        let Some(answer) = answered else {
+            self.silent.store(true, Ordering::Relaxed);
+            return Err(Error::Cancelled { summary: summary.to_owned() });
+        };
+        let heard = self.heard.lock().expect("no panic while held");
+        match answer.map_err(|error| Error::of_statement(summary, &error, heard.end.as_ref())) {
+            // Before the request arrived it was done, or refused for another reason.
+            Err(Error::Sql { state, .. }) if state == SqlState::QUERY_CANCELED && cancel.is_cancelled() => {
+                Err(Error::Cancelled { summary: summary.to_owned() })
+            }
+            Err(Error::Lost { .. }) if cancel.is_cancelled() => Err(Error::Cancelled { summary: summary.to_owned() }),
+            answer => {
+                if matches!(answer, Err(Error::Lost { .. })) {
+                    self.spent.store(true, Ordering::Relaxed);
+                }
+                answer
+            }
+        }
     }
 
-    pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
+    /// Whether the next statement may be sent: the session is there, and nothing is under way in it.
+    pub fn is_usable(&self) -> bool {
+        !self.client.is_closed() && !self.spent.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server did not answer even a cancel request.
+    pub fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
     }
 
     /// Says good-bye and waits until the server has let go, so that the slot is free and the
     /// database is no longer in use.
     pub async fn close(self) {
+        if self.is_silent() {
+            self.connection.abort();
+            return;
+        }
         drop(self.client);
         let Some(mut socket) = self.socket else { return };
         let gone = async {
@@ -326,26 +214,25 @@ impl Session {
             let mut rest = [0; 512];
             while matches!(socket.read(&mut rest).await, Ok(count) if count > 0) {}
         };
-        let _ = tokio::time::timeout(GRACE, gone).await;
+        let _ = tokio::time::timeout(GOODBYE, gone).await;
     }
 }
 
 impl Canceller {
     async fn cancel(&self) {
+        let (connector, target) = &self.way;
         let sent = async {
-            let Ok(stream) = self.connector.open().await else { return };
-            let result = match self.connector.tls.clone() {
-                Some(tls) => match make_tls(tls, &self.connector.options.host) {
-                    Ok(tls) => self.token.cancel_query_raw(stream, tls).await,
-                    Err(_) => return,
-                },
-                None => self.token.cancel_query_raw(stream, NoTls).await,
-            };
-            if let Err(error) = result {
-                tracing::warn!("the cancel request was not sent: {error}");
+            match connector.open(target).await {
+                Ok((_, wire)) => {
+                    let sent = self.token.cancel_query_raw(Bounded::new(wire), Secured).await;
+                    sent.map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
             }
         };
-        let _ = tokio::time::timeout(GRACE, sent).await;
+        if let Ok(Err(error)) = tokio::time::timeout(GRACE, sent).await {
+            tracing::warn!("the cancel request was not sent: {error}");
+        }
     }
 }
 
@@ -363,59 +250,6 @@ impl Drop for Abandoned {
     fn drop(&mut self) {
         if let (Some(canceller), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move { canceller.cancel().await });
-        }
-    }
-}
-
-/// A TCP connection or a unix socket.
-pub enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Socket {
-    fn second_handle(&self) -> io::Result<Socket> {
-        Ok(match self {
-            Socket::Tcp(stream) => {
-                let fd: OwnedFd = stream.as_fd().try_clone_to_owned()?;
-                Socket::Tcp(TcpStream::from_std(fd.into())?)
-            }
-            Socket::Unix(stream) => {
-                let fd: OwnedFd = stream.as_fd().try_clone_to_owned()?;
-                Socket::Unix(UnixStream::from_std(fd.into())?)
-            }
-        })
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Socket::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

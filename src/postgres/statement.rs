@@ -25,6 +25,10 @@ pub struct Step {
     /// Where it runs; `None` is the maintenance database.
     pub database: Option<DatabaseName>,
     pub statements: Vec<Statement>,
+    /// A database that nobody may be connected to meanwhile: our own idle sessions with it are closed first.
+    pub vacates: Option<DatabaseName>,
+    /// The database that it drops.
+    pub drops: Option<DatabaseName>,
 }
 
 impl Step {

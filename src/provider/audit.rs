@@ -80,7 +80,7 @@ model! {
             "Whether every control could be looked at, and was as expected or accepted."
         ),
         controls: Field<Vec<ControlRow>> = computed(
-            "The controls, always the same and in the same order. `id`, as `tenant.public_privileges`; `title`; `expected`; \
+            "The controls, always the same and in the same order; those of the watchdog where there is one. `id`, as `tenant.public_privileges`; `title`; `expected`; \
              `checked`, how many of what were looked at; `found`, `\"as expected\"`, the server's parameters, or how many are \
              not as expected and the first of them; `status`, `pass`, `accepted`, `fail` or `not_checked`; `nist`, the controls of NIST SP \
              800-53 Rev. 5 that it supports; `stig`, the rules of the PostgreSQL STIG whose own check finds something where \

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::login::Login;
 use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName};
-use crate::tenant::baseline::{self, Accept, DATABASES, Observed, Taken};
+use crate::postgres::{Cluster, ConnectError, DatabaseName, Error, RoleName, Script};
+use crate::tenant::baseline::{self, Accept, DATABASES, Observed};
 use crate::tenant::{Control, Of, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
@@ -20,12 +19,9 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::trying::Attempt;
+use super::reconcile::{Next, Reached, Subject, reconcile};
 use super::walk::{self, Claim};
 use super::{diagnose, names};
-
-/// More rounds than a baseline needs: close, and one to see that nothing is left.
-const ROUNDS: usize = 3;
 
 /// There is one of it.
 const ID: &str = "cluster";
@@ -66,7 +62,9 @@ model! {
         restore_on_destroy: Field<bool> = optional_computed(
             "Whether a destroy gives back what was taken from PUBLIC when the databases were first closed, and nothing \
              else; what somebody granted later, and an apply took back, is not given. By default a destroy changes \
-             nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy."
+             nothing on the server: the databases stay closed. Set it to `true` and apply before you destroy. What was taken \
+             stands on the server, as the first line of the comment on the database and on its schema `public`; the \
+             rest of the comment stays as it is. Without that line nothing is given back."
         )
         .default(false),
         accept: Reasons = optional(
@@ -110,24 +108,6 @@ impl Model {
         let findings = baseline::assess(observed, &self.accepted());
         self.controls = controls::described(&findings);
         (self, Statuses::of(&findings))
-    }
-}
-
-/// What the provider remembers beside the state.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Private {
-    taken: Taken,
-    /// The statuses of `controls`.
-    statuses: Statuses,
-}
-
-impl Private {
-    fn decode(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("names serialise")
     }
 }
 
@@ -175,8 +155,7 @@ impl Resource for BaselineResource {
         let mut observed = Observed::locate(&snapshot, &model.databases()?);
         enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
         let (model, statuses) = model.observe(&observed);
-        let private = Private { statuses, ..Private::decode(&state.private) };
-        Ok(Some(State { value: model.encode(), private: private.encode(), ..state }))
+        Ok(Some(State { value: model.encode(), private: statuses.encode(), ..state }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -186,7 +165,7 @@ impl Resource for BaselineResource {
         };
         model.id = Field::Known(ID.to_owned());
         let unchanged = prior.as_ref().filter(|prior| prior.databases == model.databases);
-        let statuses = Private::decode(&request.private).statuses;
+        let statuses = Statuses::decode(&request.private);
         if let Some(before) = unchanged {
             let accept = (&before.accept, &model.accept.clone());
             model.controls = controls::planned(&before.controls, &statuses, accept, false);
@@ -222,36 +201,37 @@ impl Resource for BaselineResource {
             Ok(cluster) => cluster,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
-        let Private { mut taken, statuses } = Private::decode(&request.private);
+        let before = prior.as_ref().and_then(|prior| prior.databases().ok()).unwrap_or_default();
         let Some(model) = planned else {
-            return match give_back(&cluster, &mut taken, &BTreeSet::new(), &cx.cancel).await {
-                Ok(()) => Applied::default(),
-                Err(error) => request.unchanged(not_given_back(&error, cx)),
+            return match give_back(cx, &cluster, before, BTreeSet::new()).await {
+                Ok(diagnostics) => Applied { diagnostics, ..Applied::default() },
+                Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
-        match converge(cx, &cluster, &model, &mut taken).await {
-            Ok((state, statuses, mut diagnostics)) => {
-                if let (true, Ok(wanted)) = (model.restores(), model.databases())
-                    && let Err(error) = give_back(&cluster, &mut taken, &wanted, &cx.cancel).await
-                {
-                    diagnostics.push(not_given_back(&error, cx));
+        let databases = match model.databases() {
+            Ok(databases) => databases,
+            Err(diagnostic) => return request.unchanged(diagnostic),
+        };
+        let mut closing = Closing { databases: databases.clone(), accept: model.accepted() };
+        let Reached { observed, outcome } = reconcile(cx, &cluster, &mut closing).await;
+        match (outcome, observed) {
+            (Ok(said), Some(Doors { observed, .. })) => {
+                let (state, statuses, mut diagnostics) = finished(&model, &observed, said);
+                if model.restores() {
+                    match give_back(cx, &cluster, before, databases).await {
+                        Ok(said) => diagnostics.extend(said),
+                        Err(diagnostic) => diagnostics.push(diagnostic),
+                    }
                 }
-                let private = Private { taken, statuses }.encode();
-                Applied { state: Some(state.encode()), private, diagnostics }
+                Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics }
             }
-            Err(mut diagnostic) => {
-                if let Some(prior) = prior {
-                    let (state, statuses) = reached(&cluster, &prior).await.unwrap_or((prior, statuses));
-                    let private = Private { taken, statuses }.encode();
-                    return Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() };
-                }
-                // Without a state there is nowhere to remember what was taken.
-                let undone = give_back(&cluster, &mut taken, &BTreeSet::new(), &CancellationToken::new()).await;
-                if let Err(error) = undone {
-                    diagnostic.detail.push_str(&format!("\n\nWhat was closed until then stays closed: {error}."));
-                }
-                Applied { diagnostics: diagnostic.into(), ..Applied::default() }
+            // A create that failed is in the state as well: the next apply goes on from there.
+            (Err(diagnostic), Some(Doors { observed, .. })) => {
+                let (state, statuses) = prior.unwrap_or(model).observe(&observed);
+                Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics: diagnostic.into() }
             }
+            (Err(diagnostic), None) => request.unchanged(diagnostic),
+            (Ok(_), None) => unreachable!("a goal is reached where it was seen"),
         }
     }
 
@@ -270,8 +250,6 @@ impl Resource for BaselineResource {
         // A server may do without one of them.
         observed.databases.retain(|_, place| place.is_some());
         enter(&cluster, &mut observed, &cx.cancel).await.map_err(failed)?;
-        let mut taken = Taken::default();
-        taken.note_closed(&observed);
         let model = Model {
             databases: observed.databases.keys().map(ToString::to_string).collect(),
             restore_on_destroy: Field::Known(false),
@@ -279,7 +257,7 @@ impl Resource for BaselineResource {
             ..Model::default()
         };
         let (model, statuses) = model.observe(&observed);
-        Ok(State { private: Private { taken, statuses }.encode(), ..State::from(model.encode()) })
+        Ok(State { private: statuses.encode(), ..State::from(model.encode()) })
     }
 }
 
@@ -298,7 +276,8 @@ impl BaselineResource {
         let Ok(databases) = model.databases() else { return Ok(()) };
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
         let observed = Observed::locate(&*cluster.snapshot(&cx.cancel).await?, &databases);
-        if let Err(mut diagnostic) = check(cx, &cluster, &observed, &model.accepted()).await? {
+        let login = login(&cluster, &observed, &cx.cancel).await?;
+        if let Err(mut diagnostic) = check(&Doors { observed, login }, &model.accepted()) {
             if prior.is_some_and(|prior| prior.databases == model.databases) {
                 // Terraform plans this before a destroy as well, which an error would refuse.
                 diagnostic.severity = Severity::Warning;
@@ -309,19 +288,22 @@ impl BaselineResource {
     }
 }
 
-/// That closing these databases is possible and keeps us in.
-async fn check(
-    cx: &Context,
-    cluster: &Cluster,
-    observed: &Observed,
-    accept: &Accept,
-) -> Result<Result<(), Diagnostic>, Error> {
-    if let Some(name) = observed.missing().first() {
-        return Ok(Err(missing(name)));
+/// Who this provider is to the databases, if all are there.
+async fn login(cluster: &Cluster, observed: &Observed, cancel: &CancellationToken) -> Result<Option<Login>, Error> {
+    if !observed.missing().is_empty() {
+        return Ok(None);
     }
     let names: Vec<&DatabaseName> = observed.databases.keys().collect();
-    let login = cluster.inspect_login(&names, &cx.cancel).await?;
-    Ok(observed.locks_out(&login, accept).first().map_or(Ok(()), |name| Err(locked_out(name, &login))))
+    cluster.inspect_login(&names, cancel).await.map(Some)
+}
+
+/// That closing these databases is possible and keeps us in.
+fn check(doors: &Doors, accept: &Accept) -> Result<(), Diagnostic> {
+    if let Some(name) = doors.observed.missing().first() {
+        return Err(missing(name));
+    }
+    let Some(login) = &doors.login else { return Ok(()) };
+    doors.observed.locks_out(login, accept).first().map_or(Ok(()), |name| Err(locked_out(name, login)))
 }
 
 fn missing(database: &DatabaseName) -> Diagnostic {
@@ -347,47 +329,101 @@ fn locked_out(database: &DatabaseName, login: &Login) -> Diagnostic {
     .at_attribute("databases")
 }
 
-fn not_given_back(error: &Error, cx: &Context) -> Diagnostic {
-    let mut diagnostic = diagnose::error("give back what was taken from PUBLIC", error, cx);
-    diagnostic.detail.push_str("\n\nTo leave it closed, set `restore_on_destroy = false`, apply, and try again.");
-    diagnostic.at_attribute("restore_on_destroy")
+fn not_looked_into(database: &DatabaseName, why: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Could not look into database {:?}", database.as_str()),
+        format!(
+            "What was taken from PUBLIC on its schema public, if anything, is not given back: {why}. The comment on that \
+             schema says what it was."
+        ),
+    )
 }
 
-/// Observes, closes what is open, and observes again, until nothing is left that this admin may close; then tries the rest.
-async fn converge(
+/// Databases on their way to being closed.
+struct Closing {
+    databases: BTreeSet<DatabaseName>,
+    accept: Accept,
+}
+
+/// What is there of them, and who this provider is to them.
+struct Doors {
+    observed: Observed,
+    /// `None` where a database is missing.
+    login: Option<Login>,
+}
+
+impl Subject for Closing {
+    type Observed = Doors;
+
+    fn what(&self) -> String {
+        "close the databases".to_owned()
+    }
+
+    async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Doors, Error> {
+        let observed = inspect(cluster, &self.databases, cancel).await?;
+        let login = login(cluster, &observed, cancel).await?;
+        Ok(Doors { observed, login })
+    }
+
+    fn next(&mut self, doors: &Doors) -> Result<Next, Diagnostic> {
+        check(doors, &self.accept)?;
+        let repair = baseline::repair(&doors.observed, &self.accept);
+        Ok(Next { needed: render(&repair.needed), tried: repair.tried })
+    }
+
+    fn undone(&self) -> &'static str {
+        "What is taken from PUBLIC is there again: something else on the server grants it at the same time, or a role that holds a \
+         privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it back (`SELECT datname, \
+         datacl FROM pg_database` says who granted what)."
+    }
+}
+
+/// Databases that get back what was taken of them, as the notes on them say.
+struct Opening {
+    /// Those that were listed before.
+    before: BTreeSet<DatabaseName>,
+    /// Those that are to stay closed.
+    wanted: BTreeSet<DatabaseName>,
+}
+
+impl Subject for Opening {
+    type Observed = Observed;
+
+    fn what(&self) -> String {
+        "give back what was taken from PUBLIC".to_owned()
+    }
+
+    async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
+        let mut unwanted = self.before.clone();
+        unwanted.extend(baseline::noted(&cluster.inspect(&Filter::Everything, cancel).await?));
+        unwanted.retain(|name| !self.wanted.contains(name));
+        inspect(cluster, &unwanted, cancel).await
+    }
+
+    fn next(&mut self, observed: &Observed) -> Result<Next, Diagnostic> {
+        Ok(Next { needed: render(&baseline::give_back(observed)), tried: Vec::new() })
+    }
+
+    fn failed(&self, error: &Error, _script: &Script, cx: &Context) -> Diagnostic {
+        let mut diagnostic = diagnose::error(&self.what(), error, cx);
+        diagnostic.detail.push_str("\n\nTo leave it closed, set `restore_on_destroy = false`, apply, and try again.");
+        diagnostic.at_attribute("restore_on_destroy")
+    }
+}
+
+/// Gives back what was taken of the databases that were listed `before`, or carry a note, and are not `wanted` closed.
+async fn give_back(
     cx: &Context,
     cluster: &Cluster,
-    model: &Model,
-    taken: &mut Taken,
-) -> Result<(Model, Statuses, Diagnostics), Diagnostic> {
-    let what = "close the databases";
-    let failed = |error: Error| diagnose::error(what, &error, cx);
-    let databases = model.databases()?;
-    let accept = model.accepted();
-    let mut tried = None;
-    for _ in 0..ROUNDS {
-        let observed = inspect(cluster, &databases, &cx.cancel).await.map_err(failed)?;
-        check(cx, cluster, &observed, &accept).await.map_err(failed)??;
-        taken.note(&observed, &accept);
-        let repair = baseline::repair(&observed, &accept);
-        if !repair.needed.is_empty() {
-            let result = cluster.run(&render(&repair.needed), &cx.cancel).await;
-            leave(cluster, observed.databases.keys()).await;
-            result.map_err(failed)?;
-        } else if tried.is_none() && !repair.tried.is_empty() {
-            let said = Attempt::new(cluster, &cx.cancel).all(&repair.tried).await;
-            leave(cluster, observed.databases.keys()).await;
-            tried = Some(said.map_err(failed)?);
-        } else {
-            return Ok(finished(model, &observed, tried.unwrap_or_default()));
-        }
-    }
-    Err(Diagnostic::error(
-        format!("Could not {what}"),
-        "What is taken from PUBLIC is there again: something else on the server grants it at the same time, or a role \
-         that holds a privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it \
-         back (`SELECT datname, datacl FROM pg_database` says who granted what).",
-    ))
+    before: BTreeSet<DatabaseName>,
+    wanted: BTreeSet<DatabaseName>,
+) -> Result<Diagnostics, Diagnostic> {
+    let Reached { observed, outcome } = reconcile(cx, cluster, &mut Opening { before, wanted }).await;
+    let mut diagnostics = outcome?;
+    let places = observed.iter().flat_map(|observed| &observed.databases);
+    let unseen = places.filter_map(|(name, place)| Some((name, place.as_ref()?.inside.as_ref().err()?)));
+    diagnostics.0.extend(unseen.map(|(name, why)| not_looked_into(name, why)));
+    Ok(diagnostics)
 }
 
 /// The state that was reached, and a word on what this admin could not enforce.
@@ -397,35 +433,6 @@ fn finished(model: &Model, observed: &Observed, tried: Diagnostics) -> (Model, S
     let (controls, statuses, mut diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
     diagnostics.extend(tried);
     (Model { controls, ..model.clone() }, statuses, diagnostics)
-}
-
-/// The state after an update that failed: what is there, as far as that can be told.
-async fn reached(cluster: &Cluster, prior: &Model) -> Option<(Model, Statuses)> {
-    let databases = prior.databases().ok()?;
-    let observed = inspect(cluster, &databases, &CancellationToken::new()).await.ok()?;
-    Some(prior.clone().observe(&observed))
-}
-
-/// Gives back what was taken of databases that are not `wanted` closed, as far as they still exist.
-async fn give_back(
-    cluster: &Cluster,
-    taken: &mut Taken,
-    wanted: &BTreeSet<DatabaseName>,
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let mut unwanted = taken.databases();
-    unwanted.retain(|name| !wanted.contains(name));
-    if unwanted.is_empty() {
-        return Ok(());
-    }
-    let observed = Observed::locate(&cluster.inspect(&Filter::Everything, cancel).await?, &unwanted);
-    let existing = observed.databases.iter().filter(|(_, place)| place.is_some()).map(|(name, _)| name);
-    let changes: Vec<_> = existing.flat_map(|name| taken.give_back(name)).collect();
-    let result = cluster.run(&render(&changes), cancel).await;
-    leave(cluster, &unwanted).await;
-    result?;
-    unwanted.iter().for_each(|name| taken.forget(name));
-    Ok(())
 }
 
 async fn inspect(

@@ -84,8 +84,9 @@ model! {
     #[derive(Clone, Debug, Default)]
     pub(super) struct Model {
         pub(super) host: Field<String> = optional(HOST.about(
-            "Host name or address of the server. A path is the directory of its unix socket. May be unknown while \
-             planning: a server that is made in the same apply."
+            "Host name or address of the server, or several with commas between them: each address of each is tried until \
+             one answers. A path is the directory of its unix socket. May be unknown while planning: a server that is made \
+             in the same apply."
         )),
         pub(super) port: Field<i64> = optional(PORT.about("Port of the server.")),
         pub(super) database: Field<String> = optional(DATABASE.about(
@@ -105,7 +106,9 @@ model! {
              operating system's store. Those of RDS are in no store: give the path of its `global-bundle.pem`."
         )),
         pub(super) connect_timeout: Field<String> = optional(CONNECT_TIMEOUT.about(
-            "How long to wait for a connection, as `10s`. The environment variable is in seconds."
+            "How long to wait for a connection, as `10s`, further attempts included while the server cannot be reached, \
+             starts or is full. An apply that is under way waits up to two minutes for a server that went away. The \
+             environment variable is in seconds."
         )),
         pub(super) max_connections: Field<i64> = optional(MAX_CONNECTIONS.about(
             "How many connections the provider holds at most, over all databases and whatever Terraform's parallelism."
@@ -127,7 +130,7 @@ model! {
         pub(super) deep_verify: Field<bool> = optional(
             "Whether a refresh looks into each tenant's database: at schemas, privileges on objects, default privileges, \
              extensions and whatever else acts there, and by a login that is begun and left, whether its password was \
-             changed. That is two connections and one statement for each tenant. With `false` a refresh is one statement for \
+             changed. That is two connections and two statements for each tenant. With `false` a refresh is one query for \
              all; it still sees what the shared catalogs tell, and `isolation` says `not inspected` of the rest. Default: \
              `true`."
         ),

@@ -8,13 +8,14 @@ use tokio::sync::{Mutex, MutexGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::offer::Offer;
+use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::{Cluster, Error, ParameterName, RoleName};
-use crate::tenant::TenantName;
 use crate::tenant::capacity::{Budget, Overcommitment};
+use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::{Configured, ConnectionBudget};
-use super::diagnose;
+use super::{diagnose, reconcile};
 use super::walk::Walk;
 
 /// Shared by all resources of the provider.
@@ -32,11 +33,15 @@ pub struct Connection {
     budget: Mutex<Option<Budget>>,
     /// Whether something was applied since the provider block came.
     applying: AtomicBool,
+    /// Tenants of which Terraform was just told something that it has not written to its state yet.
+    unsettled: Mutex<BTreeMap<TenantName, Names>>,
 }
 
 impl Connection {
     /// Takes a new provider block. Terraform sends one for each walk; what was read before is stale.
     pub(super) async fn configure(&self, configured: Configured) {
+        // Of an earlier run of Terraform that this process outlived.
+        self.settle().await;
         *self.cluster.write().await = None;
         self.parameters.lock().await.clear();
         *self.offer.lock().await = None;
@@ -49,6 +54,16 @@ impl Connection {
 
     /// The cluster; `None` while the provider block holds values that are not known until apply.
     pub(super) async fn cluster(&self) -> Result<Option<Arc<Cluster>>, Error> {
+        let cluster = self.present_cluster().await?;
+        if let Some(cluster) = &cluster
+            && self.applying.load(Ordering::SeqCst)
+        {
+            cluster.be_patient();
+        }
+        Ok(cluster)
+    }
+
+    async fn present_cluster(&self) -> Result<Option<Arc<Cluster>>, Error> {
         if let Some(cluster) = &*self.cluster.read().await {
             return Ok(Some(Arc::clone(cluster)));
         }
@@ -68,6 +83,31 @@ impl Connection {
     pub(super) async fn required(&self, cx: &Context) -> Result<Arc<Cluster>, Diagnostic> {
         let cluster = self.cluster().await.map_err(|error| diagnose::error("connect", &error, cx))?;
         cluster.ok_or_else(diagnose::not_known)
+    }
+
+    /// Notes a tenant that Terraform was told of in this walk for the first time, or by a new name.
+    pub(super) async fn unsettled(&self, names: Names) {
+        self.unsettled.lock().await.insert(names.tenant.clone(), names);
+    }
+
+    /// Notes on the server that Terraform has heard of what it was told: it ends the provider in order.
+    pub(super) async fn settle(&self) {
+        let unsettled = std::mem::take(&mut *self.unsettled.lock().await);
+        let Ok(Some(cluster)) = self.cluster().await else { return };
+        if unsettled.is_empty() {
+            return;
+        }
+        let comments = unsettled.keys().map(Marker::prefix).collect();
+        let cancel = reconcile::grace();
+        let settled = async {
+            let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, &cancel).await?;
+            let changes: Vec<_> =
+                unsettled.values().flat_map(|names| destroy::settle(&Observed::locate(&snapshot, names))).collect();
+            cluster.run(&render(&changes), &cancel).await
+        };
+        if let Err(error) = settled.await {
+            tracing::warn!("the next apply notes on the server what Terraform knows: {error}");
+        }
     }
 
     /// What this walk has read and planned so far.
@@ -134,7 +174,10 @@ impl Connection {
             return answer.clone();
         }
         let answer = cluster.try_parameter(name, value, cancel).await;
-        answers.insert(key, answer.clone());
+        // What is not the server's answer may be another the next time.
+        if matches!(answer, Ok(()) | Err(Error::Sql { .. })) {
+            answers.insert(key, answer.clone());
+        }
         answer
     }
 

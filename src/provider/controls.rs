@@ -46,6 +46,15 @@ impl Statuses {
     pub(super) fn of(findings: &BTreeMap<String, Finding>) -> Self {
         Statuses(findings.iter().map(|(name, finding)| (name.clone(), (&finding.status).into())).collect())
     }
+
+    /// Of the private bytes of a resource that remembers nothing else there.
+    pub(super) fn decode(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("names serialise")
+    }
 }
 
 /// What stands in state of these findings.

@@ -1,27 +1,31 @@
 //! Errors of PostgreSQL as diagnostics: what failed, why, and what to do. Told apart by kind and
 //! SQLSTATE.
 
+use std::time::Duration;
+
 use crate::postgres::catalog::snapshot::Server;
 use crate::postgres::error::SqlState;
-use crate::postgres::{ConnectError, Error, Feature, Script, Step};
+use crate::postgres::{ConnectError, Error, Feature, Script, Slots, Step};
 use crate::tenant::Observed;
-use crate::tf_provider::{Context, Diagnostic, Interruption, Path};
+use crate::tf_provider::{Context, Diagnostic, Interruption, Path, Work};
 
 /// An error while doing `what` ("create tenant \"acme\"").
 pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
     match error {
-        Error::Cancelled { .. } | Error::Connect(ConnectError::Cancelled) => interrupted(what, error, cx),
+        Error::Cancelled { .. } | Error::NotSent { .. } | Error::Connect(ConnectError::Cancelled) => {
+            interrupted(what, error, cx)
+        }
         Error::Connect(error) => connect(error),
         Error::TooSlow { .. } => Diagnostic::error(
             format!("Could not {what}"),
-            format!("{}. Run `terraform apply` again when the server is less busy.", sentence(&error.to_string())),
+            format!("{}. Try again when the server is less busy.", sentence(&error.to_string())),
         ),
         Error::Sql { .. } | Error::NotPermitted { .. } => {
             Diagnostic::error(format!("Could not {what}"), sql_detail(error))
         }
         Error::Lost { .. } => Diagnostic::error(
             format!("Could not {what}"),
-            format!("{}.\n\nRun `terraform apply` again to finish.", sentence(&error.to_string())),
+            format!("{}.\n\n{}", sentence(&error.to_string()), again(cx)),
         ),
         Error::Unreadable { .. } => Diagnostic::error(
             format!("Could not {what}"),
@@ -35,24 +39,41 @@ pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
 
 fn interrupted(what: &str, error: &Error, cx: &Context) -> Diagnostic {
     let at = match error {
-        Error::Cancelled { summary } => format!(" It was about to: {summary}."),
-        _ => String::new(),
+        Error::Cancelled { summary } => {
+            format!(" It was about to: {summary}. The statement was cancelled on the server.")
+        }
+        Error::NotSent { summary } => format!(" It was about to: {summary}. Nothing was sent for that."),
+        _ => " It was waiting for a connection to the server.".to_owned(),
     };
+    let again = again(cx);
     match cx.interruption() {
         Some(Interruption::TimedOut(after)) => Diagnostic::error(
             format!("Could not {what} in time"),
             format!(
-                "It took longer than {} s.{at} The statement was cancelled on the server; run `terraform apply` again to \
-                 finish. Raise the limit in the resource's `timeouts` block.",
-                after.as_secs()
+                "It took longer than {}.{at} {again} Raise the limit in the `timeouts` block where there is one.",
+                period(after)
             ),
         ),
         _ => Diagnostic::error(
             format!("Stopped before it could {what}"),
-            format!(
-                "Terraform was interrupted.{at} The statement was cancelled on the server; run `terraform apply` again to finish."
-            ),
+            format!("Terraform was interrupted.{at} {again}"),
         ),
+    }
+}
+
+/// How what was interrupted is finished.
+fn again(cx: &Context) -> &'static str {
+    match cx.work {
+        Work::Apply => "Run `terraform apply` again to finish.",
+        Work::Look => "Nothing was changed.",
+    }
+}
+
+fn period(period: Duration) -> String {
+    if period < Duration::from_secs(1) {
+        format!("{} ms", period.as_millis())
+    } else {
+        format!("{} s", period.as_secs())
     }
 }
 
@@ -78,7 +99,7 @@ fn sql_detail(error: &Error) -> String {
 }
 
 fn remedy(state: &SqlState) -> Option<&'static str> {
-    const REMEDIES: [(SqlState, &str); 10] = [
+    const REMEDIES: [(SqlState, &str); 13] = [
         (
             SqlState::INSUFFICIENT_PRIVILEGE,
             "The admin role lacks a privilege. It needs CREATEDB and CREATEROLE, membership in pg_signal_backend, and \
@@ -95,8 +116,8 @@ fn remedy(state: &SqlState) -> Option<&'static str> {
         ),
         (
             SqlState::OBJECT_IN_USE,
-            "Somebody is connected to the database. End those sessions, or set `suspended = true` first; for a \
-             destroy, `force_destroy = true` ends them.",
+            "Somebody is connected to the database, or to the template of a new one. End those sessions, or set \
+             `suspended = true` first; for a destroy, `force_destroy = true` ends them.",
         ),
         (SqlState::DUPLICATE_DATABASE, "Another database has that name. Choose another, or rename that one."),
         (SqlState::DUPLICATE_OBJECT, "Another object has that name. Choose another, or rename that one."),
@@ -108,6 +129,12 @@ fn remedy(state: &SqlState) -> Option<&'static str> {
         (
             SqlState::TOO_MANY_CONNECTIONS,
             "The server has no connection left. Lower the provider's `max_connections`, or the tenants' limits.",
+        ),
+        (SqlState::DISK_FULL, "The server's disk is full. Make room on it, then try again."),
+        (SqlState::IO_ERROR, "The server could not read or write a file. Its log says more."),
+        (
+            SqlState::QUERY_CANCELED,
+            "Somebody on the server cancelled the statement. Try again, or ask who operates the server.",
         ),
         (SqlState::READ_ONLY_SQL_TRANSACTION, "The server is a standby or set read-only. Point `host` at the primary."),
     ];
@@ -126,6 +153,29 @@ fn connect(error: &ConnectError) -> Diagnostic {
             "The PostgreSQL server does not answer",
             "Check `host` (PGHOST) and `port` (PGPORT), and that the network lets this machine through (on AWS: \
              security group and subnets). `connect_timeout` (PGCONNECT_TIMEOUT) is how long to wait.",
+        ),
+        ConnectError::Dropped { .. } => (
+            "The PostgreSQL server closed the connection",
+            "Check that PostgreSQL listens at `host` (PGHOST) and `port` (PGPORT), what stands in between, and the \
+             server's log.",
+        ),
+        ConnectError::Pooler { .. } => (
+            "A connection pooler stands before the PostgreSQL server",
+            "Connect directly to PostgreSQL: set `host` (PGHOST) and `port` (PGPORT) to the server's own. A pooler \
+             (pgBouncer, RDS Proxy) shares its sessions and drops what a session sets, `assume_role` among it.",
+        ),
+        ConnectError::Full { of: Slots::Server, .. } => (
+            "The PostgreSQL server has no connection left",
+            "Too many clients are connected. Lower the tenants' limits, raise the server's `max_connections`, or try \
+             again.",
+        ),
+        ConnectError::Full { of: Slots::Role, .. } => (
+            "The role that logs in has no connection left",
+            "End its other sessions, or raise its limit (`ALTER ROLE ... CONNECTION LIMIT`).",
+        ),
+        ConnectError::Full { of: Slots::Database, .. } => (
+            "The database has no connection left",
+            "End sessions with it, or raise its limit (`ALTER DATABASE ... CONNECTION LIMIT`); 0 lets nobody in.",
         ),
         ConnectError::NoTls { .. } => (
             "The PostgreSQL server does not offer TLS",
@@ -167,12 +217,6 @@ fn refused(state: &SqlState) -> (&'static str, &'static str) {
     }
     if *state == SqlState::INVALID_CATALOG_NAME {
         return ("The maintenance database does not exist", "Check `database` (PGDATABASE).");
-    }
-    if *state == SqlState::TOO_MANY_CONNECTIONS {
-        return (
-            "The PostgreSQL server has no connection left",
-            "Too many clients are connected. Lower the provider's `max_connections` or the tenants' limits, or try again.",
-        );
     }
     if [SqlState::INVALID_PARAMETER_VALUE, SqlState::UNDEFINED_OBJECT, SqlState::INSUFFICIENT_PRIVILEGE].contains(state)
     {
@@ -254,19 +298,12 @@ pub(super) fn parameter(name: &str, error: &Error, path: Path, cx: &Context) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio_util::sync::CancellationToken;
-
     use super::*;
     use crate::tf_provider::diagnostic::Severity;
 
     fn context() -> Context {
-        Context {
-            cancel: CancellationToken::new(),
-            stop: CancellationToken::new(),
-            timeout: Some(Duration::from_secs(90)),
-        }
+        let (cancel, stop) = Default::default();
+        Context { cancel, stop, timeout: Some(Duration::from_secs(90)), work: Work::Apply }
     }
 
     fn sql(code: &str) -> Error {
@@ -316,7 +353,6 @@ mod tests {
             ("28P01", "The PostgreSQL server refused the login"),
             ("28000", "The PostgreSQL server refused the login"),
             ("3D000", "The maintenance database does not exist"),
-            ("53300", "The PostgreSQL server has no connection left"),
             ("22023", "The PostgreSQL server refused the session"),
             ("42704", "The PostgreSQL server refused the session"),
             ("42501", "The PostgreSQL server refused the session"),
@@ -326,6 +362,7 @@ mod tests {
         }
         let address = || "db:5432".to_owned();
         let message = || "why".to_owned();
+        let full = |of: Slots| ConnectError::Full { address: address(), of, message: message() };
         for (failed, summary) in [
             (
                 ConnectError::Unreachable { address: address(), message: message() },
@@ -335,6 +372,17 @@ mod tests {
                 ConnectError::TimedOut { address: address(), after: Duration::from_secs(5) },
                 "The PostgreSQL server does not answer",
             ),
+            (
+                ConnectError::Dropped { address: address(), message: message() },
+                "The PostgreSQL server closed the connection",
+            ),
+            (
+                ConnectError::Pooler { address: address(), message: message() },
+                "A connection pooler stands before the PostgreSQL server",
+            ),
+            (full(Slots::Server), "The PostgreSQL server has no connection left"),
+            (full(Slots::Role), "The role that logs in has no connection left"),
+            (full(Slots::Database), "The database has no connection left"),
             (ConnectError::NoTls { address: address() }, "The PostgreSQL server does not offer TLS"),
             (
                 ConnectError::UntrustedCertificate { address: address(), message: message() },
@@ -359,11 +407,22 @@ mod tests {
         cx.cancel.cancel();
         let timed_out = error("destroy it", &cancelled, &cx);
         assert_eq!(timed_out.summary, "Could not destroy it in time");
-        assert!(timed_out.detail.contains("90 s") && timed_out.detail.contains("drop role"), "{}", timed_out.detail);
+        assert_eq!(
+            timed_out.detail,
+            "It took longer than 90 s. It was about to: drop role. The statement was cancelled on the server. Run \
+             `terraform apply` again to finish. Raise the limit in the `timeouts` block where there is one."
+        );
         cx.stop.cancel();
         assert_eq!(error("destroy it", &cancelled, &cx).summary, "Stopped before it could destroy it");
         let connecting = error("destroy it", &Error::Connect(ConnectError::Cancelled), &cx);
         assert_eq!(connecting.summary, "Stopped before it could destroy it");
+        let not_sent =
+            error("read it", &Error::NotSent { summary: "read".into() }, &Context { work: Work::Look, ..cx });
+        assert_eq!(
+            not_sent.detail,
+            "Terraform was interrupted. It was about to: read. Nothing was sent for that. Nothing was changed."
+        );
+        assert_eq!((period(Duration::from_millis(5)), period(Duration::from_secs(90))), ("5 ms".into(), "90 s".into()));
     }
 
     #[test]
@@ -405,8 +464,12 @@ mod tests {
             (Severity::Warning, "Tenant \"acme\" was not inspected")
         );
         assert!(unseen.detail.starts_with("Too many schemas. "), "{}", unseen.detail);
-        let step =
-            |summary: &str| Step { database: None, statements: vec![crate::postgres::Statement::new(summary, "X")] };
+        let step = |summary: &str| Step {
+            database: None,
+            statements: vec![crate::postgres::Statement::new(summary, "X")],
+            vacates: None,
+            drops: None,
+        };
         let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
         assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));
         assert_eq!(not_refreshed().severity, Severity::Warning);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
@@ -19,12 +20,9 @@ use crate::tf_provider::{
 use super::configuration::ConnectionBudget;
 use super::connection::Connection;
 use super::controls::{self, Controls};
-use super::trying::Attempt;
+use super::reconcile::{Next, Reached, Subject, reconcile};
 use super::walk::Claim;
 use super::{capacity, diagnose, names};
-
-/// More rounds than guardrails need: write, and one to see that nothing is left.
-const ROUNDS: usize = 3;
 
 pub(super) struct GuardrailsResource {
     connection: Arc<Connection>,
@@ -199,6 +197,24 @@ fn refusal(name: &str) -> Option<&'static str> {
     }
 }
 
+/// What the provider remembers beside the state.
+#[derive(Default, Serialize, Deserialize)]
+struct Private {
+    /// The role's own settings are not those on record. A refresh takes over what is on record, and so what an interrupted
+    /// apply had written: that it was not done shows here alone.
+    behind: bool,
+}
+
+impl Private {
+    fn decode(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a flag serialises")
+    }
+}
+
 #[async_trait]
 impl Resource for GuardrailsResource {
     fn type_name(&self) -> &'static str {
@@ -266,7 +282,7 @@ impl Resource for GuardrailsResource {
         };
         let model = Model::decode(&state.value)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let Some(observed) = Observed::find(&snapshot, &model.tenant()?) else { return Ok(None) };
+        let Some(observed) = find(&snapshot, &model.tenant()?) else { return Ok(None) };
         Ok(Some(State { value: model.observe(&observed).encode(), ..state }))
     }
 
@@ -317,7 +333,11 @@ impl Resource for GuardrailsResource {
             {
                 return Applied::default();
             }
-            return match release(cx, &cluster, &prior).await {
+            let mut released = match Guardrails::released(&prior) {
+                Ok(released) => released,
+                Err(diagnostic) => return request.unchanged(diagnostic),
+            };
+            return match reconcile(cx, &cluster, &mut released).await.outcome {
                 Ok(diagnostics) => Applied { diagnostics, ..Applied::default() },
                 Err(diagnostic) => request.unchanged(diagnostic),
             };
@@ -325,23 +345,24 @@ impl Resource for GuardrailsResource {
         if let Err(diagnostic) = self.check_server(cx, &model, prior.as_ref()).await {
             return request.unchanged(diagnostic);
         }
-        let applied = apply(cx, &cluster, &model, prior.as_ref()).await;
-        match applied {
-            Ok((state, diagnostics)) => {
-                if let Ok(tenant) = state.tenant() {
+        let Reached { observed, outcome } = match self.bring(cx, &cluster, &model, prior.as_ref()).await {
+            Ok(reached) => reached,
+            Err(diagnostic) => return request.unchanged(diagnostic),
+        };
+        let (state, diagnostics) = match (outcome, observed.flatten(), prior) {
+            (Ok(said), Some(observed), _) => {
+                let (model, diagnostics) = settled(&model, &observed, said);
+                if let Ok(tenant) = model.tenant() {
                     self.connection.walk().await.govern(tenant);
                 }
-                Applied { state: Some(state.encode()), private: request.private, diagnostics }
+                (Some(model), diagnostics)
             }
-            Err(diagnostic) => {
-                // What a create left behind holds, and the next apply finds it: no state to remember.
-                let state = match &prior {
-                    None => None,
-                    Some(prior) => Some(reached(&cluster, prior).await.encode()),
-                };
-                Applied { state, private: request.private, diagnostics: diagnostic.into() }
-            }
-        }
+            (Err(diagnostic), Some(observed), Some(prior)) => (Some(prior.observe(&observed)), diagnostic.into()),
+            // What a create left behind holds, and the next apply finds it: no state to remember.
+            (Err(diagnostic), _, prior) => (prior, diagnostic.into()),
+            (Ok(_), None, _) => unreachable!("limits are set for a tenant that is there"),
+        };
+        Applied { state: state.map(Model::encode), private: Private::default().encode(), diagnostics }
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
@@ -349,7 +370,7 @@ impl Resource for GuardrailsResource {
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let name = names::parse(Path::attribute("id"), id)?;
-        let observed = Observed::find(&snapshot, &name).ok_or_else(|| missing(id))?;
+        let observed = find(&snapshot, &name).ok_or_else(|| missing(id))?;
         let limits = OnRecord::of(&observed).map_or_else(Limits::safe, |found| found.limits());
         let known = |timeout| limits.timeouts.get(&timeout).map(Duration::to_string).into();
         let model = Model {
@@ -368,8 +389,33 @@ impl Resource for GuardrailsResource {
 }
 
 impl GuardrailsResource {
+    /// Sets the limits that are planned, and releases those of a tenant that they were for before.
+    async fn bring(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        model: &Model,
+        prior: Option<&Model>,
+    ) -> Result<Reached<Option<Observed>>, Diagnostic> {
+        let mut said = Diagnostics::default();
+        if let Some(before) = prior.filter(|prior| prior.tenant != model.tenant) {
+            let reached = reconcile(cx, cluster, &mut Guardrails::released(before)?).await;
+            match reached.outcome {
+                Ok(diagnostics) => said = diagnostics,
+                Err(diagnostic) => return Ok(Reached { outcome: Err(diagnostic), ..reached }),
+            }
+        }
+        let previous = prior.map(Model::limits);
+        let mut guardrails = Guardrails { tenant: model.tenant()?, desired: Some(model.limits()), previous };
+        let mut reached = reconcile(cx, cluster, &mut guardrails).await;
+        if let Ok(diagnostics) = &mut reached.outcome {
+            diagnostics.extend(said);
+        }
+        Ok(reached)
+    }
+
     /// What stands against the limits after the apply: nothing, or what a tenant turns out to have that is made in the same
-    /// apply. Unknown makes Terraform set the limits of that one, though they are those that the state has.
+    /// apply, or was left behind. Unknown makes Terraform set the limits of that one, though they are those that the state has.
     async fn plan_overrides(&self, request: &PlanRequest, model: &Model, diagnostics: &mut Diagnostics) -> Controls {
         let nothing = Field::Known(BTreeMap::new());
         let Ok(tenant) = model.tenant() else { return nothing };
@@ -384,7 +430,8 @@ impl GuardrailsResource {
                 .at_attribute("tenant"),
             );
         }
-        if request.prior.is_some() && walk.makes(&tenant) { Field::Unknown } else { nothing }
+        let is_behind = Private::decode(&request.private).behind;
+        if request.prior.is_some() && (is_behind || walk.makes(&tenant)) { Field::Unknown } else { nothing }
     }
 
     /// What can be known at plan time: that the server has each limit, and takes each parameter.
@@ -466,11 +513,6 @@ fn too_new(model: &Model, snapshot: &Snapshot) -> Diagnostics {
     )
 }
 
-async fn find(cluster: &Cluster, name: &TenantName, cancel: &CancellationToken) -> Result<Option<Observed>, Error> {
-    let filter = Filter::Only { names: Vec::new(), comment_prefixes: vec![Marker::prefix(name)] };
-    Ok(Observed::find(&cluster.inspect(&filter, cancel).await?, name))
-}
-
 fn missing(tenant: &str) -> Diagnostic {
     Diagnostic::error(
         format!("There is no tenant {tenant:?}"),
@@ -480,73 +522,65 @@ fn missing(tenant: &str) -> Diagnostic {
     .at_attribute("tenant")
 }
 
-/// Observes, writes what differs, and observes again, until nothing differs; what the tenant may hold up is tried once, and
-/// told if it did not go.
-async fn apply(
-    cx: &Context,
-    cluster: &Cluster,
-    model: &Model,
-    prior: Option<&Model>,
-) -> Result<(Model, Diagnostics), Diagnostic> {
-    let name = model.tenant()?;
-    let what = format!("set the guardrails of tenant {:?}", name.as_str());
-    let failed = |error: Error| diagnose::error(&what, &error, cx);
-    let desired = model.limits();
-    let previous = prior.map(Model::limits);
-    let mut said = Diagnostics::default();
-    if let Some(before) = prior.filter(|prior| prior.tenant != model.tenant) {
-        // Renamed, and there is none of the old name; or another tenant is governed now, and the old
-        // one goes back to the safe limits.
-        said.extend(release(cx, cluster, before).await?);
-    }
-    let mut tried = None;
-    for _ in 0..ROUNDS {
-        let observed = find(cluster, &name, &cx.cancel).await.map_err(failed)?.ok_or_else(|| missing(name.as_str()))?;
-        let repair = limits::repair(&desired, previous.as_ref(), &observed);
-        if !repair.needed.is_empty() {
-            cluster.run(&render(&repair.needed), &cx.cancel).await.map_err(failed)?;
-        } else if tried.is_none() && !repair.tried.is_empty() {
-            tried = Some(Attempt::new(cluster, &cx.cancel).all(&repair.tried).await.map_err(failed)?);
-        } else {
-            let (overrides, _, mut diagnostics) = controls::settled(
-                "overrides",
-                &model.overrides,
-                &limits::overrides(&desired, &observed),
-                "The limits on record hold for the rest. `suspended = true` on the tenant keeps it out meanwhile.",
-            );
-            diagnostics.extend(said);
-            diagnostics.extend(tried.unwrap_or_default());
-            return Ok((Model { overrides, ..model.clone() }, diagnostics));
-        }
-    }
-    Err(Diagnostic::error(
-        format!("Could not {what}"),
-        "Something else on the server changes them back while they are set. Try again; `suspended = true` on the tenant \
-         keeps it out meanwhile.",
-    ))
+/// The limits of one tenant on their way to what is planned, or back to the safe ones.
+struct Guardrails {
+    tenant: TenantName,
+    /// `None`: back to the safe ones.
+    desired: Option<Limits>,
+    previous: Option<Limits>,
 }
 
-/// Back to the safe limits. Nothing to do for a tenant that is gone. What does not go is told, and from now on drift of the
-/// tenant's own.
-async fn release(cx: &Context, cluster: &Cluster, prior: &Model) -> Result<Diagnostics, Diagnostic> {
-    let name = prior.tenant()?;
-    let failed =
-        |error: Error| diagnose::error(&format!("release the guardrails of tenant {:?}", name.as_str()), &error, cx);
-    let Some(observed) = find(cluster, &name, &cx.cancel).await.map_err(failed)? else {
-        return Ok(Diagnostics::default());
-    };
-    let Repair { needed, tried } = limits::release(&prior.limits(), &observed);
-    cluster.run(&render(&needed), &cx.cancel).await.map_err(failed)?;
-    Attempt::new(cluster, &cx.cancel).all(&tried).await.map_err(failed)
+impl Guardrails {
+    /// Back to the safe limits. Nothing to do for a tenant that is gone. What does not go is told, and from now on drift of the
+    /// tenant's own.
+    fn released(prior: &Model) -> Result<Self, Diagnostic> {
+        Ok(Guardrails { tenant: prior.tenant()?, desired: None, previous: Some(prior.limits()) })
+    }
 }
 
-/// The state after an update that failed.
-async fn reached(cluster: &Cluster, prior: &Model) -> Model {
-    let Ok(name) = prior.tenant() else { return prior.clone() };
-    match find(cluster, &name, &CancellationToken::new()).await {
-        Ok(Some(observed)) => prior.clone().observe(&observed),
-        _ => prior.clone(),
+impl Subject for Guardrails {
+    type Observed = Option<Observed>;
+
+    fn what(&self) -> String {
+        let verb = if self.desired.is_some() { "set" } else { "release" };
+        format!("{verb} the guardrails of tenant {:?}", self.tenant.as_str())
     }
+
+    async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Self::Observed, Error> {
+        let comments = vec![Marker::prefix(&self.tenant), Marker::formerly(&self.tenant)];
+        let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, cancel).await?;
+        Ok(find(&snapshot, &self.tenant))
+    }
+
+    fn next(&mut self, observed: &Self::Observed) -> Result<Next, Diagnostic> {
+        let repair = match (&self.desired, observed) {
+            (Some(desired), Some(observed)) => limits::repair(desired, self.previous.as_ref(), observed),
+            (Some(_), None) => return Err(missing(self.tenant.as_str())),
+            // One of another name was renamed, and is governed by that.
+            (None, Some(observed)) if observed.names.tenant == self.tenant => {
+                limits::release(&self.previous.clone().unwrap_or_else(Limits::safe), observed)
+            }
+            (None, _) => Repair::default(),
+        };
+        Ok(Next { needed: render(&repair.needed), tried: repair.tried })
+    }
+}
+
+/// A tenant whose database can be altered.
+fn find(snapshot: &Snapshot, tenant: &TenantName) -> Option<Observed> {
+    Observed::find(snapshot, tenant).filter(|observed| !observed.is_invalid())
+}
+
+/// What Terraform is told of limits that are as planned.
+fn settled(model: &Model, observed: &Observed, said: Diagnostics) -> (Model, Diagnostics) {
+    let (overrides, _, mut diagnostics) = controls::settled(
+        "overrides",
+        &model.overrides,
+        &limits::overrides(&model.limits(), observed),
+        "The limits on record hold for the rest. `suspended = true` on the tenant keeps it out meanwhile.",
+    );
+    diagnostics.extend(said);
+    (Model { overrides, ..model.clone() }, diagnostics)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod connection;
 mod controls;
 mod diagnose;
 mod names;
+mod reconcile;
 mod secret;
 mod trying;
 mod walk;
@@ -88,5 +89,9 @@ impl Provider for PgTenant {
             }
             Err(diagnostics) => diagnostics,
         }
+    }
+
+    async fn close(&self) {
+        self.connection.settle().await;
     }
 }

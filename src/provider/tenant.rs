@@ -9,17 +9,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::postgres::{Error, ExtensionName, RoleName, Secret, Verifier};
-use crate::tenant::{Control, Desired, Finding, Locale, Names, Observed, Of, findings};
+use crate::postgres::catalog::snapshot::Connected;
+use crate::postgres::{Cluster, Error, ExtensionName, RoleName, Secret, Verifier};
+use crate::tenant::{Control, Desired, Finding, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
-    Resource, Schema, Set, State, Value, async_trait, model, timeouts,
+    Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
 };
 
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
+use super::reconcile::{Reached, reconcile};
 use super::{diagnose, names};
+use operations::Tenant;
 
 pub(super) struct TenantResource {
     connection: Arc<Connection>,
@@ -66,8 +69,8 @@ model! {
         password_wo: Field<Secret> = optional(
             "The role's password, in clear text or as a SCRAM-SHA-256 verifier. Write-only: never in state or plan. \
              The server is sent a verifier that is made here. Without one, the role cannot log in with a password. It \
-             is set when the role is made, when `password_wo_version` changes, and by an apply that finds that \
-             somebody else changed it."
+             is written when the tenant is first made and when `password_wo_version` changes, and at no other time. Taken \
+             out of the configuration, it is taken away on the server (`PASSWORD NULL`)."
         )
         .sensitive()
         .write_only(),
@@ -88,12 +91,14 @@ model! {
         extensions: Field<Set<Item<String>>> = optional_computed(
             "The extensions in the tenant's database, all of them but `plpgsql`. They are installed in a schema \
              `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it. The plan \
-             checks that the server has each, and that what it requires is on the list."
+             checks that the server has each, and that what it requires is on the list. Default: none; for a tenant that was \
+             imported, those that it had then."
         )
         .default(Value::List(Vec::new())),
         member_of: Field<Set<Item<String>>> = optional_computed(
             "Roles that the tenant's role is a member of, such as `rds_iam` for a login with IAM tokens; the admin \
-             needs the ADMIN option on them. Mind that a tenant may become each of them (`SET ROLE`), and that from \
+             needs the ADMIN option on them. Default: none; for a tenant that was imported, those that it was a member of \
+             then. Mind that a tenant may become each of them (`SET ROLE`), and that from \
              PostgreSQL 16 on the role that made the tenant counts as a member of `rds_iam` as well, which refuses its \
              password."
         )
@@ -183,7 +188,8 @@ impl Model {
         Ok(Names { tenant, database, role, schema: names::parse(path, &schema)? })
     }
 
-    fn desired(&self) -> Result<Desired, Diagnostic> {
+    /// What is wanted of a tenant that Terraform knows by this name; by none while it is created.
+    fn desired(&self, known_as: Option<TenantName>) -> Result<Desired, Diagnostic> {
         let mut extensions = BTreeSet::new();
         for name in self.extensions.known_elements() {
             extensions.insert(names::parse::<ExtensionName>(Path::attribute("extensions"), name)?);
@@ -194,7 +200,9 @@ impl Model {
         }
         Ok(Desired {
             names: self.names()?,
-            login: !self.suspended.known().unwrap_or(false),
+            goal: if self.suspended.known().unwrap_or(false) { Goal::Suspended } else { Goal::Present },
+            force: self.force_destroy.known().unwrap_or(false),
+            known_as,
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
             extensions,
             member_of,
@@ -205,7 +213,7 @@ impl Model {
                 ctype: self.lc_ctype.as_known().cloned(),
                 locale: self.locale.as_known().cloned(),
             },
-            password: None,
+            password: Password::Keep,
             password_version: self.password_wo_version.known(),
             accept: self
                 .accept
@@ -215,6 +223,11 @@ impl Model {
                 .filter_map(|(name, reason)| Some((Control::named(Of::Tenant, &name)?, reason)))
                 .collect(),
         })
+    }
+
+    /// What was wanted of a tenant that is in state.
+    fn known(&self) -> Result<Desired, Diagnostic> {
+        self.desired(Some(self.names()?.tenant))
     }
 
     /// This state with what was observed in place of what was remembered. `self` says what is to be
@@ -271,6 +284,65 @@ fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
     findings.into_iter().map(|(control, finding)| (control.name().to_owned(), finding)).collect()
 }
 
+/// The state of a tenant whose creation failed half-way: Terraform marks it as tainted, and replaces or destroys it. There is
+/// nothing to protect in it.
+fn unfinished(
+    model: &Model,
+    desired: &Desired,
+    observed: &Observed,
+    private: Private,
+    diagnostic: Diagnostic,
+) -> Applied {
+    let (found, statuses) = model.clone().observe(desired, observed);
+    let state = Model { deletion_protection: Field::Known(false), ..found };
+    Applied {
+        state: Some(state.encode()),
+        private: Private { statuses, ..private }.encode(),
+        diagnostics: diagnostic.into(),
+    }
+}
+
+/// The state that was reached, and a word on what could not be enforced. What was planned stands.
+fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnostics, private: Private) -> Applied {
+    let findings = named(findings(desired, observed));
+    let rest = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
+    let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
+    diagnostics.extend(said);
+    let left: Vec<_> = observed.as_role().collect();
+    if desired.goal == Goal::Suspended && !left.is_empty() {
+        diagnostics.push(still_connected(desired, left));
+    }
+    let (found, _) = model.clone().observe(desired, observed);
+    let settle = |planned: &Field<String>, found: Field<String>| {
+        if planned.is_unknown() { found } else { planned.clone() }
+    };
+    let state = Model {
+        isolation,
+        encoding: settle(&model.encoding, found.encoding),
+        locale_provider: settle(&model.locale_provider, found.locale_provider),
+        lc_collate: settle(&model.lc_collate, found.lc_collate),
+        lc_ctype: settle(&model.lc_ctype, found.lc_ctype),
+        locale: settle(&model.locale, found.locale),
+        ..model.clone()
+    };
+    let private = Private { statuses, replaced: false, ..private };
+    Applied { state: Some(state.encode()), private: private.encode(), diagnostics }
+}
+
+/// Sessions of a suspended tenant that took no notice of the signal to end.
+fn still_connected(desired: &Desired, left: Vec<&Connected>) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Sessions of tenant {:?} have not ended", desired.names.tenant.as_str()),
+        format!(
+            "The tenant is shut out, and these were told to end and are still there: {}. PostgreSQL ends a session when it next \
+             looks; one that waits for the disk or runs foreign code may not look. The tenant stays shut out; another apply tells \
+             them again, and only a restart of the server is sure to end them.",
+            operations::list(left)
+        ),
+    )
+    .at_attribute("suspended")
+}
+
 /// Why nothing of a tenant's inside is known, where nobody looks.
 const NOT_DEEP: &str = "the provider block has deep_verify = false";
 
@@ -279,6 +351,18 @@ const NOT_DEEP: &str = "the provider block has deep_verify = false";
 struct Private {
     /// The statuses of the controls in `isolation`.
     statuses: Statuses,
+    /// What a tenant that was imported had: what it keeps where the configuration does not say.
+    #[serde(default)]
+    imported: Imported,
+    /// Whether a destroy is the first half of a replacement.
+    #[serde(default)]
+    replaced: bool,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Imported {
+    extensions: BTreeSet<String>,
+    member_of: BTreeSet<String>,
 }
 
 impl Private {
@@ -365,11 +449,11 @@ impl Resource for TenantResource {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
         let model = Model::decode(&state.value)?;
-        let expected = model.desired()?;
+        let expected = model.known()?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let mut observed = Observed::locate(&snapshot, &expected.names);
         self.note(&model, &expected.names, &observed).await;
-        if observed.database.is_none() {
+        if !observed.exists() {
             return Ok(None);
         }
         let mut diagnostics = Diagnostics::default();
@@ -386,7 +470,8 @@ impl Resource for TenantResource {
             observed.login = Err(NOT_DEEP.to_owned());
         }
         let (model, statuses) = model.observe(&expected, &observed);
-        Ok(Some(State { value: model.encode(), private: Private { statuses }.encode(), diagnostics }))
+        let private = Private { statuses, ..Private::decode(&state.private) };
+        Ok(Some(State { value: model.encode(), private: private.encode(), diagnostics }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -401,12 +486,21 @@ impl Resource for TenantResource {
             }
         }
         model.id = model.name.clone();
-        let statuses = Private::decode(&request.private).statuses;
+        let mut private = Private::decode(&request.private);
+        for (field, attribute, imported) in [
+            (&mut model.extensions, "extensions", &private.imported.extensions),
+            (&mut model.member_of, "member_of", &private.imported.member_of),
+        ] {
+            if request.config.get(attribute).is_null() {
+                *field = imported.iter().cloned().collect();
+            }
+        }
+        let statuses = &private.statuses;
         if let Some(before) = &prior {
             let accept = (&before.accept, &model.accept.clone());
-            model.isolation = controls::planned(&before.isolation, &statuses, accept, false);
+            model.isolation = controls::planned(&before.isolation, statuses, accept, false);
             if request.prior.as_ref() != Some(&model.clone().encode()) {
-                model.isolation = controls::planned(&before.isolation, &statuses, accept, true);
+                model.isolation = controls::planned(&before.isolation, statuses, accept, true);
             }
         } else {
             model.isolation = Field::Unknown;
@@ -419,7 +513,8 @@ impl Resource for TenantResource {
             diagnostics.push(diagnostic);
         }
         diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
-        Planned { value: model.encode(), private: request.private, diagnostics, ..Planned::default() }
+        private.replaced = request.is_second();
+        Planned { value: model.encode(), private: private.encode(), diagnostics, ..Planned::default() }
     }
 
     async fn plan_destroy(&self, _cx: &Context, prior: &Value) -> Diagnostics {
@@ -441,39 +536,47 @@ impl Resource for TenantResource {
             (Ok((prior, planned)), Ok(config)) => (prior, planned, config),
             (Err(diagnostics), _) | (_, Err(diagnostics)) => return request.unchanged(diagnostics),
         };
+        let private = Private::decode(&request.private);
         let Some(model) = planned else {
-            return match operations::destroy(cx, &cluster, &prior.unwrap_or_default()).await {
-                Ok(()) => Applied::default(),
-                Err(diagnostic) => request.unchanged(diagnostic),
-            };
+            return self.end(cx, &cluster, &prior.unwrap_or_default(), private, &request).await;
         };
         if let Err(diagnostics) = self.refuse(cx, &cluster, &config, prior.as_ref(), &model).await {
             return request.unchanged(diagnostics);
         }
         let password = config.password_wo.known();
-        let deep = self.connection.deep_verify().await;
-        match operations::converge(cx, &cluster, &model, prior.as_ref(), password.as_ref(), deep).await {
-            Ok(reached) => Applied {
-                state: Some(reached.state.encode()),
-                private: Private { statuses: reached.statuses }.encode(),
-                diagnostics: reached.diagnostics,
-            },
-            Err(diagnostic) => {
-                let reached = match &prior {
-                    // Terraform would plan to destroy what it hears of here; the next apply finishes it instead.
-                    None => return Applied { diagnostics: diagnostic.into(), ..Applied::default() },
-                    Some(prior) => operations::reached(&cluster, prior, &model).await,
-                };
-                match reached {
-                    Some((state, statuses)) => Applied {
-                        state: Some(state.encode()),
-                        private: Private { statuses }.encode(),
-                        diagnostics: diagnostic.into(),
-                    },
-                    None => request.unchanged(diagnostic),
-                }
-            }
+        let mut tenant = match self.subject(&model, prior.as_ref(), password.as_ref()).await {
+            Ok(tenant) => tenant,
+            Err(diagnostic) => return request.unchanged(diagnostic),
+        };
+        let Reached { observed, outcome } = reconcile(cx, &cluster, &mut tenant).await;
+        if let Some(observed) = &observed {
+            operations::leave(&cluster, observed).await;
         }
+        let diagnostic = match (outcome, observed) {
+            (Ok(said), Some(observed)) => {
+                return self.complete(&model, &tenant.desired, &observed, said, private).await;
+            }
+            // It is complete: what could not be verified is no failure of its creation.
+            (Err(mut diagnostic), Some(observed)) if prior.is_none() && observed.is_complete() && tenant.made() => {
+                diagnostic.severity = Severity::Warning;
+                return self.complete(&model, &tenant.desired, &observed, diagnostic.into(), private).await;
+            }
+            (Err(diagnostic), Some(observed)) if prior.is_none() && tenant.made() && observed.exists() => {
+                return unfinished(&model, &tenant.desired, &observed, private, diagnostic);
+            }
+            (Err(diagnostic), Some(observed)) if observed.exists() => {
+                let Some(prior) = &prior else { return request.unchanged(diagnostic) };
+                let (Ok(expected), diagnostics) = (prior.known(), diagnostic.into()) else {
+                    return request.unchanged(Diagnostics::default());
+                };
+                let (state, statuses) = prior.clone().observe(&expected, &observed);
+                let private = Private { statuses, ..private }.encode();
+                return Applied { state: Some(state.encode()), private, diagnostics };
+            }
+            (Err(diagnostic), _) => diagnostic,
+            (Ok(_), None) => unreachable!("a goal is reached where it was seen"),
+        };
+        request.unchanged(diagnostic)
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
@@ -485,6 +588,19 @@ impl Resource for TenantResource {
         let looked = operations::look(&cluster, &mut observed, true, &cx.cancel).await;
         operations::leave(&cluster, &observed).await;
         looked.map_err(failed)?;
+        // What it is a member of may be meant: it is taken over, and shown.
+        let memberships = observed.memberships.iter();
+        let memberships =
+            memberships.filter(|membership| !membership.automatic && membership.member == names.role.as_str());
+        let imported = Imported {
+            extensions: observed
+                .inside
+                .iter()
+                .flat_map(|inside| &inside.extensions)
+                .map(|one| one.name.clone())
+                .collect(),
+            member_of: memberships.map(|membership| membership.role.clone()).collect(),
+        };
         let model = Model {
             id: Field::Known(names.tenant.to_string()),
             name: Field::Known(names.tenant.to_string()),
@@ -493,25 +609,90 @@ impl Resource for TenantResource {
             deletion_protection: Field::Known(true),
             on_destroy: Field::Known("drop".to_owned()),
             force_destroy: Field::Known(false),
-            extensions: observed
-                .inside
-                .iter()
-                .flat_map(|inside| inside.extensions.iter().map(|extension| extension.name.clone()))
-                .collect(),
-            // What it is a member of may be meant: it is taken over, and shown.
-            member_of: observed
-                .memberships
-                .iter()
-                .filter(|membership| !membership.automatic && membership.member == names.role.as_str())
-                .map(|membership| membership.role.clone())
-                .collect(),
+            extensions: imported.extensions.iter().cloned().collect(),
+            member_of: imported.member_of.iter().cloned().collect(),
             database: Field::Known(names.database.to_string()),
             role: Field::Known(names.role.to_string()),
             ..Model::default()
         };
-        let expected = model.desired()?;
+        let expected = model.known()?;
         let (model, statuses) = model.observe(&expected, &observed);
-        Ok(State { private: Private { statuses }.encode(), ..State::from(model.encode()) })
+        let private = Private { statuses, imported, replaced: false };
+        Ok(State { private: private.encode(), ..State::from(model.encode()) })
+    }
+}
+
+impl TenantResource {
+    /// A tenant on its way to what is planned.
+    async fn subject(
+        &self,
+        model: &Model,
+        prior: Option<&Model>,
+        password: Option<&Secret>,
+    ) -> Result<Tenant, Diagnostic> {
+        let verifier = password.map(Verifier::from_password_or_verifier).transpose().map_err(|error| {
+            Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo")
+        })?;
+        let before = prior.map(Model::names).transpose()?;
+        let mut desired = model.desired(before.as_ref().map(|names| names.tenant.clone()))?;
+        let version = |model: &Model| model.password_wo_version.known();
+        if prior.is_none_or(|prior| version(prior) != version(model)) {
+            desired.password = match verifier {
+                Some(verifier) => Password::Set(verifier),
+                None if prior.is_some_and(|prior| version(prior).is_some()) => Password::Take,
+                None => Password::Keep,
+            };
+        }
+        let before = before.unwrap_or_else(|| desired.names.clone());
+        let mut tenant = Tenant::new(desired, before, self.connection.deep_verify().await);
+        let inside = |model: &Model| (model.extensions.clone(), model.schema.clone());
+        tenant.changes_inside = prior.is_some_and(|prior| inside(prior) != inside(model));
+        Ok(tenant)
+    }
+
+    /// What Terraform is told of a tenant that is complete.
+    async fn complete(
+        &self,
+        model: &Model,
+        desired: &Desired,
+        observed: &Observed,
+        said: Diagnostics,
+        private: Private,
+    ) -> Applied {
+        if observed.role_marker().is_some_and(|marker| marker.is_unsettled()) {
+            self.connection.unsettled(desired.names.clone()).await;
+        }
+        finished(model, desired, observed, said, private)
+    }
+
+    /// Ends a tenant, as its state says how.
+    async fn end(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        prior: &Model,
+        private: Private,
+        request: &ApplyRequest,
+    ) -> Applied {
+        let desired = match prior.known() {
+            Ok(desired) => desired,
+            Err(diagnostic) => return request.unchanged(diagnostic),
+        };
+        let before = desired.names.clone();
+        let mut tenant = Tenant::new(desired, before, false);
+        tenant.ends(prior, private.replaced);
+        let Reached { observed, outcome } = reconcile(cx, cluster, &mut tenant).await;
+        match (outcome, observed) {
+            (Ok(diagnostics), _) => Applied { diagnostics, ..Applied::default() },
+            // The answer was lost, and all is done.
+            (Err(_), Some(observed)) if !observed.exists() => Applied::default(),
+            (Err(diagnostic), Some(observed)) => {
+                let (state, statuses) = prior.clone().observe(&tenant.desired, &observed);
+                let private = Private { statuses, ..private }.encode();
+                Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() }
+            }
+            (Err(diagnostic), None) => request.unchanged(diagnostic),
+        }
     }
 }
 

@@ -40,7 +40,12 @@ impl<'a> Attempt<'a> {
     /// Whether the change went. Only an interruption is an error.
     pub(super) async fn change(&mut self, change: &Change) -> Result<bool, Error> {
         let script = render_patiently(change, if self.has_time() { PATIENCE } else { HASTE });
-        match self.cluster.run(&script, self.cancel).await {
+        let mut result = self.cluster.run(&script, self.cancel).await;
+        if result.as_ref().is_err_and(Error::is_lost) {
+            // To do it twice is to do it once.
+            result = self.cluster.run(&script, self.cancel).await;
+        }
+        match result {
             Ok(()) => Ok(true),
             Err(error) if error.is_cancelled() => Err(error),
             Err(error) => {

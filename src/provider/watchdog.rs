@@ -7,16 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, Duration, Error, RoleName};
-use crate::tenant::diff::ENFORCED;
 use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
 use crate::tenant::{Control, Finding, Of};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource, Schema,
-    State, Value, async_trait, model, timeouts,
+    Severity, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
-use super::controls::{self, Controls};
+use super::controls::{self, Controls, Statuses};
 use super::diagnose;
 use super::walk::{self, Claim};
 
@@ -26,8 +25,6 @@ const ROUNDS: usize = 4;
 /// There is one of it.
 const ID: &str = "cluster";
 
-const INTERVAL: &str = "1min";
-const RETENTION_DAYS: i64 = 90;
 const MOST_DAYS: i64 = 3_650;
 
 pub(super) struct WatchdogResource {
@@ -55,8 +52,10 @@ fn schema() -> Schema {
          Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, `reason` \
          (the limit, or `override of` a parameter), what was `expected` and `observed`, `pid`, `database`, \
          `application_name`, `client_addr`, `started` (when the statement, the transaction or the idling began), \
-         `ended` (when the session was told to end, or the setting was taken back), and the `sqlstate` of what failed. \
-         No statement's text is kept.\n\n\
+         `signaled` (when the session was first told to end), `ended` (when the session was seen to be gone, or the \
+         setting was taken back), and the `sqlstate` of what failed. A session with `signaled` and without `ended` does \
+         not look at signals: see the guide \"Limits of roles\". The last 10000 rows of each tenant are kept. No \
+         statement's text is kept.\n\n\
          The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be the maintenance \
          database. With `cron.use_background_workers = on` the job needs no password, but a free slot of \
          `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` it logs in \
@@ -78,7 +77,7 @@ model! {
              second of grace.",
             SECONDS_SINCE.0, SECONDS_SINCE.1
         ))
-        .default(INTERVAL),
+        .default(Desired::default().interval.to_string()),
         dry_run: Field<bool> = optional_computed(
             "Whether it only records what it would do: rows without `ended`, one for each session or setting. Begin \
              with this on a server whose tenants were not watched before."
@@ -91,15 +90,16 @@ model! {
         retention_days: Field<i64> = optional_computed(format!(
             "How many days the rows of what was done are kept, 1 to {MOST_DAYS}."
         ))
-        .default(RETENTION_DAYS),
+        .default(i64::from(Desired::default().retention_days)),
         keep_actions: Field<bool> = optional_computed(
             "Whether a destroy leaves the table of what was done, and its schema: it is evidence. The next watchdog \
              goes on with it. To have it dropped, set this to `false` and apply before you destroy."
         )
         .default(true),
         controls: Controls = computed(format!(
-            "What was found of each part: `enforced`, or `found: ` and what was found instead, which an apply \
-             repairs.\n\n{}",
+            "What was found of each part: `enforced`, or what was found instead. `found: ` is what an apply repairs. `not \
+             permitted: ` is what this admin may not change, or what must be repaired on the server. `not inspected: ` \
+             could not be told; the reason follows.\n\n{}",
             Control::all(Of::Watchdog).map(Control::row).map(|row| format!("  - `{}`: {} {}", row.name, row.about, row.expected))
                 .collect::<Vec<_>>().join("\n")
         )),
@@ -111,21 +111,23 @@ model! {
 impl Model {
     /// What is wanted; the defaults where that is not known or not well formed, of which `validate` has told.
     fn desired(&self) -> Desired {
-        let interval = self.interval.as_known().and_then(|text| text.parse().ok());
+        let default = Desired::default();
+        let days = self.retention_days.known().and_then(|days| u32::try_from(days).ok());
         Desired {
-            interval: interval.unwrap_or(Interval::Minutes(1)),
-            dry_run: self.dry_run.known().unwrap_or(false),
+            interval: self.interval.as_known().and_then(|text| text.parse().ok()).unwrap_or(default.interval),
+            dry_run: self.dry_run.known().unwrap_or(default.dry_run),
             transaction_timeout: self.transaction_timeout.as_known().and_then(|text| text.parse().ok()),
-            retention_days: u32::try_from(self.retention_days.known().unwrap_or(RETENTION_DAYS)).unwrap_or(u32::MAX),
+            retention_days: days.unwrap_or(default.retention_days),
         }
     }
 
     /// This state with what was observed. Spellings stay where they mean what was found.
-    fn observe(mut self, observed: &Observed) -> Self {
+    fn observe(mut self, observed: &Observed) -> (Self, Statuses) {
         let expected = self.desired();
         // What a job that can be read is told to do is said by the attributes, not by its control.
         let found = observed.job.as_ref().and_then(Desired::of_job).unwrap_or_else(|| expected.clone());
-        self.controls = controls::described(&findings(&found, observed));
+        let findings = findings(&found, observed);
+        self.controls = controls::described(&findings);
         if found.interval != expected.interval {
             self.interval = Field::Known(found.interval.to_string());
         }
@@ -134,7 +136,7 @@ impl Model {
         }
         self.dry_run = Field::Known(found.dry_run);
         self.retention_days = Field::Known(i64::from(found.retention_days));
-        self
+        (self, Statuses::of(&findings))
     }
 }
 
@@ -193,8 +195,9 @@ impl Resource for WatchdogResource {
         if !observed.exists() {
             return Ok(None);
         }
-        let value = Model::decode(&state.value)?.observe(&observed).encode();
-        Ok(Some(State { value, diagnostics: failing(&observed), ..state }))
+        let (model, statuses) = Model::decode(&state.value)?.observe(&observed);
+        let diagnostics = failing(&model.desired(), &observed);
+        Ok(Some(State { value: model.encode(), private: statuses.encode(), diagnostics }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -202,8 +205,13 @@ impl Resource for WatchdogResource {
             Ok(models) => models,
             Err(diagnostics) => return request.refused(diagnostics),
         };
+        model.id = Field::Known(ID.to_owned());
+        model.controls = Field::Unknown;
+        let is_there = prior.is_some();
         // A duration that means what it meant before is no change, however it is spelled.
         if let Some(prior) = prior {
+            let none = (&Field::Null, &Field::Null);
+            model.controls = controls::planned(&prior.controls, &Statuses::decode(&request.private), none, false);
             let (wanted, before) = (model.desired(), prior.desired());
             if !model.interval.is_unknown() && wanted.interval == before.interval {
                 model.interval = prior.interval;
@@ -212,17 +220,18 @@ impl Resource for WatchdogResource {
                 model.transaction_timeout = prior.transaction_timeout;
             }
         }
-        model.id = Field::Known(ID.to_owned());
-        model.controls =
-            Control::all(Of::Watchdog).map(|control| (control.name().to_owned(), ENFORCED.to_owned())).collect();
         let value = model.clone().encode();
         let mut diagnostics = Diagnostics::default();
         if !request.is_second() && !self.connection.walk().await.claim(Claim::Watchdog, ID) {
             diagnostics.push(walk::two_of("pgtenant_watchdog"));
         }
         if request.prior.as_ref() != Some(&value)
-            && let Err(diagnostic) = self.check_plan(cx, &model).await
+            && let Err(mut diagnostic) = self.check_plan(cx, &model).await
         {
+            if is_there {
+                // Terraform plans this before a destroy as well, which an error would refuse.
+                diagnostic.severity = Severity::Warning;
+            }
             diagnostics.push(diagnostic);
         }
         Planned { value, private: request.private, diagnostics, ..Planned::default() }
@@ -245,15 +254,20 @@ impl Resource for WatchdogResource {
             };
         };
         match converge(cx, &cluster, &model).await {
-            Ok((state, diagnostics)) => Applied { state: Some(state.encode()), private: request.private, diagnostics },
+            Ok((state, statuses, diagnostics)) => {
+                Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics }
+            }
             Err(diagnostic) => {
                 // What a create left behind, the next apply finds: no state to remember.
                 let Some(prior) = prior else { return request.unchanged(diagnostic) };
-                let state = match inspect(&cluster, &CancellationToken::new()).await {
-                    Ok(observed) => prior.observe(&observed),
-                    Err(_) => prior,
+                let (state, private) = match inspect(&cluster, &CancellationToken::new()).await {
+                    Ok(observed) => {
+                        let (state, statuses) = prior.observe(&observed);
+                        (state, statuses.encode())
+                    }
+                    Err(_) => (prior, request.private),
                 };
-                Applied { state: Some(state.encode()), private: request.private, diagnostics: diagnostic.into() }
+                Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() }
             }
         }
     }
@@ -277,14 +291,13 @@ impl Resource for WatchdogResource {
             .into());
         }
         let model = Model {
-            interval: Field::Known(INTERVAL.to_owned()),
-            retention_days: Field::Known(RETENTION_DAYS),
+            interval: Field::Known(Desired::default().interval.to_string()),
             keep_actions: Field::Known(true),
-            dry_run: Field::Known(false),
             id: Field::Known(ID.to_owned()),
             ..Model::default()
         };
-        Ok(State::from(model.observe(&observed).encode()))
+        let (model, statuses) = model.observe(&observed);
+        Ok(State { private: statuses.encode(), ..State::from(model.encode()) })
     }
 }
 
@@ -299,7 +312,7 @@ impl WatchdogResource {
 }
 
 /// What is there of the watchdog now.
-async fn inspect(cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
+pub(super) async fn inspect(cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
     let (cron, job) = cluster.inspect_cron(&watchdog::schema_name(), NAME, cancel).await?;
     Ok(Observed { cron, job })
 }
@@ -311,7 +324,11 @@ fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<String, Finding>
 }
 
 /// Observes, repairs what differs, and observes again, until nothing differs.
-async fn converge(cx: &Context, cluster: &Cluster, model: &Model) -> Result<(Model, Diagnostics), Diagnostic> {
+async fn converge(
+    cx: &Context,
+    cluster: &Cluster,
+    model: &Model,
+) -> Result<(Model, Statuses, Diagnostics), Diagnostic> {
     let failed = |error: Error| diagnose::error("install the watchdog", &error, cx);
     let desired = model.desired();
     for _ in 0..ROUNDS {
@@ -320,9 +337,11 @@ async fn converge(cx: &Context, cluster: &Cluster, model: &Model) -> Result<(Mod
         let script = watchdog::repair(&desired, &observed);
         if script.is_empty() {
             let findings = findings(&desired, &observed);
-            let advice = "To repair it, ask a superuser or the object's owner.";
-            let (controls, _, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
-            return Ok((Model { controls, ..model.clone().observe(&observed) }, diagnostics));
+            let advice = "To repair it, ask a superuser or the object's owner; what does not belong into the watchdog's \
+                          schema, move elsewhere.";
+            let (controls, statuses, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
+            let (reached, _) = model.clone().observe(&observed);
+            return Ok((Model { controls, ..reached }, statuses, diagnostics));
         }
         let creates = observed.cron.installed.is_none();
         cluster.run(&script, &cx.cancel).await.map_err(|error| {
@@ -345,7 +364,7 @@ async fn remove(cluster: &Cluster, keep_actions: bool, cancel: &CancellationToke
 fn check(cluster: &Cluster, model: &Model, observed: &Observed) -> Result<(), Diagnostic> {
     let interval = model.interval.as_known().and_then(|text| text.parse().ok());
     let database = cluster.maintenance();
-    match observed.obstacle(interval, database.as_str()) {
+    match observed.obstacle(interval) {
         None => Ok(()),
         Some(obstacle) => Err(describe(&obstacle, &database.quoted())),
     }
@@ -419,24 +438,23 @@ fn not_creatable(error: &Error, observed: &Observed) -> Diagnostic {
 }
 
 /// A word on a job that fails, or does not run: nothing that an apply repairs.
-fn failing(observed: &Observed) -> Diagnostics {
+fn failing(desired: &Desired, observed: &Observed) -> Diagnostics {
     const MORE: &str = "Nothing is ended meanwhile. With `cron.use_background_workers = on` the job needs a free slot of \
                         `max_worker_processes`, with `off` a connection and a way to log in (pg_hba.conf, .pgpass); `SELECT * \
                         FROM cron.job_run_details ORDER BY runid DESC LIMIT 5` has more.";
-    let Some(job) = observed.job.as_ref().filter(|job| job.active) else { return Diagnostics::default() };
-    if let Some(run) = job.last_run.as_ref().filter(|run| run.status == "failed") {
+    let runs = watchdog::assess(desired, observed).remove(&Control::WatchdogRuns);
+    let run = observed.job.as_ref().and_then(|job| Some((job, job.last_run.as_ref()?)));
+    let Some((job, run)) = run.filter(|_| runs.is_some_and(|finding| finding.status.is_drift())) else {
+        return Diagnostics::default();
+    };
+    if run.status == "failed" {
         let said = run.message.as_deref().unwrap_or("nothing").trim_end_matches(['\n', '.']);
         return Diagnostic::warning("The watchdog's last run failed", format!("pg_cron says: {said}. {MORE}")).into();
     }
-    let interval = Desired::of_job(job).map_or(Interval::Minutes(1), |desired| desired.interval);
-    // Three that did not come, and a minute: pg_cron counts whole ones, and a server takes a while to start.
-    let patience = i64::from(interval.duration().as_millis()) * 3 / 1_000 + 60;
-    match job.seconds_since_success.filter(|seconds| *seconds > patience) {
-        Some(seconds) => Diagnostic::warning(
-            "The watchdog does not run",
-            format!("The last run was {seconds} s ago; it is due every {interval}. {MORE}"),
-        )
-        .into(),
-        None => Diagnostics::default(),
-    }
+    let since = job.seconds_since_success.unwrap_or_default();
+    Diagnostic::warning(
+        "The watchdog does not run",
+        format!("The last run was {since} s ago; it is due every {}. {MORE}", desired.interval),
+    )
+    .into()
 }

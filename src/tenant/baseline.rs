@@ -26,8 +26,9 @@ const CLOSED_OTHERWISE: &str = "rdsadmin";
 
 const PUBLIC: &str = "public";
 
-/// What PUBLIC can hold on a database or a schema.
-const PRIVILEGES: [&str; 4] = ["CONNECT", "CREATE", "TEMPORARY", "USAGE"];
+/// What is taken from PUBLIC on a database, and on a schema.
+const ON_DATABASE: [&str; 3] = ["CONNECT", "CREATE", "TEMPORARY"];
+const ON_SCHEMA: [&str; 1] = ["CREATE"];
 
 /// The databases that are to be closed, as they are, and what holds for all roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,12 +264,8 @@ fn repairs(charter: &BaselineCharter, drift: &[Deviation]) -> Vec<Change> {
     for deviation in drift {
         let Deviation::Unexpected(seen) = deviation else { continue };
         let change = match (&seen.fact, charter.database) {
-            (Fact::Grant { objects, .. }, Some((name, _))) => {
-                let (database, grantee) = (name.clone(), Grantee::Public);
-                Some(match objects.kind {
-                    Kind::Schema => Change::RevokeSchemaCreate { database, schema: public(), grantee },
-                    _ => Change::RevokeDatabase { database, privileges: vec!["ALL".to_owned()], grantee },
-                })
+            (Fact::Grant { .. }, Some((name, place))) => {
+                place.map(|place| take(name, place, charter.control(&seen.fact)))
             }
             (Fact::Grant { objects, privilege, .. }, None) if objects.kind != Kind::Database => {
                 objects.name().map(|object| Change::RevokeServer {
@@ -291,12 +288,29 @@ fn repairs(charter: &BaselineCharter, drift: &[Deviation]) -> Vec<Change> {
 /// What is to be run for the databases to be closed, the doors first: what this admin may, and what it can but try.
 pub fn repair(observed: &Observed, accept: &Accept) -> Repair {
     let mut repair = Repair::default();
-    for finding in assess(observed, accept).into_values() {
+    let findings = assess(observed, accept);
+    for (name, place) in &observed.databases {
+        let Some(place) = place else { continue };
+        for control in Control::all(Of::Database) {
+            // That there was nothing to take is noted too: whoever opens it later is undone for good.
+            let closed = findings.get(&key_of(name, control)).is_some_and(|finding| finding.status == Status::Enforced);
+            if closed && note(name, place, control).is_some() {
+                repair.needed.push(take(name, place, control));
+            }
+        }
+    }
+    for finding in findings.into_values() {
         repair.needed.extend(finding.repair.needed);
         repair.tried.extend(finding.repair.tried);
     }
-    repair.needed.sort_by_key(|change| matches!(change, Change::RevokeSchemaCreate { .. }));
+    repair.needed.sort_by_key(|change| matches!(change, Change::TakeFromPublic { schema: Some(_), .. }));
     repair
+}
+
+/// Takes from PUBLIC what a control is about.
+fn take(name: &DatabaseName, place: &Place, control: Control) -> Change {
+    let schema = (control == Control::ClusterPublicSchema).then(public);
+    Change::TakeFromPublic { database: name.clone(), schema, note: note(name, place, control) }
 }
 
 /// What PUBLIC holds of what the control is about.
@@ -318,66 +332,78 @@ fn public() -> SchemaName {
     PUBLIC.parse().expect("a name")
 }
 
-/// What was taken from PUBLIC when each database was first closed, to be given back. Nothing of what was
-/// closed already: whoever opens that later is undone for good.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Taken(BTreeMap<String, BTreeMap<Door, BTreeSet<String>>>);
-
-/// What of a database PUBLIC holds something on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Door {
-    PublicPrivileges,
-    PublicSchema,
+/// What was taken from PUBLIC when a database, or its schema `public`, was first closed: a line of JSON before whatever else
+/// that object's comment says. It is written in the transaction that takes it, by the owner, and only an owner can write it. What
+/// somebody opens later is not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// A schema's comment is copied with its database.
+    #[serde(rename = "pgtenant_baseline")]
+    database: String,
+    taken: BTreeSet<String>,
 }
 
-impl Taken {
-    /// The databases of which something is remembered.
-    pub fn databases(&self) -> BTreeSet<DatabaseName> {
-        self.0.keys().filter_map(|name| name.parse().ok()).collect()
+impl Note {
+    /// How a note begins, as a regular expression of PostgreSQL's.
+    pub(super) const PATTERN: &str = r#"\{"pgtenant_baseline":"#;
+
+    pub(super) fn new(database: &DatabaseName, taken: BTreeSet<String>) -> Self {
+        Note { database: database.as_str().to_owned(), taken }
     }
 
-    /// Notes what the changes of [`repair`] are about to take.
-    pub fn note(&mut self, observed: &Observed, accept: &Accept) {
-        self.enter(observed, accept, |status| matches!(status, Status::Enforced | Status::Found));
+    /// The note in a comment, if it is about this database.
+    fn of(comment: Option<&str>, database: &DatabaseName) -> Option<Self> {
+        let note: Note = serde_json::from_str(comment?.lines().next()?).ok()?;
+        (note.database == database.as_str()).then_some(note)
     }
 
-    /// Notes what there is nothing to take of.
-    pub fn note_closed(&mut self, observed: &Observed) {
-        self.enter(observed, &Accept::new(), |status| *status == Status::Enforced);
+    pub(super) fn text(&self) -> String {
+        serde_json::to_string(self).expect("names serialise")
     }
+}
 
-    fn enter(&mut self, observed: &Observed, accept: &Accept, applies: impl Fn(&Status) -> bool) {
-        let findings = assess(observed, accept);
-        for (name, place) in &observed.databases {
-            let Some(place) = place else { continue };
-            for (control, door) in [
-                (Control::ClusterPublicPrivileges, Door::PublicPrivileges),
-                (Control::ClusterPublicSchema, Door::PublicSchema),
-            ] {
-                if findings.get(&format!("{name}.{control}")).is_some_and(|finding| applies(&finding.status)) {
-                    let privileges = || held(control, place).iter().map(|grant| grant.privilege.clone()).collect();
-                    self.0.entry(name.as_str().to_owned()).or_default().entry(door).or_insert_with(privileges);
-                }
-            }
+/// The comment that a note on what a control is about stands in, and whether this admin may write it. `None`: it was not read, or
+/// there is no such object.
+fn comment(place: &Place, control: Control) -> Option<(Option<&str>, bool)> {
+    match control {
+        Control::ClusterPublicPrivileges => Some((place.database.comment.as_deref(), place.database.owner_usable)),
+        _ => schema(place).map(|schema| (schema.comment.as_deref(), schema.owner_usable)),
+    }
+}
+
+/// The note that is to be written, if there is none yet. What is a tenant's is its tenant's to keep closed.
+fn note(name: &DatabaseName, place: &Place, control: Control) -> Option<Note> {
+    let (comment, ours) = comment(place, control)?;
+    let is_noted = Note::of(comment, name).is_some() || Marker::parse(comment).is_some();
+    let taken = || held(control, place).iter().map(|grant| grant.privilege.clone()).collect();
+    (ours && !is_noted).then(|| Note::new(name, taken()))
+}
+
+/// The databases on which a note says what was taken of them.
+pub fn noted(snapshot: &Snapshot) -> BTreeSet<DatabaseName> {
+    let is_noted = |database: &&Database| {
+        let name = database.name.parse().ok();
+        let note = name.and_then(|name| Note::of(database.comment.as_deref(), &name));
+        database.owner_usable && note.is_some()
+    };
+    snapshot.databases.iter().filter(is_noted).filter_map(|database| database.name.parse().ok()).collect()
+}
+
+/// Gives back what was taken of these databases, as far as the notes on them say.
+pub fn give_back(observed: &Observed) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (name, place) in &observed.databases {
+        let Some(place) = place else { continue };
+        for control in Control::all(Of::Database) {
+            let Some((comment, true)) = comment(place, control) else { continue };
+            let Some(note) = Note::of(comment, name) else { continue };
+            let schema = (control == Control::ClusterPublicSchema).then(public);
+            let possible: &[&str] = if schema.is_some() { &ON_SCHEMA } else { &ON_DATABASE };
+            let privileges = possible.iter().copied().filter(|privilege| note.taken.contains(*privilege)).collect();
+            changes.push(Change::GiveToPublic { database: name.clone(), schema, privileges });
         }
     }
-
-    /// Gives back what was taken of one database.
-    pub fn give_back(&self, database: &DatabaseName) -> Vec<Change> {
-        let give = |(door, privileges): (&Door, &BTreeSet<String>)| {
-            let privileges: Vec<_> =
-                PRIVILEGES.into_iter().filter(|privilege| privileges.contains(*privilege)).collect();
-            let schema = (*door == Door::PublicSchema).then(public);
-            let change = Change::GrantToPublic { database: database.clone(), schema, privileges: privileges.clone() };
-            (!privileges.is_empty()).then_some(change)
-        };
-        self.0.get(database.as_str()).into_iter().flatten().filter_map(give).collect()
-    }
-
-    pub fn forget(&mut self, database: &DatabaseName) {
-        self.0.remove(database.as_str());
-    }
+    changes
 }
 
 #[cfg(test)]
@@ -417,10 +443,13 @@ mod tests {
         observed.databases.get_mut(&name("postgres")).unwrap().as_mut().unwrap()
     }
 
+    /// Without the statements that write notes.
     fn text(changes: &[Change]) -> Vec<String> {
         let step = |step: &crate::postgres::Step| {
             let place = step.database.as_ref().map_or("-", DatabaseName::as_str);
-            format!("[{place}] {}", step.text().replace('\n', " "))
+            let statements = step.statements.iter().map(|statement| statement.text.as_str());
+            let text = statements.filter(|text| !text.starts_with("DO ")).collect::<Vec<_>>().join("; ");
+            format!("[{place}] {text}")
         };
         render(changes).0.iter().map(step).collect()
     }
@@ -481,6 +510,9 @@ mod tests {
         let closed = |observed: &mut Observed| {
             observed.databases =
                 DATABASES.map(|database| (name(database), Some(place(database, &[], &["USAGE"])))).into();
+            let notes = repair(observed, &Accept::new()).needed;
+            assert_eq!(notes.len(), 4);
+            noted(observed, &notes);
         };
         check(closed, ["enforced"; 4], &[], &[]);
         // One that admits nobody, and one without a schema `public`.
@@ -516,6 +548,7 @@ mod tests {
         check(
             |observed| {
                 postgres(observed).database.acl.clear();
+                postgres(observed).database.comment = Some(Note::new(&name("postgres"), BTreeSet::new()).text());
                 postgres(observed).inside = Err("no CONNECT".to_owned());
             },
             ["enforced", "not inspected: no CONNECT", OPEN[2], OPEN[3]],
@@ -701,61 +734,131 @@ mod tests {
         assert_eq!(locked_out_but(&accept, &[], |_| {}), "template1");
     }
 
+    /// What the server holds after these changes, as far as notes go.
+    fn noted(observed: &mut Observed, changes: &[Change]) {
+        for change in changes {
+            let Change::TakeFromPublic { database, schema, note } = change else { continue };
+            let place = observed.databases.get_mut(database).unwrap().as_mut().unwrap();
+            let (comment, acl) = match schema {
+                None => (&mut place.database.comment, &mut place.database.acl),
+                Some(_) => {
+                    let public = &mut place.inside.as_mut().unwrap().schemas[0];
+                    (&mut public.comment, &mut public.acl)
+                }
+            };
+            acl.retain(|grant| grant.grantee.is_some());
+            if let Some(note) = note {
+                *comment = Some(format!("{}\n{}", note.text(), comment.as_deref().unwrap_or_default()));
+            }
+        }
+    }
+
+    /// What is given back, without the statements that strike the notes.
+    fn given(observed: &Observed) -> Vec<String> {
+        let mut changes = give_back(observed);
+        changes.retain(|change| matches!(change, Change::GiveToPublic { privileges, .. } if !privileges.is_empty()));
+        let step = |change: &Change| render(std::slice::from_ref(change)).0[0].statements[0].text.clone();
+        changes.iter().map(step).collect()
+    }
+
     #[test]
     fn what_was_taken_is_given_back_and_nothing_else() {
-        let mut taken = Taken::default();
         let mut observed = stock();
         postgres(&mut observed).inside.as_mut().unwrap().schemas[0].acl.clear();
-        taken.note(&observed, &Accept::new());
-        // Later, somebody opens more: that is undone, and stays so.
-        let mut tampered = stock();
-        postgres(&mut tampered).database.acl.push(grant(None, "CREATE"));
-        taken.note(&tampered, &Accept::new());
-        let mut taken: Taken = serde_json::from_str(&serde_json::to_string(&taken).unwrap()).unwrap();
-        assert_eq!(taken.databases(), [name("postgres"), name("template1")].into());
+        postgres(&mut observed).database.comment = Some("default administrative\nconnection database".to_owned());
+        assert!(give_back(&observed).is_empty());
+        let taking = repair(&observed, &Accept::new()).needed;
+        noted(&mut observed, &taking);
         assert_eq!(
-            text(&taken.give_back(&name("postgres"))),
-            ["[-] GRANT CONNECT, TEMPORARY ON DATABASE \"postgres\" TO PUBLIC"]
+            postgres(&mut observed).database.comment.as_deref(),
+            Some(
+                "{\"pgtenant_baseline\":\"postgres\",\"taken\":[\"CONNECT\",\"TEMPORARY\"]}\ndefault \
+                 administrative\nconnection database"
+            )
         );
+        assert!(repair(&observed, &Accept::new()).is_empty(), "what is noted once is left alone");
+        // Later, somebody opens more: that is undone, and stays so.
+        postgres(&mut observed).database.acl.push(grant(None, "CREATE"));
+        postgres(&mut observed).inside.as_mut().unwrap().schemas[0].acl.push(grant(None, "CREATE"));
+        let again = repair(&observed, &Accept::new()).needed;
+        assert_eq!(again.len(), 2);
+        assert!(again.iter().all(|change| matches!(change, Change::TakeFromPublic { note: None, .. })), "{again:?}");
+        noted(&mut observed, &again);
         assert_eq!(
-            text(&taken.give_back(&name("template1"))),
+            given(&observed),
             [
-                "[-] GRANT CONNECT ON DATABASE \"template1\" TO PUBLIC",
-                "[template1] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"
+                "GRANT CONNECT, TEMPORARY ON DATABASE \"postgres\" TO PUBLIC",
+                "GRANT CONNECT ON DATABASE \"template1\" TO PUBLIC",
+                "GRANT CREATE ON SCHEMA \"public\" TO PUBLIC",
             ]
         );
-        taken.forget(&name("template1"));
-        assert_eq!(text(&taken.give_back(&name("template1"))), [""; 0]);
+        // The note goes even where nothing was taken.
+        assert_eq!(give_back(&observed).len(), 4);
     }
 
     #[test]
     fn what_may_not_be_taken_is_noted_once_it_may() {
-        let mut taken = Taken::default();
         let mut observed = stock();
         postgres(&mut observed).database.owner_usable = false;
-        taken.note(&observed, &Accept::new());
-        assert!(!text(&taken.give_back(&name("postgres"))).concat().contains("DATABASE"));
-        taken.note(&stock(), &Accept::new());
-        assert!(text(&taken.give_back(&name("postgres"))).concat().contains("DATABASE"));
+        let taking = repair(&observed, &Accept::new());
+        assert!(matches!(&taking.tried[..], [Change::TakeFromPublic { note: None, schema: None, .. }]), "{taking:?}");
+        noted(&mut observed, &taking.needed);
+        assert!(!given(&observed).concat().contains("DATABASE \"postgres\""));
+        postgres(&mut observed).database.owner_usable = true;
+        let taking = repair(&observed, &Accept::new()).needed;
+        noted(&mut observed, &taking);
+        assert!(given(&observed).concat().contains("DATABASE \"postgres\""));
+        // Whoever owns it now may have written the note.
+        postgres(&mut observed).database.owner_usable = false;
+        assert!(!given(&observed).concat().contains("DATABASE \"postgres\""));
     }
 
     #[test]
-    fn what_is_closed_is_noted_as_closed_and_what_is_accepted_not_at_all() {
+    fn what_is_accepted_or_not_seen_is_not_noted_and_what_is_closed_is_noted_as_closed() {
+        let accept = [("postgres.public_privileges".to_owned(), "jobs".to_owned())].into();
+        let needed = repair(&stock(), &accept).needed;
+        assert!(!text(&needed).concat().contains("DATABASE \"postgres\""));
         let mut closed = stock();
         postgres(&mut closed).database.acl.clear();
-        let mut taken = Taken::default();
-        taken.note_closed(&closed);
-        taken.note(&stock(), &Accept::new());
-        assert_eq!(
-            text(&taken.give_back(&name("postgres"))),
-            ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]
-        );
-        let accept = [("postgres.public_privileges".to_owned(), "jobs".to_owned())].into();
-        let mut taken = Taken::default();
-        taken.note(&stock(), &accept);
-        assert_eq!(
-            text(&taken.give_back(&name("postgres"))),
-            ["[postgres] GRANT CREATE ON SCHEMA \"public\" TO PUBLIC"]
-        );
+        postgres(&mut closed).inside = Err("not let in".to_owned());
+        let notes: Vec<_> = repair(&closed, &Accept::new())
+            .needed
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::TakeFromPublic { database, note, .. } if database == name("postgres") => Some(note?.text()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(notes, ["{\"pgtenant_baseline\":\"postgres\",\"taken\":[]}"]);
+    }
+
+    #[test]
+    fn a_note_counts_for_its_database_and_with_what_public_can_hold() {
+        let with = |comment: &str| {
+            let mut observed = stock();
+            observed.databases.remove(&name("template1"));
+            postgres(&mut observed).database.comment = Some(comment.to_owned());
+            given(&observed).concat()
+        };
+        let given = "GRANT CONNECT ON DATABASE \"postgres\" TO PUBLIC";
+        assert_eq!(with("{\"pgtenant_baseline\":\"postgres\",\"taken\":[\"CONNECT\",\"USAGE\",\"X\"]}"), given);
+        assert_eq!(with("{\"pgtenant_baseline\":\"template1\",\"taken\":[\"CONNECT\"]}"), "");
+        assert_eq!(with("see {\"pgtenant_baseline\":\"postgres\",\"taken\":[\"CONNECT\"]}"), "");
+        assert_eq!(with(""), "");
+        // A tenant's own database is its tenant's to keep closed: its marker stays what it is.
+        let mut observed = stock();
+        let marker = fixture::marker(&fixture::names(), Stage::Ready).text();
+        postgres(&mut observed).database.comment = Some(marker);
+        let needed = repair(&observed, &Accept::new()).needed;
+        assert!(matches!(&needed[0], Change::TakeFromPublic { note: None, .. }), "{needed:?}");
+    }
+
+    #[test]
+    fn databases_with_a_note_are_found() {
+        let mut snapshot = fixture::snapshot();
+        let note = |of: &str| Some(Note::new(&name(of), BTreeSet::new()).text());
+        let theirs = Database { owner_usable: false, ..fixture::database("theirs", note("theirs")) };
+        snapshot.databases.extend([fixture::database("ours", note("ours")), theirs, fixture::database("x", None)]);
+        assert_eq!(super::noted(&snapshot), [name("ours")].into());
     }
 }

@@ -7,6 +7,7 @@ use crate::postgres::{
 };
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
+use super::baseline::Note;
 use super::{Limits, Locale, Marker};
 
 /// Who holds a privilege.
@@ -96,23 +97,24 @@ pub enum Change {
         schema: SchemaName,
         grantee: Grantee,
     },
-    /// CREATE alone: whoever reads there goes on reading.
-    RevokeSchemaCreate {
+    /// Takes from PUBLIC all that it holds on a database, or CREATE on a schema in it: whoever reads there goes on reading.
+    /// `note` says in the object's comment what is taken, to be given back.
+    TakeFromPublic {
         database: DatabaseName,
-        schema: SchemaName,
-        grantee: Grantee,
+        schema: Option<SchemaName>,
+        note: Option<Note>,
+    },
+    /// Gives PUBLIC back what was taken, and strikes the note.
+    GiveToPublic {
+        database: DatabaseName,
+        schema: Option<SchemaName>,
+        privileges: Vec<&'static str>,
     },
     GrantSchema {
         database: DatabaseName,
         schema: SchemaName,
         privileges: Vec<&'static str>,
         role: RoleName,
-    },
-    /// On the database itself, or on a schema in it.
-    GrantToPublic {
-        database: DatabaseName,
-        schema: Option<SchemaName>,
-        privileges: Vec<&'static str>,
     },
     CreateSchema {
         database: DatabaseName,
@@ -154,9 +156,10 @@ pub enum Change {
     Close {
         database: DatabaseName,
     },
+    /// `None` takes it away.
     SetPassword {
         role: RoleName,
-        verifier: Verifier,
+        verifier: Option<Verifier>,
     },
     Login {
         role: RoleName,
@@ -168,9 +171,14 @@ pub enum Change {
     EndSessions {
         role: RoleName,
     },
-    /// The same for those that began to log in before that was forbidden, and come to be seen after.
+    /// The same for those that began to log in before that was forbidden, and come to be seen after; and waits until they are
+    /// gone, for a few seconds.
     EndLateSessions {
         role: RoleName,
+    },
+    /// Ends all sessions with a database, and waits until they are gone, for a few seconds.
+    EndDatabaseSessions {
+        database: DatabaseName,
     },
     MarkDatabase {
         database: DatabaseName,
@@ -237,7 +245,7 @@ pub fn render(changes: &[Change]) -> Script {
             Some(step) if !alone && !last_alone && !change.begins_a_step() && step.database == database => {
                 step.statements.extend(statements);
             }
-            _ => steps.push(Step { database, statements }),
+            _ => steps.push(Step { database, statements, vacates: change.vacates(), drops: change.drops() }),
         }
         last_alone = alone;
     }
@@ -256,16 +264,32 @@ pub fn render_patiently(change: &Change, patience: std::time::Duration) -> Scrip
 }
 
 impl Change {
+    fn drops(&self) -> Option<DatabaseName> {
+        match self {
+            Change::DropDatabase { database, .. } => Some(database.clone()),
+            _ => None,
+        }
+    }
+
+    /// The database that nobody may be connected to while it runs.
+    fn vacates(&self) -> Option<DatabaseName> {
+        match self {
+            Change::RenameDatabase { from, .. } => Some(from.clone()),
+            Change::DropDatabase { database, .. } => Some(database.clone()),
+            _ => None,
+        }
+    }
+
     /// CREATE and DROP DATABASE may not stand in a transaction (SQLSTATE 25001); a rename of a
     /// database fails while anybody is connected, and takes nothing else down with it.
     fn runs_alone(&self) -> bool {
         matches!(self, Change::CreateDatabase { .. } | Change::DropDatabase { .. } | Change::RenameDatabase { .. })
     }
 
-    /// That a role may log in no more must be committed before its last sessions are ended: who comes in
-    /// between would stay.
+    /// That a role may log in no more, or a database be entered no more, must be committed before the last sessions are
+    /// ended: who comes in between would stay.
     fn begins_a_step(&self) -> bool {
-        matches!(self, Change::EndLateSessions { .. })
+        matches!(self, Change::EndSessions { .. } | Change::EndLateSessions { .. } | Change::EndDatabaseSessions { .. })
     }
 
     /// Whether the server may ask otherwise for the tenant's password afterwards: it looks at names, groups, the password and
@@ -282,6 +306,25 @@ impl Change {
                 | Change::CreateDatabase { .. }
                 | Change::RenameDatabase { .. }
         )
+    }
+
+    /// Whether it runs in a database of its own.
+    pub(super) fn is_inside(&self) -> bool {
+        self.render().0.is_some()
+    }
+
+    /// Whether it takes something from those who use the database now. Adopting a database, this comes last.
+    pub(super) fn closes_a_door(&self) -> bool {
+        !matches!(
+            self,
+            Change::CreateRole { .. }
+                | Change::MarkRole { .. }
+                | Change::MarkDatabase { .. }
+                | Change::CreateDatabase { .. }
+                | Change::OwnDatabase { .. }
+                | Change::GrantDatabase { .. }
+                | Change::Open { .. }
+        ) && !self.is_inside()
     }
 
     /// Whether the tenant can keep it waiting, by an open transaction that changed the same row, or make it fail.
@@ -369,24 +412,30 @@ impl Change {
                 let text = format!("REVOKE ALL ON SCHEMA {s} FROM {who} CASCADE");
                 (Some(database.clone()), one(format!("revoke all on schema {s} from {who}"), text))
             }
-            Change::RevokeSchemaCreate { database, schema, grantee } => {
-                let (s, who) = (schema.quoted(), grantee.quoted());
-                let text = format!("REVOKE CREATE ON SCHEMA {s} FROM {who} CASCADE");
-                (Some(database.clone()), one(format!("revoke CREATE on schema {s} from {who}"), text))
+            Change::TakeFromPublic { database, schema, note } => {
+                let (place, class, object) = commented(database, schema.as_ref());
+                let what = if schema.is_some() { "CREATE" } else { "ALL" };
+                let take = Statement::new(
+                    format!("revoke {what} on {class} {object} from PUBLIC"),
+                    format!("REVOKE {what} ON {} {object} FROM PUBLIC CASCADE", class.to_uppercase()),
+                );
+                let note = note.as_ref().map(|note| write_note(database, schema.as_ref(), Some(note)));
+                (place, note.into_iter().chain([take]).collect())
+            }
+            Change::GiveToPublic { database, schema, privileges } => {
+                let (place, class, object) = commented(database, schema.as_ref());
+                let what = privileges.join(", ");
+                let give = Statement::new(
+                    format!("grant {what} on {class} {object} to PUBLIC"),
+                    format!("GRANT {what} ON {} {object} TO PUBLIC", class.to_uppercase()),
+                );
+                let give = (!privileges.is_empty()).then_some(give);
+                (place, give.into_iter().chain([write_note(database, schema.as_ref(), None)]).collect())
             }
             Change::GrantSchema { database, schema, privileges, role } => {
                 let (s, r, what) = (schema.quoted(), role.quoted(), privileges.join(", "));
                 let text = format!("GRANT {what} ON SCHEMA {s} TO {r}");
                 (Some(database.clone()), one(format!("grant {what} on schema {s} to {r}"), text))
-            }
-            Change::GrantToPublic { database, schema, privileges } => {
-                let what = privileges.join(", ");
-                let (place, class, name) = match schema {
-                    Some(schema) => (Some(database.clone()), "schema", schema.quoted()),
-                    None => (None, "database", database.quoted()),
-                };
-                let text = format!("GRANT {what} ON {} {name} TO PUBLIC", class.to_uppercase());
-                (place, one(format!("grant {what} on {class} {name} to PUBLIC"), text))
             }
             Change::CreateSchema { database, schema } => {
                 let s = schema.quoted();
@@ -436,8 +485,11 @@ impl Change {
             }
             Change::SetPassword { role, verifier } => {
                 let r = role.quoted();
-                let text = format!("ALTER ROLE {r} PASSWORD {}", escape_literal(verifier.expose()));
-                (None, one(format!("set the password of role {r}"), text))
+                let (verb, password) = match verifier {
+                    Some(verifier) => ("set", escape_literal(verifier.expose())),
+                    None => ("take away", "NULL".to_owned()),
+                };
+                (None, one(format!("{verb} the password of role {r}"), format!("ALTER ROLE {r} PASSWORD {password}")))
             }
             Change::Login { role } => {
                 let r = role.quoted();
@@ -445,14 +497,23 @@ impl Change {
             }
             Change::NoLogin { role } => {
                 let r = role.quoted();
-                (None, one(format!("keep role {r} from logging in"), format!("ALTER ROLE {r} NOLOGIN")))
+                // The tenant can lock its own role.
+                let wait = Statement::new("wait for no lock longer than 2 s", "SET LOCAL lock_timeout = 2000");
+                let shut = Statement::new(format!("keep role {r} from logging in"), format!("ALTER ROLE {r} NOLOGIN"));
+                (None, vec![wait, shut])
             }
             Change::EndSessions { role } => (None, vec![end_sessions(role)]),
             Change::EndLateSessions { role } => {
                 // A login is a matter of milliseconds from the look at the role to its place in
                 // pg_stat_activity, which is read once for each transaction.
                 let wait = "SELECT pg_catalog.pg_sleep(0.2)";
-                (None, vec![Statement::new("wait for logins that have begun", wait), end_sessions(role)])
+                let who = format!("usename = {}", escape_literal(role.as_str()));
+                let end = until_gone(format!("wait until the sessions of role {} have ended", role.quoted()), &who);
+                (None, vec![Statement::new("wait for logins that have begun", wait), end])
+            }
+            Change::EndDatabaseSessions { database } => {
+                let who = format!("datname = {}", escape_literal(database.as_str()));
+                (None, vec![until_gone(format!("end the sessions with database {}", database.quoted()), &who)])
             }
             Change::MarkDatabase { database, marker } => {
                 let d = database.quoted();
@@ -529,12 +590,70 @@ fn end_sessions(role: &RoleName) -> Statement {
     Statement::new(format!("end the sessions of role {}", role.quoted()), text)
 }
 
+/// Ends sessions until there are none, or some seconds have passed: a signal that was sent is no session that has ended.
+fn until_gone(summary: String, who: &str) -> Statement {
+    let condition = format!("pid <> pg_catalog.pg_backend_pid() AND {who}");
+    let text = format!(
+        "DO {}",
+        escape_literal(&format!(
+            "BEGIN\n\
+             \x20 FOR attempt IN 1..50 LOOP\n\
+             \x20   PERFORM pg_catalog.pg_stat_clear_snapshot();\n\
+             \x20   PERFORM pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE {condition};\n\
+             \x20   EXIT WHEN NOT FOUND;\n\
+             \x20   PERFORM pg_catalog.pg_sleep(0.1);\n\
+             \x20 END LOOP;\n\
+             END"
+        ))
+    );
+    Statement::new(summary, text)
+}
+
 /// What only a member of `role` may do: the membership lasts as long as the transaction.
 fn as_member_of(role: Option<&RoleName>, statements: Vec<Statement>) -> Vec<Statement> {
     let Some(role) = role.map(RoleName::quoted) else { return statements };
     let join = Statement::new(format!("join role {role}"), format!("GRANT {role} TO CURRENT_USER"));
     let leave = Statement::new(format!("leave role {role}"), format!("REVOKE {role} FROM CURRENT_USER"));
     [vec![join], statements, vec![leave]].concat()
+}
+
+/// Where the comment of a database, or of a schema in it, is written, and what that object is called.
+fn commented(database: &DatabaseName, schema: Option<&SchemaName>) -> (Option<DatabaseName>, &'static str, String) {
+    match schema {
+        Some(schema) => (Some(database.clone()), "schema", schema.quoted()),
+        None => (None, "database", database.quoted()),
+    }
+}
+
+/// Writes a note as the first line of a comment, or strikes the one that is there. The rest of the comment is somebody's, and
+/// stays: only the server has all of it.
+fn write_note(database: &DatabaseName, schema: Option<&SchemaName>, note: Option<&Note>) -> Statement {
+    let (_, class, object) = commented(database, schema);
+    let description = match schema {
+        Some(schema) => format!(
+            "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = {}",
+            escape_literal(schema.as_str())
+        ),
+        None => format!(
+            "SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = {}",
+            escape_literal(database.as_str())
+        ),
+    };
+    let (line, summary) = match note {
+        Some(note) => (escape_literal(&note.text()), format!("note what PUBLIC held on {class} {object}")),
+        None => ("NULL".to_owned(), format!("strike the note on {class} {object}")),
+    };
+    let command = escape_literal(&format!("COMMENT ON {} {} IS %L", class.to_uppercase(), object.replace('%', "%%")));
+    let body = format!(
+        "DECLARE
+  found CONSTANT text := ({description});
+  rest CONSTANT text := pg_catalog.regexp_replace(found, '^{}[^\n]*\n?', '');
+BEGIN
+  EXECUTE pg_catalog.format({command}, NULLIF(pg_catalog.concat_ws(pg_catalog.chr(10), {line}, NULLIF(rest, '')), ''));
+END",
+        Note::PATTERN
+    );
+    Statement::new(summary, format!("DO {}", escape_literal(&body)))
 }
 
 fn comment(class: &str, quoted: &str, marker: &Marker) -> String {
@@ -637,7 +756,7 @@ mod tests {
                 Change::DropDatabase { database: database(), force: true },
                 Change::DropRole { role: role() },
             ],
-            "[-] ALTER ROLE \"Acme \"\"1\"\"\" NOLOGIN; ALTER DATABASE \"acme\" ALLOW_CONNECTIONS false IS_TEMPLATE false\n\
+            "[-] SET LOCAL lock_timeout = 2000; ALTER ROLE \"Acme \"\"1\"\"\" NOLOGIN; ALTER DATABASE \"acme\" ALLOW_CONNECTIONS false IS_TEMPLATE false\n\
              [-] DROP DATABASE \"acme\" WITH (FORCE)\n\
              [-] DROP ROLE \"Acme \"\"1\"\"\"",
         );
@@ -661,8 +780,8 @@ mod tests {
         assert_eq!(
             summaries,
             [
-                "end the sessions of role \"Acme \"\"1\"\"\", keep role \"Acme \"\"1\"\"\" from logging in",
-                "wait for logins that have begun, end the sessions of role \"Acme \"\"1\"\"\""
+                "end the sessions of role \"Acme \"\"1\"\"\", wait for no lock longer than 2 s, keep role \"Acme \"\"1\"\"\" from logging in",
+                "wait for logins that have begun, wait until the sessions of role \"Acme \"\"1\"\"\" have ended"
             ]
         );
     }
@@ -685,7 +804,7 @@ mod tests {
     #[test]
     fn a_verifier_is_in_the_text_and_never_in_the_summary() {
         let verifier = Verifier::salted(&crate::postgres::Secret::new("hunter2"), "acme", "salt");
-        let change = Change::SetPassword { role: role(), verifier: verifier.clone() };
+        let change = Change::SetPassword { role: role(), verifier: Some(verifier.clone()) };
         let script = render(&[change]);
         assert!(script.0[0].text().contains(verifier.expose()));
         assert!(!script.0[0].summary().contains("SCRAM"));
@@ -774,7 +893,13 @@ mod tests {
                 "REVOKE ALL ON SCHEMA \"s\" FROM \"r\" CASCADE",
             ),
             (
-                Change::RevokeSchemaCreate { database: database(), schema: schema(), grantee: public() },
+                Change::TakeFromPublic { database: database(), schema: None, note: None },
+                "-",
+                "revoke ALL on database \"d\" from PUBLIC",
+                "REVOKE ALL ON DATABASE \"d\" FROM PUBLIC CASCADE",
+            ),
+            (
+                Change::TakeFromPublic { database: database(), schema: Some(schema()), note: None },
                 "d",
                 "revoke CREATE on schema \"s\" from PUBLIC",
                 "REVOKE CREATE ON SCHEMA \"s\" FROM PUBLIC CASCADE",
@@ -784,18 +909,6 @@ mod tests {
                 "d",
                 "grant USAGE on schema \"s\" to \"r\"",
                 "GRANT USAGE ON SCHEMA \"s\" TO \"r\"",
-            ),
-            (
-                Change::GrantToPublic { database: database(), schema: None, privileges: vec!["CONNECT"] },
-                "-",
-                "grant CONNECT on database \"d\" to PUBLIC",
-                "GRANT CONNECT ON DATABASE \"d\" TO PUBLIC",
-            ),
-            (
-                Change::GrantToPublic { database: database(), schema: Some(schema()), privileges: vec!["CREATE"] },
-                "d",
-                "grant CREATE on schema \"s\" to PUBLIC",
-                "GRANT CREATE ON SCHEMA \"s\" TO PUBLIC",
             ),
             (
                 Change::CreateExtension { database: database(), extension: extension(), schema: schema() },
@@ -858,7 +971,12 @@ mod tests {
                 "ALTER DATABASE \"d\" ALLOW_CONNECTIONS false IS_TEMPLATE false",
             ),
             (Change::Login { role: role() }, "-", "let role \"r\" log in", "ALTER ROLE \"r\" LOGIN"),
-            (Change::NoLogin { role: role() }, "-", "keep role \"r\" from logging in", "ALTER ROLE \"r\" NOLOGIN"),
+            (
+                Change::NoLogin { role: role() },
+                "-",
+                "wait for no lock longer than 2 s, keep role \"r\" from logging in",
+                "SET LOCAL lock_timeout = 2000; ALTER ROLE \"r\" NOLOGIN",
+            ),
             (Change::MarkDatabase { database: database(), marker: marker() }, "-", "mark database \"d\"", &on_database),
             (Change::MarkRole { role: role(), marker: marker() }, "-", "mark role \"r\"", &on_role),
             (
@@ -913,6 +1031,29 @@ mod tests {
             assert_eq!(script.0[0].summary(), summary);
             check(&[change], &format!("[{place}] {text}"));
         }
+    }
+
+    #[test]
+    fn what_is_taken_from_public_is_noted_in_the_transaction_that_takes_it() {
+        let database = || -> DatabaseName { "d%'".parse().unwrap() };
+        let note = Note::new(&database(), ["CONNECT".to_owned()].into());
+        let steps = render(&[
+            Change::TakeFromPublic { database: database(), schema: None, note: Some(note.clone()) },
+            Change::TakeFromPublic { database: database(), schema: Some("s".parse().unwrap()), note: Some(note) },
+            Change::GiveToPublic { database: database(), schema: None, privileges: vec!["CONNECT", "CREATE"] },
+            Change::GiveToPublic { database: database(), schema: None, privileges: Vec::new() },
+        ]);
+        let summaries: Vec<_> = steps.0.iter().map(|step| (step.database.is_some(), step.summary())).collect();
+        let expected = [
+            (false, "note what PUBLIC held on database \"d%'\", revoke ALL on database \"d%'\" from PUBLIC"),
+            (true, "note what PUBLIC held on schema \"s\", revoke CREATE on schema \"s\" from PUBLIC"),
+            (
+                false,
+                "grant CONNECT, CREATE on database \"d%'\" to PUBLIC, strike the note on database \"d%'\", strike the note on \
+                 database \"d%'\"",
+            ),
+        ];
+        assert_eq!(summaries, expected.map(|(inside, summary)| (inside, summary.to_owned())));
     }
 
     #[test]

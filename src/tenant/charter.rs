@@ -10,24 +10,51 @@ use super::control::Control;
 use super::diff::{Charter, Deviation};
 use super::limits::{ADMIN_CONNECTIONS, Limits};
 use super::marker::{Marker, Stage};
-use super::names::{EXTENSIONS_SCHEMA, Names};
+use super::names::{EXTENSIONS_SCHEMA, Names, TenantName};
 use super::observed::{Observed, Seen};
 use super::{Locale, Setting};
+
+/// What is to become of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    Present,
+    /// It may not log in, and its sessions are ended.
+    Suspended,
+    /// Closed, renamed and kept.
+    Archived,
+    /// Neither its role nor its database is there.
+    Gone,
+    /// Its database is not there; its role waits for a create that follows.
+    Emptied,
+}
+
+/// What becomes of the tenant's password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Password {
+    /// It stays, whatever it is.
+    Keep,
+    /// This one is set, unless one of the same version is on record already.
+    Set(Verifier),
+    /// It is taken away.
+    Take,
+}
 
 /// A tenant as it is wanted: all known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
     pub names: Names,
-    /// Where the tenant is not to log in, its sessions are ended.
-    pub login: bool,
+    pub goal: Goal,
+    /// Whether a tenant that is to end may be connected to.
+    pub force: bool,
+    /// The name by which Terraform knows the tenant; `None` for one that it does not know yet.
+    pub known_as: Option<TenantName>,
     /// TEMPORARY on the database.
     pub temporary: bool,
     pub extensions: BTreeSet<ExtensionName>,
     /// The roles that the tenant is to be a member of.
     pub member_of: BTreeSet<RoleName>,
     pub locale: Locale,
-    /// Set when the role is made, and whenever it is `Some`: what is stored cannot be compared.
-    pub password: Option<Verifier>,
+    pub password: Password,
     pub password_version: Option<i64>,
     /// Controls whose findings are meant to be, and why.
     pub accept: BTreeMap<Control, String>,
@@ -85,19 +112,55 @@ impl Desired {
         path
     }
 
-    /// The marker that a complete tenant's database and schema carry.
-    pub(super) fn marker(&self, observed: &Observed) -> Marker {
-        let set: Option<Challenge> = self.password.as_ref().map(Verifier::challenge);
-        Marker {
-            // What the server shows of a password that was set before there was a record of it.
-            password: set.or_else(|| observed.recorded()).or_else(|| observed.challenge()),
-            ..Marker::new(&self.names, Stage::Ready, self.password_version)
+    /// Whether the tenant is to log in.
+    pub fn logs_in(&self) -> bool {
+        self.goal == Goal::Present
+    }
+
+    /// The password that is to be written now: `Some(None)` takes it away. A password is written once for each version: what
+    /// is stored cannot be compared, and who else holds it is told by the version alone.
+    pub(super) fn due_password(&self, observed: &Observed) -> Option<Option<&Verifier>> {
+        let recorded = observed.role_marker().and_then(|marker| marker.password_version);
+        match &self.password {
+            Password::Set(verifier) => {
+                (observed.role.is_none() || recorded != self.password_version).then_some(Some(verifier))
+            }
+            Password::Take => recorded.is_some().then_some(None),
+            Password::Keep => None,
         }
     }
 
-    /// That of its role, which no owner of a database can write: it also says whether there are guardrails.
+    /// The marker that a complete tenant's database carries.
+    pub(super) fn marker(&self, observed: &Observed) -> Marker {
+        let was = self.known_as.as_ref().filter(|known| **known != self.names.tenant).map(ToString::to_string);
+        Marker { was, ..self.marked(Stage::Ready, observed) }
+    }
+
+    /// That of its schema, by which that is found.
+    pub(super) fn schema_marker(&self, observed: &Observed) -> Marker {
+        self.marked(Stage::Ready, observed)
+    }
+
+    /// A marker of this stage with the record of the password: that of the role, as long as none is written.
+    pub(super) fn marked(&self, stage: Stage, observed: &Observed) -> Marker {
+        let (version, password) = match self.due_password(observed) {
+            Some(Some(verifier)) => (self.password_version, Some(verifier.challenge())),
+            Some(None) => (None, None),
+            None if observed.role.is_none() => (None, None),
+            None => {
+                // What the server shows of a password that was set before there was a record of it.
+                let shown: Option<Challenge> = observed.recorded().or_else(|| observed.challenge());
+                (observed.role_marker().and_then(|marker| marker.password_version), shown)
+            }
+        };
+        Marker { password, ..Marker::new(&self.names, stage, version) }
+    }
+
+    /// That of its role, which no owner of a database can write: it also says whether there are guardrails, and whether
+    /// Terraform is known to have the tenant.
     pub(super) fn role_marker(&self, observed: &Observed) -> Marker {
-        Marker { guardrails: observed.is_guarded(), ..self.marker(observed) }
+        let stage = if self.known_as.is_some() { Stage::Ready } else { Stage::Made };
+        Marker { stage, guardrails: observed.is_guarded(), ..self.marker(observed) }
     }
 }
 
@@ -315,12 +378,15 @@ impl Charter for TenantCharter<'_> {
         }
         required.push((Control::SearchPath, self.parameter(level, "search_path", &Setting::Schemas(path))));
         required.extend(self.required_limits());
+        if let (Some(version), None) = (desired.password_version, desired.due_password(self.observed)) {
+            required.push((Control::Password, Fact::Password { role: self.role.to_owned(), version }));
+        }
         let marker = |objects, marker: &Marker| (Control::Registered, Fact::Marker { objects, text: marker.text() });
         let own = desired.marker(self.observed);
         required.push(marker(Objects::one(Kind::Role, self.role), &desired.role_marker(self.observed)));
         required.push(marker(Objects::one(Kind::Database, self.database), &own));
         if self.observed.inside.is_ok() {
-            required.push(marker(schema(self.schema), &own));
+            required.push(marker(schema(self.schema), &desired.schema_marker(self.observed)));
         }
         required
     }
@@ -357,11 +423,14 @@ impl Charter for TenantCharter<'_> {
             Fact::Database { database, attribute: DatabaseAttribute::ConnectionLimit(limit) }
                 if database == self.database =>
             {
-                self.observed.is_guarded() || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
+                // No guardrails leave so few: it keeps the admin out as well.
+                let closed = (0..=ADMIN_CONNECTIONS).contains(limit);
+                self.observed.is_guarded() && !closed || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
             // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.
             Fact::Extension { name, schema, .. } => schema == EXTENSIONS_SCHEMA && self.may_drop_or_wants(name),
+            Fact::Password { role, .. } => role == self.role,
             // Of its own objects the one that is required is missing then.
             Fact::Marker { objects, .. } => {
                 objects.is(Kind::Role, self.role)
@@ -399,7 +468,7 @@ impl Charter for TenantCharter<'_> {
             Fact::Parameter { .. } | Fact::ManyParameters { .. } => Control::Parameters,
             Fact::Extension { .. } => Control::Extensions,
             Fact::Marker { .. } => Control::Registered,
-            Fact::ForeignPassword { .. } => Control::Password,
+            Fact::ForeignPassword { .. } | Fact::Password { .. } => Control::Password,
         }
     }
 
@@ -408,8 +477,8 @@ impl Charter for TenantCharter<'_> {
         match fact {
             Fact::Marker { objects, .. } if objects.kind == Kind::Role => observed.alters_role(),
             Fact::Parameter { level: Level::Role(_) | Level::RoleInDatabase(..), .. } => observed.alters_role(),
-            // Nothing is set without one in the configuration.
-            Fact::ForeignPassword { .. } => self.desired.password.is_some() || self.desired.password_version.is_some(),
+            // That takes another version in the configuration.
+            Fact::ForeignPassword { .. } | Fact::Password { .. } => false,
             Fact::Grant { objects, .. } | Fact::Marker { objects, .. } if objects.kind == Kind::Schema => {
                 let schemas = observed.inside.iter().flat_map(|inside| &inside.schemas);
                 let found = schemas.into_iter().find(|schema| objects.is(Kind::Schema, &schema.name));
@@ -530,6 +599,7 @@ mod tests {
                 name == "acme" && [Kind::Role, Kind::Database].contains(&objects.kind)
                     || name == "app" && objects.kind == Kind::Schema
             }
+            Fact::Password { role, .. } => role == "acme",
             _ => false,
         }
     }
@@ -547,8 +617,8 @@ mod tests {
             if is_meant(&fact) {
                 prop_assert_eq!(drift, BTreeMap::new(), "meant");
             } else {
-                // Without a password in the configuration there is none to set.
-                let ours = ours && !matches!(fact, Fact::ForeignPassword { .. });
+                // What is set is not set again.
+                let ours = ours && !matches!(fact, Fact::ForeignPassword { .. } | Fact::Password { .. });
                 let named = Deviation::Unexpected(Seen { fact, ours });
                 prop_assert_eq!(drift.values().flatten().collect::<Vec<_>>(), [&named]);
                 let control = drift.keys().next().unwrap();
@@ -682,7 +752,7 @@ mod tests {
         observed.login = Ok(Authentication::Md5);
         assert_eq!(noted(&desired, &observed), None);
         let verifier = Verifier::salted(&crate::postgres::Secret::new("hunter2"), "acme", "salt");
-        desired.password = Some(verifier.clone());
+        (desired.password, desired.password_version) = (Password::Set(verifier.clone()), Some(1));
         assert_eq!(noted(&desired, &observed), Some(verifier.challenge()));
     }
 

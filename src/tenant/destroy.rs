@@ -1,40 +1,57 @@
-//! How a tenant ends: dropped, or closed, renamed and kept.
+//! How a tenant ends: dropped, or closed, renamed and kept. Each step is safe to stop after: what is left is found by its
+//! markers and names, and the next run goes on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::postgres::DatabaseName;
+use crate::postgres::catalog::snapshot::{Connected, Prepared};
 use crate::postgres::name::MAX_BYTES;
-use crate::postgres::{DatabaseName, RoleName};
 
+use super::change::Change;
+use super::charter::{Desired, Goal};
 use super::marker::{Marker, Stage};
 use super::names::Names;
+use super::observed::Observed;
 use super::repair::shut_out;
-use super::{Change, Observed};
 
-/// Keeps everybody out, the tenant first.
-pub fn close(observed: &Observed) -> Vec<Change> {
-    let role = observed.role_name().map(|role| Change::NoLogin { role });
-    let database = observed.database_name().map(|database| Change::Close { database });
-    role.into_iter().chain(database).collect()
+/// What keeps a tenant from ending. Looked for before anything is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Its database is in use.
+    Connected(Vec<Connected>),
+    /// Nobody but who ends these lets its database be dropped or renamed.
+    Prepared(Vec<Prepared>),
+    /// Objects that its role owns outside its own database, by database: data that somebody put there, and not ours to drop
+    /// unasked.
+    OwnsElsewhere(BTreeMap<String, u64>),
+    /// It was granted something in databases that this admin cannot enter to take it back.
+    GrantedElsewhere(BTreeSet<String>),
 }
 
-/// The same, and ends the role's sessions.
-pub fn close_by_force(observed: &Observed) -> Vec<Change> {
-    let role = observed.role_name().map(|role| shut_out(&role)).into_iter().flatten();
-    let database = observed.database_name().map(|database| Change::Close { database });
-    role.chain(database).collect()
+/// The first thing that stands in the way of a goal, if any does.
+pub fn obstacle(desired: &Desired, observed: &Observed) -> Option<Obstacle> {
+    let connected: Vec<Connected> = observed.in_database().cloned().collect();
+    if !connected.is_empty() && !desired.force {
+        return Some(Obstacle::Connected(connected));
+    }
+    if !observed.prepared.is_empty() {
+        return Some(Obstacle::Prepared(observed.prepared.clone()));
+    }
+    if desired.goal == Goal::Archived {
+        return None;
+    }
+    let owned = owned_elsewhere(observed);
+    if !owned.is_empty() {
+        return Some(Obstacle::OwnsElsewhere(owned));
+    }
+    let own = observed.database.as_ref().map(|database| database.name.as_str());
+    let closed = observed.dependencies.iter().filter(|dependency| dependency.enterable == Some(false));
+    let closed: BTreeSet<String> =
+        closed.filter_map(|closed| closed.database.clone()).filter(|place| Some(place.as_str()) != own).collect();
+    (!closed.is_empty()).then_some(Obstacle::GrantedElsewhere(closed))
 }
 
-/// Undoes [`close`], as far as it was open before.
-pub fn reopen(before: &Observed) -> Vec<Change> {
-    let was_open = before.database.as_ref().is_some_and(|database| database.allow_connections);
-    let could_log_in = before.role.as_ref().is_some_and(|role| role.login);
-    let database = before.database_name().filter(|_| was_open).map(|database| Change::Open { database });
-    let role = before.role_name().filter(|_| could_log_in).map(|role| Change::Login { role });
-    database.into_iter().chain(role).collect()
-}
-
-/// Objects that the role owns outside its own database, by database: data that somebody put there,
-/// and not ours to drop unasked.
+/// Objects that the role owns outside its own database, by database.
 pub fn owned_elsewhere(observed: &Observed) -> BTreeMap<String, u64> {
     let own = observed.database.as_ref().map(|database| database.name.as_str());
     let mut owned = BTreeMap::new();
@@ -47,46 +64,134 @@ pub fn owned_elsewhere(observed: &Observed) -> BTreeMap<String, u64> {
     owned
 }
 
-/// Takes back what the role was granted outside its own database, once that is gone, and drops it.
-/// Only for a role that owns nothing.
-pub fn drop_role(observed: &Observed) -> Vec<Change> {
-    let Some(role) = observed.role_name() else { return Vec::new() };
-    let own = observed.database.as_ref().map(|database| database.name.as_str());
-    let granted = |place: &Option<String>| place.is_none() || place.as_deref() != own;
-    let mut places: Vec<Option<DatabaseName>> = observed
-        .dependencies
-        .iter()
-        .filter(|dependency| granted(&dependency.database))
-        .map(|dependency| dependency.database.as_ref().and_then(|name| name.parse().ok()))
-        .collect();
+/// The other databases in which something was granted to the role.
+fn granted_elsewhere(observed: &Observed) -> Vec<DatabaseName> {
+    let own = observed.database_name();
+    let places = observed.dependencies.iter().filter_map(|dependency| dependency.database.as_ref()?.parse().ok());
+    let mut places: Vec<DatabaseName> = places.filter(|place| Some(place) != own.as_ref()).collect();
     places.sort();
     places.dedup();
-    let disown = places.into_iter().map(|database| Change::Disown { database, role: role.clone() });
-    disown.chain([Change::DropRole { role: role.clone() }]).collect()
+    places
 }
 
-/// Closes a tenant and gives its database and role names that say when, so that the old ones are free.
-pub fn archive(names: &Names, observed: &Observed) -> Vec<Change> {
-    let suffix = format!("_archived_{}", observed.server.now);
-    let mut changes = close_by_force(observed);
+/// The changes that drop what is there of a tenant. What it was granted elsewhere is taken back before its data is dropped:
+/// its role can be dropped for sure then.
+pub(super) fn remove(desired: &Desired, observed: &Observed) -> Vec<Change> {
+    if desired.goal == Goal::Emptied {
+        let database = observed.database_name();
+        return database.map(|database| Change::DropDatabase { database, force: true }).into_iter().collect();
+    }
+    let mut changes = Vec::new();
+    if observed.database.as_ref().is_some_and(|database| !database.is_invalid()) {
+        changes.extend(shut(desired, observed));
+    }
     let role = observed.role_name();
-    let mut archived = names.clone();
-    if let Some(from) = observed.database_name() {
-        let to: DatabaseName = with_suffix(from.as_str(), &suffix).parse().expect("a name and a suffix");
-        archived.database = to.clone();
-        changes.push(Change::RenameDatabase { from, to });
+    let disown = |database: Option<DatabaseName>| role.clone().map(|role| Change::Disown { database, role });
+    changes.extend(granted_elsewhere(observed).into_iter().filter_map(|place| disown(Some(place))));
+    if let Some(database) = observed.database_name() {
+        changes.push(Change::DropDatabase { database, force: desired.force });
     }
-    if let Some(from) = role {
-        let to: RoleName = with_suffix(from.as_str(), &suffix).parse().expect("a name and a suffix");
-        archived.role = to.clone();
-        changes.push(Change::RenameRole { from, to });
+    if observed.dependencies.iter().any(|dependency| dependency.database.is_none()) {
+        changes.extend(disown(None));
     }
+    changes.extend(role.map(|role| Change::DropRole { role }));
+    changes
+}
+
+/// Keeps everybody out: first by what the tenant cannot lock.
+fn shut(desired: &Desired, observed: &Observed) -> Vec<Change> {
+    let open = observed.database.as_ref().is_some_and(|database| database.allow_connections);
+    let mut changes = Vec::new();
+    let database = observed.database_name();
+    changes.extend(database.clone().filter(|_| open).map(|database| Change::Close { database }));
+    if let Some(role) = observed.role_name() {
+        let logs_in = observed.role.as_ref().is_some_and(|role| role.login);
+        if desired.force {
+            changes.extend(shut_out(&role));
+        } else if logs_in {
+            changes.push(Change::NoLogin { role });
+        }
+    }
+    changes
+}
+
+/// Closes a tenant and gives its database and role names that say when, so that the old ones are free. The new names are on
+/// record before the first rename.
+pub(super) fn archive(desired: &Desired, observed: &Observed) -> Vec<Change> {
+    let begun = [observed.database_marker(), observed.role_marker()].into_iter().flatten();
+    let begun = begun.filter(|marker| marker.stage == Stage::Archived).find_map(|marker| marker.names());
+    let archived = begun.unwrap_or_else(|| archived(&desired.names, observed));
+    let is_archived = |marker: Option<Marker>| marker.is_some_and(|marker| marker.stage == Stage::Archived);
     let marker = Marker::new(&archived, Stage::Archived, None);
-    if observed.role.is_some() {
-        changes.push(Change::MarkRole { role: archived.role, marker: marker.clone() });
+    let mut changes = shut(desired, observed);
+    if desired.force
+        && let Some(database) = observed.database_name()
+        && observed.in_database().next().is_some()
+    {
+        changes.push(Change::EndDatabaseSessions { database });
     }
-    if observed.database.is_some() {
-        changes.push(Change::MarkDatabase { database: archived.database, marker });
+    let role = observed.role_name().filter(|_| !is_archived(observed.role_marker()));
+    changes.extend(role.map(|role| Change::MarkRole { role, marker: marker.clone() }));
+    let database = observed.database_name().filter(|_| !is_archived(observed.database_marker()));
+    changes.extend(database.map(|database| Change::MarkDatabase { database, marker }));
+    if let Some(from) = observed.database_name() {
+        changes.push(Change::RenameDatabase { from, to: archived.database });
+    }
+    if let Some(from) = observed.role_name() {
+        changes.push(Change::RenameRole { from, to: archived.role });
+    }
+    changes
+}
+
+/// The names that what is there gets.
+fn archived(names: &Names, observed: &Observed) -> Names {
+    let suffix = format!("_archived_{}", observed.server.now);
+    let mut archived = names.clone();
+    if let Some(name) = observed.database_name() {
+        archived.database = with_suffix(name.as_str(), &suffix).parse().expect("a name and a suffix");
+    }
+    if let Some(name) = observed.role_name() {
+        archived.role = with_suffix(name.as_str(), &suffix).parse().expect("a name and a suffix");
+    }
+    archived
+}
+
+/// Notes that Terraform has the tenant, under the name that it has.
+pub fn settle(observed: &Observed) -> Vec<Change> {
+    let settled = |marker: Option<Marker>| {
+        let marker = marker.filter(Marker::is_unsettled)?;
+        Some(Marker { stage: Stage::Ready, was: None, ..marker })
+    };
+    let role = observed.role_name().zip(settled(observed.role_marker()));
+    let database = observed.database_name().zip(settled(observed.database_marker()));
+    let role = role.map(|(role, marker)| Change::MarkRole { role, marker });
+    role.into_iter().chain(database.map(|(database, marker)| Change::MarkDatabase { database, marker })).collect()
+}
+
+/// Leaves a tenant that did not end as it was found: as open, and marked as before. Nothing for one that is no longer whole.
+pub fn undo(before: &Observed, after: &Observed) -> Vec<Change> {
+    let name = |observed: &Observed| (observed.database_name(), observed.role_name());
+    let valid = after.database.as_ref().is_some_and(|database| !database.is_invalid());
+    let (Some(was), Some(is), Some(role), true) = (&before.database, &after.database, &after.role, valid) else {
+        return Vec::new();
+    };
+    if name(before) != name(after) {
+        return Vec::new();
+    }
+    let (Some(database), Some(role_name)) = (after.database_name(), after.role_name()) else { return Vec::new() };
+    let mut changes = Vec::new();
+    let lost = |before: Option<Marker>, after: Option<Marker>| before.filter(|before| Some(before) != after.as_ref());
+    if let Some(marker) = lost(before.role_marker(), after.role_marker()) {
+        changes.push(Change::MarkRole { role: role_name.clone(), marker });
+    }
+    if let Some(marker) = lost(before.database_marker(), after.database_marker()) {
+        changes.push(Change::MarkDatabase { database: database.clone(), marker });
+    }
+    if was.allow_connections && !is.allow_connections {
+        changes.push(Change::Open { database });
+    }
+    if before.role.as_ref().is_some_and(|before| before.login) && !role.login {
+        changes.push(Change::Login { role: role_name });
     }
     changes
 }
@@ -111,100 +216,163 @@ mod tests {
         fixture::dependency("acme", database, "pg_class", kind, 2)
     }
 
-    #[test]
-    fn closing_can_be_undone_as_far_as_it_was_open() {
-        let mut observed = fixture::observed();
-        assert_eq!(texts(&close(&observed)).len(), 2);
-        assert_eq!(
-            texts(&reopen(&observed)),
-            ["ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false", "ALTER ROLE \"acme\" LOGIN"]
-        );
-        // The sessions first: an open transaction among them could keep NOLOGIN waiting.
-        let forced = texts(&close_by_force(&observed));
-        assert!(forced[0].contains("pg_terminate_backend") && forced[1].ends_with("NOLOGIN"), "{forced:?}");
-        assert!(forced.last().unwrap().contains("ALLOW_CONNECTIONS false"), "{forced:?}");
-        observed.role.as_mut().unwrap().login = false;
-        assert_eq!(texts(&reopen(&observed)), ["ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false"]);
+    fn desired(goal: Goal) -> Desired {
+        Desired { goal, ..fixture::desired() }
     }
 
-    #[test]
-    fn objects_in_other_databases_are_found() {
-        let mut observed = fixture::observed();
-        observed.dependencies.extend([dependency(Some("acme"), "o"), dependency(Some("postgres"), "o")]);
-        assert_eq!(owned_elsewhere(&observed), [("postgres".to_owned(), 2)].into());
-    }
+    const CLOSE: &str = "ALTER DATABASE \"acme\" ALLOW_CONNECTIONS false IS_TEMPLATE false";
+    const OPEN: &str = "ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false";
+    const WAIT: &str = "SET LOCAL lock_timeout = 2000";
 
     #[test]
-    fn grants_elsewhere_are_taken_back_where_they_are() {
+    fn a_tenant_is_shut_disowned_and_dropped_in_this_order() {
         let mut observed = fixture::observed();
-        observed.dependencies.extend([dependency(Some("reports"), "a"), dependency(Some("acme"), "a")]);
-        assert_eq!(
-            texts(&drop_role(&observed)),
-            [
-                "GRANT \"acme\" TO CURRENT_USER",
-                "DROP OWNED BY \"acme\"",
-                "REVOKE \"acme\" FROM CURRENT_USER",
-                "DROP ROLE \"acme\""
-            ]
-        );
-    }
-
-    #[test]
-    fn archived_names_say_when_and_fit() {
-        let texts = texts(&archive(&fixture::names(), &fixture::observed()));
-        assert!(texts.contains(&"ALTER DATABASE \"acme\" RENAME TO \"acme_archived_20260131T120000.123Z\"".to_owned()));
-        assert!(texts.last().unwrap().contains("\"stage\":\"archived\""));
-        assert_eq!(with_suffix(&"ü".repeat(31), "_archived_20260131T120000.123Z").len(), 62);
-    }
-
-    #[test]
-    fn whatever_is_owned_where_there_is_no_database_is_elsewhere() {
-        let mut observed = fixture::observed();
-        observed.dependencies.extend([
-            dependency(Some("acme"), "o"),
-            dependency(Some("postgres"), "o"),
-            dependency(Some("postgres"), "o"),
-            dependency(Some("postgres"), "a"),
-            dependency(None, "o"),
-        ]);
-        let shared = || ("(shared objects)".to_owned(), 2);
-        assert_eq!(owned_elsewhere(&observed), [shared(), ("postgres".to_owned(), 4)].into());
-        observed.database = None;
-        assert_eq!(owned_elsewhere(&observed), [shared(), ("acme".to_owned(), 2), ("postgres".to_owned(), 4)].into());
-    }
-
-    #[test]
-    fn a_role_is_disowned_once_in_each_place_and_not_at_home() {
-        let mut observed = fixture::observed();
-        let places = [Some("b"), None, Some("a"), Some("b"), Some("acme")];
+        let places = [Some("reports"), None, Some("acme"), Some("reports")];
         observed.dependencies = places.map(|place| dependency(place, "a")).into();
-        let disowned = |observed: &Observed| -> Vec<String> {
-            let places = render(&drop_role(observed)).0.into_iter().filter(|step| step.text().contains("DROP OWNED"));
-            places.map(|step| step.database.map_or("-".to_owned(), |name| name.to_string())).collect()
-        };
-        assert_eq!(disowned(&observed), ["-", "a", "b"]);
+        let join = "GRANT \"acme\" TO CURRENT_USER";
+        let leave = "REVOKE \"acme\" FROM CURRENT_USER";
+        let owned = "DROP OWNED BY \"acme\"";
+        let shut = [CLOSE, WAIT, "ALTER ROLE \"acme\" NOLOGIN"];
+        let drop = ["DROP DATABASE \"acme\"", join, owned, leave, "DROP ROLE \"acme\""];
+        let gone = desired(Goal::Gone);
+        assert_eq!(texts(&remove(&gone, &observed)), [&shut[..], &[join, owned, leave], &drop].concat());
+        let places: Vec<_> = render(&remove(&gone, &observed)).0.into_iter().map(|step| step.database).collect();
+        assert_eq!(places, [None, Some("reports".parse().unwrap()), None, None]);
+        // The sessions end after their database is closed, and before the role is altered, which they could lock.
+        let forced = texts(&remove(&Desired { force: true, ..gone.clone() }, &observed));
+        assert!(forced[0] == CLOSE && forced[1].contains("pg_terminate_backend"), "{forced:?}");
+        assert!(forced.contains(&"DROP DATABASE \"acme\" WITH (FORCE)".to_owned()), "{forced:?}");
+        // Nothing but DROP DATABASE works on one that is invalid.
+        observed.database.as_mut().unwrap().connection_limit = -2;
+        observed.dependencies.clear();
+        assert_eq!(texts(&remove(&gone, &observed)), ["DROP DATABASE \"acme\"", "DROP ROLE \"acme\""]);
         observed.database = None;
-        assert_eq!(disowned(&observed), ["-", "a", "acme", "b"]);
+        assert_eq!(texts(&remove(&gone, &observed)), ["DROP ROLE \"acme\""]);
         observed.role = None;
-        assert_eq!(drop_role(&observed), []);
+        assert_eq!(remove(&gone, &observed), []);
     }
 
     #[test]
-    fn half_a_tenant_is_closed_and_archived_as_far_as_it_is_there() {
+    fn of_a_half_made_tenant_that_is_replaced_the_role_stays() {
         let mut observed = fixture::observed();
-        observed.database.as_mut().unwrap().allow_connections = false;
-        assert_eq!(texts(&reopen(&observed)), ["ALTER ROLE \"acme\" LOGIN"]);
+        let emptied = desired(Goal::Emptied);
+        assert_eq!(texts(&remove(&emptied, &observed)), ["DROP DATABASE \"acme\" WITH (FORCE)"]);
         observed.database = None;
-        assert_eq!(texts(&close(&observed)), ["ALTER ROLE \"acme\" NOLOGIN"]);
-        assert_eq!(texts(&reopen(&observed)), ["ALTER ROLE \"acme\" LOGIN"]);
-        let archived = texts(&archive(&fixture::names(), &observed));
-        assert!(archived.iter().all(|text| !text.contains("DATABASE")), "{archived:?}");
-        assert!(archived.last().unwrap().starts_with("COMMENT ON ROLE \"acme_archived_"), "{archived:?}");
-        let observed = Observed { role: None, ..fixture::observed() };
-        let archived = texts(&archive(&fixture::names(), &observed));
-        assert!(archived.iter().all(|text| !text.contains("ROLE")), "{archived:?}");
-        assert_eq!(archived.len(), 3);
+        assert_eq!(remove(&emptied, &observed), []);
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_seen_before_anything_is_changed() {
+        let check = |goal: Goal, force: bool, observed: &Observed, expected: Option<Obstacle>| {
+            assert_eq!(obstacle(&Desired { force, ..desired(goal) }, observed), expected);
+        };
+        let mut observed = fixture::observed();
+        check(Goal::Gone, false, &observed, None);
+        let others = [fixture::connected("globex", Some("acme")), fixture::connected("acme", Some("postgres"))];
+        observed.connected = others.to_vec();
+        check(Goal::Gone, false, &observed, Some(Obstacle::Connected(others[..1].to_vec())));
+        check(Goal::Archived, false, &observed, Some(Obstacle::Connected(others[..1].to_vec())));
+        check(Goal::Gone, true, &observed, None);
+        let prepared = Prepared {
+            id: "tx".to_owned(),
+            owner: "acme".to_owned(),
+            database: "acme".to_owned(),
+            since: "2026-01-31 12:00:00".to_owned(),
+        };
+        observed.prepared = vec![prepared.clone()];
+        check(Goal::Gone, true, &observed, Some(Obstacle::Prepared(vec![prepared.clone()])));
+        check(Goal::Archived, true, &observed, Some(Obstacle::Prepared(vec![prepared])));
+        observed.prepared.clear();
+        // The database is dropped with what is in it; elsewhere somebody put it there.
+        observed.dependencies = [Some("acme"), Some("postgres"), None].map(|place| dependency(place, "o")).into();
+        let owned = [("(shared objects)".to_owned(), 2), ("postgres".to_owned(), 2)].into();
+        check(Goal::Gone, true, &observed, Some(Obstacle::OwnsElsewhere(owned)));
+        check(Goal::Archived, true, &observed, None);
+        let closed = |place: &str| Dependency { enterable: Some(false), ..dependency(Some(place), "a") };
+        observed.dependencies = vec![dependency(Some("reports"), "a"), closed("beta")];
+        check(Goal::Gone, true, &observed, Some(Obstacle::GrantedElsewhere(["beta".to_owned()].into())));
+        observed.dependencies = vec![closed("acme")];
+        check(Goal::Gone, true, &observed, None);
+    }
+
+    #[test]
+    fn a_tenant_that_did_not_end_is_left_as_it_was() {
+        let before = fixture::observed();
+        let mut after = fixture::observed();
+        assert_eq!(undo(&before, &after), []);
+        after.database.as_mut().unwrap().allow_connections = false;
+        after.role.as_mut().unwrap().login = false;
+        assert_eq!(texts(&undo(&before, &after)), [OPEN, "ALTER ROLE \"acme\" LOGIN"]);
+        assert_eq!(undo(&after, &after), [], "as shut as it was");
+        let archived = Some(fixture::marker(&fixture::names(), Stage::Archived).text());
+        after.role.as_mut().unwrap().comment.clone_from(&archived);
+        after.database.as_mut().unwrap().comment = archived;
+        let back = texts(&undo(&before, &after));
+        let ready = "COMMENT ON ROLE \"acme\" IS '{\"pgtenant\":\"acme\",\"stage\":\"ready\"";
+        assert!(back[0].starts_with(ready), "{back:?}");
+        assert!(back[1].starts_with("COMMENT ON DATABASE") && back.len() == 4, "{back:?}");
+        // What has another name, or is invalid, or is no more, goes on ending.
+        for change in [
+            (|after| after.database.as_mut().unwrap().name = "acme_archived".to_owned()) as fn(&mut Observed),
+            |after| after.database.as_mut().unwrap().connection_limit = -2,
+            |after| after.database = None,
+            |after| after.role = None,
+        ] {
+            let mut after = after.clone();
+            change(&mut after);
+            assert_eq!(undo(&before, &after), []);
+        }
+    }
+
+    #[test]
+    fn an_archive_that_was_interrupted_goes_on_with_the_same_names() {
+        let suffix = "_archived_20260131T120000.123Z";
+        let archive = |observed: &Observed| texts(&archive(&desired(Goal::Archived), observed));
+        let rename = |what: &str| format!("ALTER {what} \"acme\" RENAME TO \"acme{suffix}\"");
+        let mut observed = fixture::observed();
+        let changes = archive(&observed);
+        assert_eq!(changes[..3], [CLOSE, WAIT, "ALTER ROLE \"acme\" NOLOGIN"]);
+        assert!(changes[3].contains("\"stage\":\"archived\"") && changes[4].contains(suffix), "{changes:?}");
+        assert_eq!(changes[5..], [rename("DATABASE"), rename("ROLE")]);
+        // Another moment, and what was on record then.
+        let mut names = fixture::names();
+        names.database = format!("acme{suffix}").parse().unwrap();
+        names.role = format!("acme{suffix}").parse().unwrap();
+        let marker = Some(Marker::new(&names, Stage::Archived, None).text());
+        observed.server.now = "20270101T000000.000Z".to_owned();
+        observed.database.as_mut().unwrap().comment.clone_from(&marker);
+        observed.database.as_mut().unwrap().allow_connections = false;
+        observed.role.as_mut().unwrap().comment = marker;
+        observed.role.as_mut().unwrap().login = false;
+        assert_eq!(archive(&observed), [rename("DATABASE"), rename("ROLE")]);
+        // The database has its name already, and is the tenant's no more.
+        observed.database = None;
+        assert_eq!(archive(&observed), [rename("ROLE")]);
+    }
+
+    #[test]
+    fn archived_names_fit() {
+        assert_eq!(with_suffix(&"ü".repeat(31), "_archived_20260131T120000.123Z").len(), 62);
         assert_eq!(with_suffix("a", "_b"), "a_b");
         assert_eq!(with_suffix(&"x".repeat(63), "_b"), format!("{}_b", "x".repeat(61)));
+    }
+
+    #[test]
+    fn what_terraform_has_heard_of_is_noted_once() {
+        let mut observed = fixture::observed();
+        assert_eq!(settle(&observed), []);
+        let marker = fixture::marker(&fixture::names(), Stage::Ready);
+        let made = Marker { stage: Stage::Made, guardrails: true, ..marker.clone() };
+        observed.role.as_mut().unwrap().comment = Some(made.text());
+        let role = || "acme".parse().unwrap();
+        let ready = Marker { guardrails: true, ..marker.clone() };
+        assert_eq!(settle(&observed), [Change::MarkRole { role: role(), marker: ready }]);
+        let renamed = Marker { was: Some("acme_old".to_owned()), ..marker.clone() };
+        observed.role.as_mut().unwrap().comment = Some(renamed.text());
+        observed.database.as_mut().unwrap().comment = Some(renamed.text());
+        let database = "acme".parse().unwrap();
+        let noted =
+            [Change::MarkRole { role: role(), marker: marker.clone() }, Change::MarkDatabase { database, marker }];
+        assert_eq!(settle(&observed), noted);
     }
 }

@@ -6,11 +6,13 @@ use proptest::prelude::*;
 
 use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::{self, Inside, Schema};
-use crate::postgres::catalog::snapshot::{Database, Dependency, Membership, Role, Server, Setting, Snapshot};
+use crate::postgres::catalog::snapshot::{
+    Connected, Database, Dependency, Membership, Role, Server, Setting, Snapshot,
+};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{Authentication, Challenge};
 
-use super::{Change, Desired, Locale, Marker, Names, Observed, Stage, render};
+use super::{Change, Desired, Goal, Locale, Marker, Names, Observed, Password, Stage, render};
 
 pub(crate) fn names() -> Names {
     Names {
@@ -34,12 +36,14 @@ pub(super) fn names_of(tenant: &str) -> Names {
 pub(super) fn desired() -> Desired {
     Desired {
         names: names(),
-        login: true,
+        goal: Goal::Present,
+        force: false,
+        known_as: Some(names().tenant),
         temporary: false,
         extensions: BTreeSet::new(),
         member_of: BTreeSet::new(),
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
-        password: None,
+        password: Password::Keep,
         password_version: None,
         accept: BTreeMap::new(),
     }
@@ -72,6 +76,12 @@ pub(super) fn membership(role: &str, member: &str) -> Membership {
     }
 }
 
+/// Somebody who is connected.
+pub(super) fn connected(role: &str, database: Option<&str>) -> Connected {
+    let (role, database) = (role.to_owned(), database.map(str::to_owned));
+    Connected { pid: 7, role, database, since: Some("2026-01-31 12:00:00".to_owned()) }
+}
+
 pub(super) fn dependency(role: &str, database: Option<&str>, class: &str, kind: &str, count: u64) -> Dependency {
     Dependency {
         role: role.to_owned(),
@@ -80,6 +90,7 @@ pub(super) fn dependency(role: &str, database: Option<&str>, class: &str, kind: 
         kind: kind.to_owned(),
         original: false,
         count,
+        enterable: database.map(|_| true),
     }
 }
 
@@ -108,7 +119,6 @@ pub(super) fn database(name: &str, comment: Option<String>) -> Database {
         lc_ctype: "C.UTF-8".into(),
         locale: None,
         comment,
-        sessions: 0,
         acl: Vec::new(),
     }
 }
@@ -159,6 +169,8 @@ pub(crate) fn snapshot() -> Snapshot {
         server_grants: Vec::new(),
         slots: Vec::new(),
         subscriptions: Vec::new(),
+        connected: Vec::new(),
+        prepared: Vec::new(),
     }
 }
 
@@ -325,6 +337,7 @@ pub(super) fn any_fact() -> impl Strategy<Value = Fact> {
         (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(admin, inherit, set)| Options { admin, inherit, set });
     let database_attribute = prop_oneof![
         Just(DatabaseAttribute::Closed),
+        Just(DatabaseAttribute::Invalid),
         Just(DatabaseAttribute::Template),
         prop_oneof![Just(-1), Just(15), any::<i32>()].prop_map(DatabaseAttribute::ConnectionLimit),
     ];
@@ -352,6 +365,7 @@ pub(super) fn any_fact() -> impl Strategy<Value = Fact> {
         (name(), name(), name()).prop_map(|(name, version, schema)| Fact::Extension { name, version, schema }),
         (objects(), any::<String>()).prop_map(|(objects, text)| Fact::Marker { objects, text }),
         name().prop_map(|role| Fact::ForeignPassword { role }),
+        (name(), any::<i64>()).prop_map(|(role, version)| Fact::Password { role, version }),
         (objects(), any::<String>()).prop_map(|(objects, how)| Fact::Differs { objects, how }),
         any::<u64>().prop_map(|count| Fact::ManyGrants { count }),
     ]

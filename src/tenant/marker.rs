@@ -15,9 +15,19 @@ use super::{Names, TenantName};
 pub enum Stage {
     /// Half-made: closed to the tenant.
     Creating,
+    /// Complete. Terraform may not know of it yet: whoever creates a tenant of this description takes it up.
+    Made,
+    /// Complete, and in a Terraform state.
     Ready,
-    /// Destroyed with `on_destroy = "archive"`: closed, renamed, kept.
+    /// Destroyed with `on_destroy = "archive"`: closed, renamed, kept. The names in it are those that it gets: where an object
+    /// still has another, that was interrupted.
     Archived,
+}
+
+impl Stage {
+    pub fn is_complete(self) -> bool {
+        matches!(self, Stage::Made | Stage::Ready)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +35,9 @@ pub struct Marker {
     // First, because `prefix` is how such comments are found.
     #[serde(rename = "pgtenant")]
     pub tenant: String,
+    /// The name by which Terraform knew the tenant last, from a rename until it is known to have heard of the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
     pub stage: Stage,
     pub database: String,
     pub role: String,
@@ -47,6 +60,7 @@ impl Marker {
     pub fn new(names: &Names, stage: Stage, password_version: Option<i64>) -> Self {
         Marker {
             tenant: names.tenant.as_str().to_owned(),
+            was: None,
             stage,
             database: names.database.as_str().to_owned(),
             role: names.role.as_str().to_owned(),
@@ -69,6 +83,22 @@ impl Marker {
             .filter(|comment| comment.starts_with(&Self::prefix(tenant)))
             .and_then(|comment| Self::parse(Some(comment)))
             .filter(|marker| marker.stage != Stage::Archived)
+    }
+
+    /// Whether it says that Terraform may not have heard of something yet.
+    pub fn is_unsettled(&self) -> bool {
+        self.stage == Stage::Made || self.was.is_some() && self.stage == Stage::Ready
+    }
+
+    /// Whether it is the marker of this tenant, under its name or under the one that it had.
+    pub fn is_of(&self, tenant: &TenantName) -> bool {
+        self.tenant == tenant.as_str() || self.was.as_deref() == Some(tenant.as_str())
+    }
+
+    /// How the comments of a tenant that was renamed go on.
+    pub fn formerly(tenant: &TenantName) -> String {
+        let name = serde_json::to_string(tenant.as_str()).expect("strings serialise");
+        format!("\"was\":{name},")
     }
 
     /// The names in it; `None` if somebody wrote others than there can be.

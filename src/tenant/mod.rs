@@ -29,7 +29,7 @@ pub mod watchdog;
 pub(crate) mod fixture;
 
 pub use change::{Change, Grantee, Scope, Setting, render, render_patiently};
-pub use charter::Desired;
+pub use charter::{Desired, Goal, Password};
 pub use control::{Control, Of};
 pub use diff::{Finding, Repair, Status};
 pub use limits::{Limits, Timeout};
@@ -37,4 +37,4 @@ pub use locale::Locale;
 pub use marker::{Marker, Stage};
 pub use names::{Names, TenantName};
 pub use observed::{Conflict, Observed};
-pub use repair::{findings, repair};
+pub use repair::{findings, must_shut, repair};

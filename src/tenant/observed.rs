@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::postgres::catalog::acl::Grant;
 use crate::postgres::catalog::inside::{Extension, Inside, Schema};
 use crate::postgres::catalog::snapshot::{
-    Database, Dependency, Membership, Placed, Role, Server, ServerGrant, Setting, Snapshot,
+    Connected, Database, Dependency, Membership, Placed, Prepared, Role, Server, ServerGrant, Setting, Snapshot,
 };
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects};
 use crate::postgres::{Authentication, Challenge, DatabaseName, RoleName};
@@ -50,6 +50,10 @@ pub struct Observed {
     pub elsewhere: Vec<Database>,
     /// Of the role, and of the roles that it reaches.
     pub server_grants: Vec<ServerGrant>,
+    /// Who is connected to the database, or as the role.
+    pub connected: Vec<Connected>,
+    /// Transactions that were prepared in the database.
+    pub prepared: Vec<Prepared>,
     /// What else belongs to the database: replication slots and subscriptions.
     pub attached: Vec<(Kind, Placed)>,
     /// Other objects that carry the tenant's marker.
@@ -87,27 +91,15 @@ pub fn role_marker(role: &Role) -> Option<Marker> {
 impl Observed {
     /// Finds a tenant's objects: those that carry its marker, whatever their name is now, else those
     /// that have its names and carry no other tenant's marker. A marker counts only on an object that
-    /// the admin owns or administers, and first on the one of the name that is looked for.
+    /// the admin owns or administers, and first on the one of the name that is looked for. A tenant that was renamed
+    /// is found by its former name too, until Terraform is known to have heard of the new one.
     pub fn locate(snapshot: &Snapshot, names: &Names) -> Self {
-        let is_ours = |marker: &Option<Marker>| {
-            marker
-                .as_ref()
-                .is_some_and(|marker| marker.tenant == names.tenant.as_str() && marker.stage != Stage::Archived)
-        };
-        let databases = || snapshot.databases.iter().filter(|d| d.name.parse::<DatabaseName>().is_ok());
-        let marked = || databases().filter(|database| is_ours(&database_marker(database)));
-        let named = |database: &&Database| database.name == names.database.as_str();
-        let database = marked()
-            .find(named)
-            .or_else(|| marked().next())
-            .or_else(|| databases().find(|d| named(d) && database_marker(d).is_none()));
-        let roles = || snapshot.roles.iter().filter(|r| r.name.parse::<RoleName>().is_ok());
-        let marked = || roles().filter(|role| is_ours(&role_marker(role)));
-        let named = |role: &&Role| role.name == names.role.as_str();
-        let role = marked()
-            .find(named)
-            .or_else(|| marked().next())
-            .or_else(|| roles().find(|r| named(r) && role_marker(r).is_none()));
+        let databases = snapshot.databases.iter().filter(|database| database.name.parse::<DatabaseName>().is_ok());
+        let databases = databases.map(|database| (database.name.as_str(), database_marker(database), database));
+        let roles = snapshot.roles.iter().filter(|role| role.name.parse::<RoleName>().is_ok());
+        let roles = roles.map(|role| (role.name.as_str(), role_marker(role), role));
+        let database = find(databases, &names.tenant, names.database.as_str(), |marker| &marker.database);
+        let role = find(roles, &names.tenant, names.role.as_str(), |marker| &marker.role);
         Self::gather(snapshot, names, database, role)
     }
 
@@ -200,6 +192,21 @@ impl Observed {
                 })
                 .cloned()
                 .collect(),
+            connected: snapshot
+                .connected
+                .iter()
+                .filter(|other| {
+                    Some(other.role.as_str()) == role_name
+                        || other.database.is_some() && other.database.as_deref() == database_name
+                })
+                .cloned()
+                .collect(),
+            prepared: snapshot
+                .prepared
+                .iter()
+                .filter(|prepared| Some(prepared.database.as_str()) == database_name)
+                .cloned()
+                .collect(),
             attached: [
                 attached(Kind::ReplicationSlot, &snapshot.slots),
                 attached(Kind::Subscription, &snapshot.subscriptions),
@@ -217,7 +224,9 @@ impl Observed {
 
     /// Finds a tenant by its marker alone. `None` unless both its role and its database are there.
     pub fn find(snapshot: &Snapshot, tenant: &TenantName) -> Option<Self> {
-        let names = markers(snapshot).find(|marker| marker.tenant == tenant.as_str())?.names()?;
+        let exact = || markers(snapshot).find(|marker| marker.tenant == tenant.as_str());
+        let former = || markers(snapshot).find(|marker| marker.is_of(tenant));
+        let names = exact().or_else(former)?.names()?;
         let observed = Self::locate(snapshot, &names);
         (observed.database.is_some() && observed.role.is_some()).then_some(observed)
     }
@@ -282,8 +291,14 @@ impl Observed {
 
     /// Whether the last step of making the tenant was reached.
     pub fn is_complete(&self) -> bool {
-        let ready = |marker: Option<Marker>| marker.is_some_and(|marker| marker.stage == Stage::Ready);
-        ready(self.database_marker()) && ready(self.role_marker())
+        let complete = |marker: Option<Marker>| marker.is_some_and(|marker| marker.stage.is_complete());
+        complete(self.database_marker()) && complete(self.role_marker())
+    }
+
+    /// Whether it was never complete: there is nothing in it yet.
+    pub fn is_half_made(&self) -> bool {
+        let marker = if self.role.is_some() { self.role_marker() } else { self.database_marker() };
+        marker.is_some_and(|marker| marker.stage == Stage::Creating)
     }
 
     /// Whether a `pgtenant_guardrails` says what the limits are.
@@ -298,7 +313,30 @@ impl Observed {
 
     /// Whether the database could be entered.
     pub fn is_enterable(&self) -> bool {
-        self.role.is_some() && self.database.as_ref().is_some_and(|database| database.connectable)
+        let enterable = |database: &Database| database.connectable && !database.is_invalid();
+        self.role.is_some() && self.database.as_ref().is_some_and(enterable)
+    }
+
+    /// Whether nothing but a `DROP DATABASE` helps.
+    pub fn is_invalid(&self) -> bool {
+        self.database.as_ref().is_some_and(Database::is_invalid)
+    }
+
+    /// Whether anything of the tenant is there.
+    pub fn exists(&self) -> bool {
+        self.database.is_some() || self.role.is_some()
+    }
+
+    /// Who is connected to the database.
+    pub fn in_database(&self) -> impl Iterator<Item = &Connected> {
+        let database = self.database.as_ref().map(|database| database.name.as_str());
+        self.connected.iter().filter(move |other| database.is_some() && other.database.as_deref() == database)
+    }
+
+    /// Who is connected as the role.
+    pub fn as_role(&self) -> impl Iterator<Item = &Connected> {
+        let role = self.role.as_ref().map(|role| role.name.as_str());
+        self.connected.iter().filter(move |other| Some(other.role.as_str()) == role)
     }
 
     /// The tenant's schema, if the database was entered: the one that carries the tenant's marker,
@@ -352,13 +390,14 @@ impl Observed {
     }
 
     /// Whether a tenant of these names may be made here: nothing stands there yet, or a half-made
-    /// tenant of that name does.
+    /// tenant of that name does, or a complete one of just this description that no Terraform state is known to have.
     pub fn conflict(&self, snapshot: &Snapshot, names: &Names) -> Option<Conflict> {
         if let (Some(marker), Some(role)) = (self.database_marker(), self.role_marker())
-            && marker.stage == Stage::Ready
-            && role.stage == Stage::Ready
+            && self.is_complete()
         {
-            return Some(Conflict::Tenant(marker));
+            if role.stage != Stage::Made || marker.names().as_ref() != Some(names) || marker.was.is_some() {
+                return Some(Conflict::Tenant(marker));
+            }
         }
         // The role is made first and carries the marker: whatever is closed and of the name that
         // the marker holds was made by the same, unfinished run.
@@ -440,6 +479,9 @@ impl Facts<'_> {
                 self.push(attribute(group, which), false);
             }
         }
+        if let Some(version) = self.observed.role_marker().and_then(|marker| marker.password_version) {
+            self.push(Fact::Password { role: name.clone(), version }, true);
+        }
         if self.observed.password_changed() == Some(true) {
             self.push(Fact::ForeignPassword { role: name.clone() }, self.observed.alters_role());
         }
@@ -467,9 +509,10 @@ impl Facts<'_> {
         self.push(Fact::Present(Objects::one(Kind::Database, name)), ours);
         self.push(Fact::Owner { objects: Objects::one(Kind::Database, name), owner: owner.clone() }, ours);
         let attributes = [
-            (!self.database.allow_connections, DatabaseAttribute::Closed),
+            (self.database.is_invalid(), DatabaseAttribute::Invalid),
+            (!self.database.allow_connections && !self.database.is_invalid(), DatabaseAttribute::Closed),
             (self.database.is_template, DatabaseAttribute::Template),
-            (true, DatabaseAttribute::ConnectionLimit(self.database.connection_limit)),
+            (!self.database.is_invalid(), DatabaseAttribute::ConnectionLimit(self.database.connection_limit)),
         ];
         for (held, attribute) in attributes {
             if held {
@@ -738,6 +781,31 @@ pub fn places(snapshot: &Snapshot) -> BTreeMap<String, Place<'_>> {
         (tenant, Place { role, database })
     };
     tenants(snapshot).into_iter().map(place).collect()
+}
+
+/// The object of a tenant, of one class: with the name that each has, its marker, and itself. `own` is the name in a marker.
+fn find<'a, T>(
+    objects: impl Iterator<Item = (&'a str, Option<Marker>, &'a T)> + Clone,
+    tenant: &TenantName,
+    name: &str,
+    own: fn(&Marker) -> &str,
+) -> Option<&'a T> {
+    // What is archived is nobody's; what was only begun to be is still the tenant's.
+    let is_ours = |at: &str, marker: &Marker| {
+        marker.is_of(tenant) && (marker.stage != Stage::Archived || at == name && own(marker) != at)
+    };
+    let marked = || {
+        let ours = |(at, marker, object): (&'a str, Option<Marker>, &'a T)| {
+            marker.filter(|marker| is_ours(at, marker)).map(|marker| (at, marker, object))
+        };
+        objects.clone().filter_map(ours)
+    };
+    let found = marked()
+        .find(|(at, ..)| *at == name)
+        .or_else(|| marked().find(|(_, marker, _)| marker.tenant == tenant.as_str()))
+        .or_else(|| marked().next());
+    let free = || objects.clone().find(|(at, marker, _)| *at == name && marker.is_none());
+    found.map(|(.., object)| object).or_else(|| free().map(|(.., object)| object))
 }
 
 /// Objects by the tenant whose marker they carry, and those without a marker by their name.

@@ -6,8 +6,9 @@ use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Obj
 use crate::postgres::{DatabaseName, ExtensionName, Feature, RoleName, SchemaName};
 
 use super::change::{Change, Grantee, Scope, Setting};
-use super::charter::{Desired, TenantCharter};
+use super::charter::{Desired, Goal, TenantCharter};
 use super::control::{Control, Of};
+use super::destroy;
 use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, is_replaced, status};
 use super::limits::{ADMIN_CONNECTIONS, Limits, parameter};
 use super::marker::{Marker, Stage};
@@ -79,24 +80,36 @@ fn repair_of(desired: &Desired, observed: &Observed, control: Control, facts: &[
     repair
 }
 
-/// The next changes on the way from what is observed to what is wanted. Empty when the tenant is as it should be, as far as
-/// was observed.
+/// The next changes on the way from what is observed to what is wanted, whatever that is. Empty when the tenant is as it
+/// should be, as far as was observed.
 ///
-/// What cannot be told before something else exists comes in a later round: run these, observe again. The tenant's role logs
-/// in last, when all else stands, and only if the database was entered.
+/// What cannot be told before something else exists comes in a later round: run these, observe again.
 pub fn repair(desired: &Desired, observed: &Observed) -> Repair {
-    let names = &desired.names;
-    let mut needed = missing_objects(desired, observed);
-    let (Some(database), Some(role)) = (&observed.database, &observed.role) else {
-        return Repair { needed, tried: Vec::new() };
-    };
-    if !desired.login && role.login {
-        needed.extend(observed.role_name().iter().flat_map(shut_out));
+    let only = |needed: Vec<Change>| Repair { needed, tried: Vec::new() };
+    match desired.goal {
+        Goal::Gone | Goal::Emptied => only(destroy::remove(desired, observed)),
+        Goal::Archived => only(destroy::archive(desired, observed)),
+        Goal::Present | Goal::Suspended => keep(desired, observed),
     }
+}
+
+/// A tenant's role logs in last, when all else stands, and only if the database was entered.
+fn keep(desired: &Desired, observed: &Observed) -> Repair {
+    let names = &desired.names;
+    let only = |needed: Vec<Change>| Repair { needed, tried: Vec::new() };
+    if let Some(database) = observed.database_name().filter(|_| observed.is_invalid()) {
+        // What it held is lost already.
+        return only(vec![Change::DropDatabase { database, force: false }]);
+    }
+    if must_shut(desired, observed) {
+        return only(suspend(observed));
+    }
+    let mut needed = missing_objects(desired, observed);
+    let (Some(database), Some(role)) = (&observed.database, &observed.role) else { return only(needed) };
     let renames = renames(names, observed);
     if !renames.is_empty() {
         needed.extend(renames);
-        return Repair { needed, tried: Vec::new() };
+        return only(needed);
     }
     if observed.database_marker().is_none()
         && observed.role_marker().is_some_and(|marker| marker.stage == Stage::Creating)
@@ -105,10 +118,17 @@ pub fn repair(desired: &Desired, observed: &Observed) -> Repair {
         let marker = Marker::new(names, Stage::Creating, None);
         needed.push(Change::MarkDatabase { database: names.database.clone(), marker });
     }
-    if let Some(verifier) = &desired.password {
-        needed.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.clone() });
+    if let Some(verifier) = desired.due_password(observed) {
+        needed.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.cloned() });
+        // Which version is set is on record in the same transaction: it is written once.
+        let stage = observed.role_marker().map_or(Stage::Creating, |marker| marker.stage);
+        let marker = Marker { guardrails: observed.is_guarded(), ..desired.marked(stage, observed) };
+        needed.push(Change::MarkRole { role: names.role.clone(), marker });
     }
     let mut tried = Vec::new();
+    if desired.goal == Goal::Suspended && observed.as_role().next().is_some() {
+        tried.push(Change::EndLateSessions { role: names.role.clone() });
+    }
     let mut last = Vec::new();
     let mut findings = findings(desired, observed);
     for control in ORDER {
@@ -151,21 +171,44 @@ pub fn repair(desired: &Desired, observed: &Observed) -> Repair {
         for extension in unwanted.filter(|name| !desired.extensions.contains(name)) {
             tried.push(Change::DropExtension { database: names.database.clone(), extension });
         }
-        if desired.login && !role.login {
+        if desired.logs_in() && !role.login {
             needed.push(Change::Login { role: names.role.clone() });
         }
         needed.extend(last);
     } else if observed.is_complete() {
         // Nothing inside is to be finished.
         needed.extend(last);
-    } else if let (Some(verifier), Some(marker)) = (&desired.password, observed.role_marker()) {
-        // What is set is on record at once, or it would be taken for somebody else's.
-        let marker = Marker { password: Some(verifier.challenge()), ..marker };
-        needed.push(Change::MarkRole { role: names.role.clone(), marker });
+    }
+    if is_adopted(observed) {
+        // What can fail inside comes before what shuts people out.
+        needed.sort_by_key(|change| (change.closes_a_door(), change.is_inside()));
+        if observed.inside.is_err() {
+            needed.retain(|change| !change.closes_a_door());
+        }
     }
     tried.sort_by_key(|change| matches!(change, Change::Tidy { .. }));
     tried.dedup();
     Repair { needed, tried }
+}
+
+/// Whether a database that people use is being made a tenant's.
+fn is_adopted(observed: &Observed) -> bool {
+    let in_use = observed.database.as_ref().is_some_and(|database| database.allow_connections);
+    in_use && observed.database_marker().is_none() && observed.role_marker().is_none()
+}
+
+/// Whether the tenant is to be shut out, and is not yet.
+pub fn must_shut(desired: &Desired, observed: &Observed) -> bool {
+    desired.goal == Goal::Suspended && observed.role.as_ref().is_some_and(|role| role.login)
+}
+
+/// Shuts the tenant out: of its database first, whose row it cannot lock. That is opened again, for the admin, when the role
+/// may log in no more.
+fn suspend(observed: &Observed) -> Vec<Change> {
+    let open = observed.database.as_ref().is_some_and(|database| database.allow_connections);
+    let database = observed.database_name().filter(|_| open && observed.owns_database());
+    let close = database.map(|database| Change::Close { database });
+    close.into_iter().chain(observed.role_name().iter().flat_map(shut_out)).collect()
 }
 
 /// The controls in the order in which they are repaired: what keeps others out before the database is opened.
@@ -212,11 +255,10 @@ fn missing_objects(desired: &Desired, observed: &Observed) -> Vec<Change> {
     if observed.role.is_none() {
         changes.push(Change::CreateRole {
             role: names.role.clone(),
-            password: desired.password.clone(),
+            password: desired.due_password(observed).flatten().cloned(),
             limits: limits.clone(),
         });
-        let password = desired.password.as_ref().map(crate::postgres::Verifier::challenge);
-        let marker = Marker { password, ..Marker::new(names, Stage::Creating, None) };
+        let marker = desired.marked(Stage::Creating, observed);
         changes.push(Change::MarkRole { role: names.role.clone(), marker });
     }
     if observed.database.is_none() {
@@ -414,7 +456,9 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &S
         Fact::Grant { objects, .. } if objects.database.is_none() => tidy(observed, names),
         Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } => tidy(observed, names),
         Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => {
-            let connections = Limits::safe().connection_limit + ADMIN_CONNECTIONS;
+            let role = observed.role.as_ref().map(|role| role.connection_limit);
+            let limit = role.filter(|limit| observed.is_guarded() && *limit > 0);
+            let connections = limit.unwrap_or(Limits::safe().connection_limit).saturating_add(ADMIN_CONNECTIONS);
             Some(Change::LimitDatabase { database, connections })
         }
         Fact::Database { .. } => Some(Change::Open { database }),
@@ -526,7 +570,7 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
     let mut changes = Vec::new();
     if missing(Kind::Schema) {
         let (database, schema) = (names.database.clone(), names.schema.clone());
-        changes.push(Change::MarkSchema { database, schema, marker: marker.clone() });
+        changes.push(Change::MarkSchema { database, schema, marker: desired.schema_marker(observed) });
     }
     // These are written last: a tenant is complete when both stand.
     if missing(Kind::Role) {
@@ -546,6 +590,7 @@ mod tests {
     use crate::postgres::catalog::snapshot::{Database, Membership, Placed, Role, ServerGrant};
     use crate::postgres::fact::Objects;
     use crate::postgres::{Authentication, Challenge, Secret, Verifier};
+    use crate::tenant::Password;
     use crate::tenant::fixture::{self, grant, membership, setting, texts};
 
     /// Changes facts of a tenant that is as it should be: what is needed for it to be so again, and what is tried.
@@ -671,7 +716,7 @@ mod tests {
     fn a_password_is_part_of_a_new_role_and_of_its_marker() {
         let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
         let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
-        desired.password = Some(verifier.clone());
+        (desired.password, desired.password_version) = (Password::Set(verifier.clone()), Some(1));
         observed.role = None;
         let made = texts(&repair(&desired, &observed).needed);
         assert!(made[0].ends_with(&format!(" PASSWORD '{}'", verifier.expose())), "{made:?}");
@@ -1393,14 +1438,15 @@ mod tests {
             &[],
             &[],
         );
-        assert_eq!(told(&desired, &observed), [format!("password: found: {what}")]);
+        // What was set is not set again: whoever holds it would be locked out.
+        assert_eq!(told(&desired, &observed), [format!("password: not permitted: {what}")]);
         let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
         let text = format!("ALTER ROLE \"acme\" PASSWORD '{}'", verifier.expose());
         // One that is wanted is set, and noted as what the server will show.
         let (mut desired, observed) = (fixture::desired(), fixture::observed());
-        desired.password = Some(verifier.clone());
+        (desired.password, desired.password_version) = (Password::Set(verifier.clone()), Some(1));
         let needed = texts(&repair(&desired, &observed).needed);
-        assert_eq!((needed.len(), &needed[0]), (4, &text));
+        assert_eq!((needed.len(), &needed[0]), (5, &text));
         assert!(needed[1].contains(&String::from(verifier.challenge())), "{needed:?}");
         let unseen = |login: Result<Authentication, String>| {
             let observed = Observed { login, ..fixture::observed() };
@@ -1561,7 +1607,7 @@ mod tests {
         // Two rows of the same options, of which one is.
         check(
             |desired, o| {
-                (desired.login, role(o).login) = (false, false);
+                (desired.goal, role(o).login) = (Goal::Suspended, false);
                 o.server.version_num = 160_000;
                 o.memberships = vec![by("admin", false), by("rdsadmin", false)];
             },
@@ -1584,7 +1630,7 @@ mod tests {
     fn a_password_that_is_set_is_on_record_at_once() {
         let verifier = Verifier::salted(&Secret::new("hunter2"), "acme", "salt");
         let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
-        desired.password = Some(verifier.clone());
+        (desired.password, desired.password_version) = (Password::Set(verifier.clone()), Some(1));
         observed.inside = Err("closed".to_owned());
         database(&mut observed).comment = None;
         let needed = texts(&repair(&desired, &observed).needed);
@@ -1597,6 +1643,7 @@ mod tests {
     fn renames_come_before_what_speaks_of_the_new_names() {
         let rename = |desired: &mut Desired| {
             desired.names.tenant = "acme_corp".parse().unwrap();
+            desired.known_as = Some("acme".parse().unwrap());
             desired.names.database = "acme_db".parse().unwrap();
             desired.names.role = "acme_role".parse().unwrap();
             desired.names.schema = "main".parse().unwrap();
@@ -1610,7 +1657,8 @@ mod tests {
             ],
             &[],
         );
-        let marker = "{\"pgtenant\":\"acme_corp\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\
+        // Until Terraform has heard of the new name, it is found by the old one.
+        let marker = "{\"pgtenant\":\"acme_corp\",\"was\":\"acme\",\"stage\":\"ready\",\"database\":\"acme_db\",\"role\":\"acme_role\",\
                       \"schema\":\"main\",\"password\":\"4096:c2FsdA==\"}";
         check(
             |desired, o| {
@@ -1632,7 +1680,7 @@ mod tests {
                 }
             },
             &[
-                &format!("COMMENT ON SCHEMA \"main\" IS '{marker}'"),
+                &format!("COMMENT ON SCHEMA \"main\" IS '{}'", marker.replace("\"was\":\"acme\",", "")),
                 &format!("COMMENT ON ROLE \"acme_role\" IS '{marker}'"),
                 &format!("COMMENT ON DATABASE \"acme_db\" IS '{marker}'"),
             ],
@@ -1643,13 +1691,24 @@ mod tests {
     #[test]
     fn attributes_are_changed_in_place() {
         let end = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'acme'";
-        check(
-            |desired, _| desired.login = false,
-            &[end, "ALTER ROLE \"acme\" NOLOGIN", "SELECT pg_catalog.pg_sleep(0.2)", end],
-            &[],
-        );
+        let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+        desired.goal = Goal::Suspended;
+        let shut = repair(&desired, &observed);
+        let steps: Vec<_> = crate::tenant::render(&shut.needed).0.iter().map(crate::postgres::Step::text).collect();
+        // First what the tenant cannot lock, in a transaction of its own.
+        assert_eq!(steps[0], "ALTER DATABASE \"acme\" ALLOW_CONNECTIONS false IS_TEMPLATE false");
+        assert_eq!(steps[1], format!("{end};\nSET LOCAL lock_timeout = 2000;\nALTER ROLE \"acme\" NOLOGIN"));
+        assert!(steps[2].contains("pg_sleep(0.2)") && steps[2].contains("pg_terminate_backend"), "{steps:?}");
+        // Then it is opened again, for the admin; and who did not go is told once more.
+        role(&mut observed).login = false;
+        database(&mut observed).allow_connections = false;
+        let open = "ALTER DATABASE \"acme\" ALLOW_CONNECTIONS true IS_TEMPLATE false";
+        assert_eq!(texts(&repair(&desired, &observed).needed), [open]);
+        observed.connected = vec![fixture::connected("acme", Some("acme")), fixture::connected("globex", None)];
+        let tried = repair(&desired, &observed).tried;
+        assert_eq!(tried, [Change::EndLateSessions { role: "acme".parse().unwrap() }]);
         check(|_, o| role(o).login = false, &["ALTER ROLE \"acme\" LOGIN"], &[]);
-        check(|desired, o| (desired.login, role(o).login) = (false, false), &[], &[]);
+        check(|desired, o| (desired.goal, role(o).login) = (Goal::Suspended, false), &[], &[]);
         let temporary = |o: &mut Observed| database(o).acl.push(grant(Some("acme"), "TEMPORARY"));
         check(|d, _| d.temporary = true, &["GRANT TEMPORARY ON DATABASE \"acme\" TO \"acme\""], &[]);
         check(|_, o| temporary(o), &["REVOKE TEMPORARY ON DATABASE \"acme\" FROM \"acme\" CASCADE"], &[]);

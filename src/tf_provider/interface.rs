@@ -27,9 +27,24 @@ pub struct Context {
     pub stop: CancellationToken,
     /// The operation's timeout.
     pub timeout: Option<Duration>,
+    pub work: Work,
+}
+
+/// What an operation does with the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// It reads, or plans.
+    Look,
+    /// It changes what is there.
+    Apply,
 }
 
 impl Context {
+    /// Without a timeout: what a person started, who will end it.
+    pub fn by_hand(cancel: CancellationToken, work: Work) -> Self {
+        Context { stop: cancel.clone(), cancel, timeout: None, work }
+    }
+
     /// Why `cancel` is cancelled, if it is.
     pub fn interruption(&self) -> Option<Interruption> {
         match (self.stop.is_cancelled(), self.cancel.is_cancelled(), self.timeout) {
@@ -150,6 +165,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Must tolerate unknown values: a server made in the same apply has no address yet.
     async fn configure(&self, cx: &Context, config: Value) -> Diagnostics;
+
+    /// Terraform has all answers and ends the process, which has a good second for this.
+    async fn close(&self) {}
 }
 
 #[async_trait]

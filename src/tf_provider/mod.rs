@@ -37,7 +37,7 @@ pub mod wire;
 pub use diagnostic::{Diagnostic, Diagnostics, Path, Severity, Step};
 pub use interface::{
     Applied, ApplyRequest, Context, DataSource, EphemeralResource, Function, FunctionError, Interruption, Parameter,
-    PlanRequest, Planned, Provider, Resource, State,
+    PlanRequest, Planned, Provider, Resource, State, Work,
 };
 pub use model::{Attributes, Item, Set, Typed};
 pub use schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -63,7 +64,7 @@ pub struct Subcommand {
 pub struct Invocation {
     /// Those after the name.
     pub arguments: Vec<String>,
-    /// Cancelled by Ctrl-C and SIGTERM; the work then has a moment to end.
+    /// Cancelled by Ctrl-C, SIGTERM and SIGHUP; the work then has a moment to end.
     pub cancel: CancellationToken,
 }
 
@@ -202,13 +203,13 @@ async fn until_interrupted(
     arguments: Vec<String>,
 ) -> Result<u8, Failure> {
     let interrupt = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
+    let ended = Ended::signals()?;
     let cancel = CancellationToken::new();
     let mut work = run(Invocation { arguments, cancel: cancel.clone() });
     tokio::select! {
         code = &mut work => return Ok(code),
         () = received(interrupt) => {}
-        () = received(terminate) => {}
+        () = ended.received() => {}
     }
     cancel.cancel();
     tokio::time::timeout(GRACE, work).await.map_err(|_| "interrupted".into())
@@ -232,22 +233,29 @@ async fn plugin<P: Provider>(
     // Ctrl-C goes to the whole process group. Terraform answers it with `Stop`; taking the signal
     // and leaving it be is what keeps it from ending this process.
     let _ignored = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
+    let ended = Ended::signals()?;
     let socket = Socket::bind(&environment.socket_directories)?;
     let identity = environment.client_certificate.as_deref().map(Identity::for_client).transpose()?;
     print(&handshake(&socket.path(), identity.as_ref()))?;
 
     let ending = Ending::default();
     let requested = ending.requested.clone();
-    let end = async {
+    let in_order = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&in_order);
+    let end = async move {
         tokio::select! {
-            () = requested.cancelled() => {}
-            () = received(terminate) => {}
+            () = requested.cancelled() => asked.store(true, Ordering::SeqCst),
+            () = ended.received() => {}
             () = gone(parent) => {}
         }
     };
     let tls = identity.map(|identity| identity.config);
-    serve_until(end, socket, tls, Arc::new(Server::new(provider())), ending).await
+    let server = Arc::new(Server::new(provider()));
+    serve_until(end, socket, tls, Arc::clone(&server), ending).await?;
+    if in_order.load(Ordering::SeqCst) && tokio::time::timeout(GRACE, server.close()).await.is_err() {
+        tracing::warn!("ending with work undone");
+    }
+    Ok(())
 }
 
 async fn debug<P: Provider>(
@@ -256,13 +264,13 @@ async fn debug<P: Provider>(
     provider: impl FnOnce() -> P,
 ) -> Result<(), Failure> {
     let interrupt = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
+    let ended = Ended::signals()?;
     let socket = Socket::bind(&environment.socket_directories)?;
     print(&reattach(options, &socket.path(), std::process::id()))?;
     let end = async {
         tokio::select! {
             () = received(interrupt) => {}
-            () = received(terminate) => {}
+            () = ended.received() => {}
         }
     };
     // A client's `Shutdown` goes unheeded: the next run of Terraform attaches to this process again.
@@ -294,6 +302,40 @@ async fn serve_until(
 
 async fn received(mut signal: Signal) {
     signal.recv().await;
+}
+
+/// The signals that end a process in order: somebody asked for it, or the terminal was closed.
+struct Ended {
+    terminate: Signal,
+    /// `None` for what is to outlive its terminal.
+    hangup: Option<Signal>,
+}
+
+impl Ended {
+    fn signals() -> std::io::Result<Self> {
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Ended { terminate: signal(SignalKind::terminate())?, hangup })
+    }
+
+    async fn received(self) {
+        let hangup = async {
+            match self.hangup {
+                Some(hangup) => received(hangup).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = received(self.terminate) => {}
+            () = hangup => {}
+        }
+    }
+}
+
+/// Whether `nohup` started this process, or its parent. To take the signal would undo that.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0)
 }
 
 /// Returns when the parent is another: Terraform ended without a word, and somebody adopted us. Its

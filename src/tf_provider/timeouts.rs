@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::{Attribute, Block, Diagnostic, Diagnostics, NestedBlock, Nesting, Path, Type, Value};
 
-/// How long an operation may take when the configuration does not say.
+/// How long an operation that changes something may take when the configuration does not say.
 pub const DEFAULT: Duration = Duration::from_secs(20 * 60);
+
+/// The same for what only looks: a refresh, a plan, an import, a data source, the provider's own configuration.
+pub const DEFAULT_LOOK: Duration = Duration::from_secs(2 * 60);
 
 const NAME: &str = "timeouts";
 
@@ -27,12 +30,20 @@ impl Operation {
             Operation::Delete => "delete",
         }
     }
+
+    fn default(self) -> Duration {
+        match self {
+            Operation::Read => DEFAULT_LOOK,
+            Operation::Create | Operation::Update | Operation::Delete => DEFAULT,
+        }
+    }
 }
 
 /// The `timeouts` block for those of `create`, `read`, `update` and `delete` that are named.
 pub fn block(operations: &[&'static str]) -> NestedBlock {
     let attribute = |name: &&'static str| {
-        let what = format!("How long a {name} may take, like `90s` or `1h30m`. Defaults to `20m`.");
+        let (what, default) = if *name == Operation::Read.name() { ("read or a plan", "2m") } else { (*name, "20m") };
+        let what = format!("How long a {what} may take, like `90s` or `1h30m`. Defaults to `{default}`.");
         Attribute::optional(name, Type::String, what)
     };
     NestedBlock {
@@ -48,14 +59,11 @@ pub fn block(operations: &[&'static str]) -> NestedBlock {
     }
 }
 
-/// The timeout of an operation, from the configuration or state that holds its `timeouts` block.
-/// `None` if the schema has no such block: the operation may take for ever.
-pub(super) fn of(schema: &Block, value: &Value, operation: Operation) -> Option<Duration> {
-    has_block(schema).then(|| {
-        let text = value.get(NAME).get(operation.name()).as_str();
-        // What does not parse was refused when the configuration was validated.
-        text.and_then(|text| parse(text).ok()).unwrap_or(DEFAULT)
-    })
+/// The timeout of an operation, from the configuration or state that holds its `timeouts` block, if the schema has one.
+pub(super) fn of(schema: &Block, value: &Value, operation: Operation) -> Duration {
+    let text = has_block(schema).then(|| value.get(NAME).get(operation.name()).as_str()).flatten();
+    // What does not parse was refused when the configuration was validated.
+    text.and_then(|text| parse(text).ok()).unwrap_or(operation.default())
 }
 
 pub(super) fn validate(schema: &Block, config: &Value) -> Diagnostics {
@@ -136,10 +144,11 @@ mod tests {
     fn each_operation_has_its_own() {
         let schema = Block { blocks: vec![block(&["create", "delete"])], ..Block::default() };
         let value = Value::object([(NAME, Value::object([("create", "90s".into()), ("delete", Value::Null)]))]);
-        assert_eq!(of(&schema, &value, Operation::Create), Some(Duration::from_secs(90)));
-        assert_eq!(of(&schema, &value, Operation::Delete), Some(DEFAULT));
-        assert_eq!(of(&schema, &Value::Null, Operation::Create), Some(DEFAULT));
-        assert_eq!(of(&Block::default(), &value, Operation::Create), None);
+        assert_eq!(of(&schema, &value, Operation::Create), Duration::from_secs(90));
+        assert_eq!(of(&schema, &value, Operation::Delete), DEFAULT);
+        assert_eq!(of(&schema, &Value::Null, Operation::Create), DEFAULT);
+        assert_eq!(of(&schema, &value, Operation::Read), DEFAULT_LOOK);
+        assert_eq!(of(&Block::default(), &value, Operation::Create), DEFAULT);
     }
 
     #[test]

@@ -73,6 +73,13 @@ fn with_status<'a>(report: &'a Value, status: &str) -> BTreeSet<&'a str> {
     found.map(|control| control["id"].as_str().unwrap()).collect()
 }
 
+/// The ids of the controls that fail on a server.
+#[track_caller]
+pub fn failing(server: &Server) -> BTreeSet<String> {
+    let report = report(&audit(server, &["--format", "json"]));
+    with_status(&report, "fail").into_iter().map(str::to_owned).collect()
+}
+
 #[track_caller]
 fn assert_clean(server: &Server, arguments: &[&str]) -> Value {
     let report = report(&audit(server, &[&["--format", "json"], arguments].concat()));

@@ -3,6 +3,7 @@
 use crate::fixture::{outcome, tenant, value, workspace};
 use crate::support::postgres::{ADMIN, Admin, Options, SUPERUSER, Server};
 use crate::support::terraform::Workspace;
+use crate::support::{children, eventually, signal};
 
 const THIS: &str = "pgtenant_cluster_baseline.this";
 /// PUBLIC's part in what a new server grants: what is there before, and after it was given back.
@@ -320,19 +321,86 @@ fn the_provider_is_not_locked_out() {
     assert_eq!(found, "not inspected: this admin is not let in to look");
 }
 
-/// A create that fails leaves nothing behind: there is no state to remember it in.
+/// The comment on a database, and that on its schema `public`.
+fn comments(server: &Server, database: &str) -> String {
+    value(
+        server,
+        database,
+        "SELECT concat_ws('; ', shobj_description(d.oid, 'pg_database'), obj_description('public'::regnamespace))
+         FROM pg_database d WHERE datname = current_database()",
+    )
+}
+
+/// A create that fails is in the state, and what it took is noted on the server.
 #[test]
-fn a_create_that_fails_gives_back_what_it_took() {
+fn a_create_that_fails_is_gone_on_with() {
     let server = server(owned(15));
     server.superuser("CREATE ROLE deputy; GRANT CONNECT ON DATABASE template1 TO deputy WITH GRANT OPTION");
     server.superuser("SET ROLE deputy; GRANT CONNECT ON DATABASE template1 TO PUBLIC");
     let workspace = workspace(&server);
-    workspace.write("main.tf", &baseline(""));
+    workspace.write("main.tf", &baseline("restore_on_destroy = true"));
     let message = workspace.apply_error();
     assert!(message.contains("is there again") && message.contains("WITH GRANT OPTION"), "{message}");
-    assert_eq!(workspace.resource(THIS), serde_json::Value::Null);
-    assert!(public(&server).starts_with(OPEN));
+    assert_eq!(public(&server), "template1 CONNECT");
     server.superuser("REVOKE CONNECT ON DATABASE template1 FROM deputy CASCADE");
     workspace.apply();
     assert_controls(&workspace, ENFORCED);
+    assert_eq!(public(&server), "");
+    workspace.destroy();
+    assert_eq!(public(&server), OPEN);
+}
+
+/// Killed before the second of its transactions, and once more with all of them committed and nothing in the state: what was
+/// taken is noted on the server, where the comments that were there stay.
+fn interrupted(major: u32) {
+    let server = server(owned(major));
+    for database in ["postgres", "template1"] {
+        server.sql(database, SUPERUSER, &format!("ALTER SCHEMA public OWNER TO {ADMIN}")).unwrap();
+        server.sql(database, SUPERUSER, "GRANT CREATE ON SCHEMA public TO PUBLIC").unwrap();
+    }
+    server.superuser(
+        "COMMENT ON DATABASE postgres IS E'ours, 100%\n{\"a\": \\'b\\'}'; COMMENT ON DATABASE template1 IS NULL",
+    );
+    let before = ["postgres", "template1"].map(|database| comments(&server, database));
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &baseline("restore_on_destroy = true"));
+
+    let holder = server.session("template1", SUPERUSER).unwrap();
+    holder.sql("BEGIN; COMMENT ON SCHEMA public IS 'held'").unwrap();
+    let mut running = workspace.spawn(&["apply", "-auto-approve"]);
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'template1' AND wait_event_type = 'Lock'";
+    eventually("it waits", || value(&server, "postgres", waits) == "1" || !running.is_running());
+    assert!(running.is_running(), "{:#?}", running.wait());
+    let providers = children(running.pid());
+    assert_eq!(providers.len(), 1, "Terraform runs one provider");
+    signal(providers[0] as i32, libc::SIGKILL);
+    assert!(!running.wait().status.success());
+    // What has come to the server is done there, unless that is ended too.
+    server.superuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+    eventually("its session is gone", || value(&server, "postgres", waits) == "0");
+    holder.sql("ROLLBACK").unwrap();
+    assert_eq!(creates_in_public(&server, "template1"), "t");
+    assert_eq!(public(&server), "");
+    assert_eq!(workspace.resource(THIS), serde_json::Value::Null);
+
+    workspace.apply();
+    assert_controls(&workspace, ENFORCED);
+    // As if the answer had been lost: the next apply finds nothing that is left to take.
+    workspace.run(&["state", "rm", THIS]).ok().unwrap();
+    workspace.apply();
+    assert!(comments(&server, "postgres").contains("ours, 100%\n{\"a\": 'b'}; "));
+    workspace.destroy();
+    assert_eq!(public(&server), OPEN);
+    for (database, before) in ["postgres", "template1"].into_iter().zip(before) {
+        assert_eq!(creates_in_public(&server, database), "t", "{database}");
+        assert_eq!(comments(&server, database), before);
+    }
+}
+
+#[test]
+fn what_was_taken_is_given_back_after_an_interruption() {
+    let name = "baseline::what_was_taken_is_given_back_after_an_interruption";
+    for major in [15, 18].into_iter().filter(|major| crate::majors::is_there(name, *major)) {
+        interrupted(major);
+    }
 }

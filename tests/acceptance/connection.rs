@@ -69,11 +69,18 @@ fn a_server_that_cannot_be_reached_or_refuses_is_one_clear_error() {
     check_refused(&but(&env, &[("PGPASSWORD", "")]), READ, "The PostgreSQL server wants a password", &words);
 
     let unreachable = "Cannot reach the PostgreSQL server";
+    // As long as nobody answers it is tried again.
+    let hasty = but(&env, &[("PGCONNECT_TIMEOUT", "1")]);
     let words = ["`host`", "PGHOST", "`port`", "PGPORT"];
-    check_refused(&but(&env, &[("PGPORT", &closed)]), READ, unreachable, &[&words[..], &["refused", &closed]].concat());
+    check_refused(
+        &but(&hasty, &[("PGPORT", &closed)]),
+        READ,
+        unreachable,
+        &[&words[..], &["refused", &closed]].concat(),
+    );
     let words = [&words[..], &["nowhere.invalid"]].concat();
-    check_refused(&but(&env, &[("PGHOST", "nowhere.invalid")]), READ, unreachable, &words);
-    check_refused(&but(&env, &[("PGHOST", "/nowhere")]), READ, unreachable, &["/nowhere/.s.PGSQL."]);
+    check_refused(&but(&hasty, &[("PGHOST", "nowhere.invalid")]), READ, unreachable, &words);
+    check_refused(&but(&hasty, &[("PGHOST", "/nowhere")]), READ, unreachable, &["/nowhere/.s.PGSQL."]);
 
     let words = ["3D000", "no_such_database", "`database`", "PGDATABASE"];
     let missing = "The maintenance database does not exist";

@@ -357,6 +357,7 @@ fn check(server: &Server, workspace: &Workspace, drift: &Drift) -> Option<String
 
 on_every_major! {
     every_drift_is_named_and_repaired,
+    a_membership_that_was_granted_on_is_taken_back_whole,
     what_is_gone_is_made_again,
 }
 
@@ -401,6 +402,31 @@ fn every_drift_is_named_and_repaired(server: &Server) {
         wrong.extend(check(server, &workspace, &PUBLIC_SCHEMA));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A REVOKE without CASCADE is refused for what the member granted on (2BP01), from 16 on.
+fn a_membership_that_was_granted_on_is_taken_back_whole(server: &Server) {
+    let admin = crate::support::postgres::ADMIN;
+    for role in ["chain_first", "chain_second", "chain_third"] {
+        server.sql("postgres", admin, &format!("CREATE ROLE {role} LOGIN")).unwrap();
+    }
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("chain", ""));
+    workspace.apply();
+    for (granted, to) in [(admin, "chain_first"), ("chain_first", "chain_second"), ("chain_second", "chain_third")] {
+        server.sql("postgres", granted, &format!("GRANT chain TO {to} WITH ADMIN OPTION")).unwrap();
+    }
+    let plan = workspace.plan();
+    assert_eq!(plan.changes(TENANT), ["isolation.memberships"]);
+    let found = text(&plan.diff(TENANT)[0].before);
+    for member in ["chain_first", "chain_second", "chain_third"] {
+        assert!(found.contains(&format!("{member} is a member of chain")), "{found}");
+    }
+    workspace.apply();
+    assert_eq!(workspace.resource(TENANT)["isolation"]["memberships"], "enforced");
+    let left = "SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member
+                WHERE m.roleid = 'chain'::regrole AND r.rolname ~ '^chain_'";
+    assert_eq!(value(server, "postgres", left), "0");
 }
 
 fn what_is_gone_is_made_again(server: &Server) {

@@ -10,6 +10,7 @@ const THIS: &str = "pgtenant_guardrails.this";
 on_every_major! {
     limits_are_written_at_both_levels_changed_in_place_and_given_back,
     spelling_is_the_users,
+    limits_that_were_written_half_way_are_finished,
     guardrails_that_turn_to_another_tenant_leave_the_first_one_safe,
     guardrails_without_a_tenant_are_refused,
     the_server_holds_a_tenant_to_its_limits,
@@ -93,6 +94,24 @@ fn spelling_is_the_users(server: &Server) {
     workspace.assert_empty_plan();
     workspace.write("main.tf", &config("61s"));
     assert_eq!(workspace.plan().changes(THIS), ["statement_timeout"]);
+}
+
+/// As an apply leaves it that is killed between the database's row and the role's: what is on record is what is wanted, and the
+/// role's own setting is what it was.
+fn limits_that_were_written_half_way_are_finished(server: &Server) {
+    let workspace = workspace(server);
+    let config = |timeout: &str| tenant("halfway", "") + &guardrails(&format!("statement_timeout = {timeout:?}"));
+    workspace.write("main.tf", &config("60s"));
+    workspace.apply();
+    server.superuser("ALTER DATABASE halfway SET statement_timeout = 90000");
+    // Where the first value is wanted still, it is drift of the database alone.
+    assert_eq!(workspace.plan().changes(THIS), ["statement_timeout"]);
+    workspace.write("main.tf", &config("90s"));
+    assert_eq!(workspace.plan().changes(THIS), ["overrides"]);
+    workspace.apply();
+    assert!(rows(server, "halfway").contains(&"statement_timeout=90000".to_owned()));
+    let role = "SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = 'halfway'::regrole AND setdatabase = 0";
+    assert!(value(server, "postgres", role).contains("statement_timeout=90000"));
 }
 
 fn guardrails_that_turn_to_another_tenant_leave_the_first_one_safe(server: &Server) {

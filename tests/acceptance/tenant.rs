@@ -304,7 +304,7 @@ fn a_tenant_in_use_is_destroyed_only_by_force(server: &Server) {
     let session = server.session("used", "used").unwrap();
     let refused = workspace.run(&["destroy", "-auto-approve"]);
     assert!(!refused.status.success());
-    assert!(refused.message().contains("Sessions are connected to database \"used\": 1."), "{}", refused.message());
+    assert!(refused.message().contains("Its database is in use: \"used\" as pid "), "{}", refused.message());
     session.sql("SELECT 1").unwrap();
     workspace.assert_empty_plan();
     workspace.write("main.tf", &tenant("used", "force_destroy = true"));

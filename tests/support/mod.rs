@@ -6,6 +6,8 @@
 
 pub mod binaries;
 pub mod examples;
+pub mod fault_proxy;
+pub mod impostor;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod scratch;

@@ -45,6 +45,73 @@ pub fn find_pgbouncer() -> Result<PathBuf, String> {
     })
 }
 
+/// A pgBouncer before a server as people set it up for an application, which lets one role into every database.
+pub struct Plain {
+    pub port: u16,
+    dir: PathBuf,
+    process: Child,
+}
+
+impl Plain {
+    /// `settings` are lines for pgbouncer.ini.
+    pub fn before(server: &Server, role: &str, password: &str, settings: &str) -> Result<Plain, String> {
+        let text = |error: std::io::Error| format!("cannot start pgbouncer: {error}");
+        let dir = scratch::directory("pgbouncer")?;
+        let port = free_port().map_err(text)?;
+        let ini = format!(
+            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             auth_type = scram-sha-256\nauth_file = {dir}/userlist.txt\nunix_socket_dir =\n{settings}\n",
+            server.host,
+            server.port,
+            dir = dir.display(),
+        );
+        fs::write(dir.join("pgbouncer.ini"), ini).map_err(text)?;
+        fs::write(dir.join("userlist.txt"), format!("\"{role}\" \"{password}\"\n")).map_err(text)?;
+        fs::set_permissions(&dir, Permissions::from_mode(0o755)).map_err(text)?;
+        let process = run(&dir, server_account()?, port)?;
+        Ok(Plain { port, dir, process })
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        end(&mut self.process, &self.dir);
+    }
+}
+
+/// Starts the program with the files in `dir`, and comes back when it listens.
+fn run(dir: &Path, account: Option<(u32, u32)>, port: u16) -> Result<Child, String> {
+    let mut command = Command::new(find_pgbouncer()?);
+    command.arg(dir.join("pgbouncer.ini")).current_dir(dir).env_clear().process_group(0);
+    if let Some((uid, gid)) = account {
+        command.uid(uid).gid(gid);
+    }
+    let text = |error: std::io::Error| format!("cannot start pgbouncer: {error}");
+    let log = File::options().create(true).append(true).open(dir.join("log")).map_err(text)?;
+    command.stdin(Stdio::null()).stdout(log.try_clone().map_err(text)?).stderr(log);
+    let mut process = command.spawn().map_err(text)?;
+    // For the watchdog.
+    fs::write(dir.join("pid"), process.id().to_string()).map_err(text)?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if process.try_wait().is_ok_and(|status| status.is_some()) || Instant::now() > deadline {
+            let _ = process.kill();
+            let _ = process.wait();
+            let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+            return Err(format!("pgbouncer does not start: {log}"));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(process)
+}
+
+fn end(process: &mut Child, dir: &Path) {
+    // Immediate shutdown.
+    signal(process.id() as i32, libc::SIGTERM);
+    let _ = process.wait();
+    let _ = fs::remove_dir_all(dir);
+}
+
 impl Pooled {
     /// A workspace with the example and its module in it, as they stand. `overrides` is a file of
     /// Terraform's override kind, for what the example does not ask its reader.
@@ -89,27 +156,7 @@ impl Pooled {
     pub fn start(&mut self) -> Result<(), String> {
         self.workspace.try_apply()?;
         self.hand_over()?;
-        let mut command = Command::new(find_pgbouncer()?);
-        command.arg(self.dir.join("pgbouncer.ini")).current_dir(&self.dir).env_clear().process_group(0);
-        if let Some((uid, gid)) = self.account {
-            command.uid(uid).gid(gid);
-        }
-        let text = |error: std::io::Error| format!("cannot start pgbouncer: {error}");
-        let log = File::options().create(true).append(true).open(self.dir.join("log")).map_err(text)?;
-        command.stdin(Stdio::null()).stdout(log.try_clone().map_err(text)?).stderr(log);
-        let mut process = command.spawn().map_err(text)?;
-        // For the watchdog.
-        fs::write(self.dir.join("pid"), process.id().to_string()).map_err(text)?;
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            if process.try_wait().is_ok_and(|status| status.is_some()) || Instant::now() > deadline {
-                let _ = process.kill();
-                let _ = process.wait();
-                return Err(format!("pgbouncer does not start: {}", self.log()));
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        self.process = Some(process);
+        self.process = Some(run(&self.dir, self.account, self.port)?);
         Ok(())
     }
 
@@ -158,11 +205,9 @@ impl Pooled {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Immediate shutdown.
-            signal(process.id() as i32, libc::SIGTERM);
-            let _ = process.wait();
+        match self.process.take() {
+            Some(mut process) => end(&mut process, &self.dir),
+            None => drop(fs::remove_dir_all(&self.dir)),
         }
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }

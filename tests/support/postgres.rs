@@ -117,6 +117,17 @@ impl Server {
         drop(self);
     }
 
+    /// Shuts it down as the signal says (SIGINT: fast, SIGQUIT: immediate), and starts it again on `port`.
+    pub fn restart(&mut self, how: i32, port: u16) -> Result<(), String> {
+        signal(self.postmaster.id() as i32, how);
+        self.postmaster.wait().map_err(|error| error.to_string())?;
+        let binaries = Binaries::find(Some(self.major))?;
+        let cluster = Cluster { account: server_account()?, binaries, dir: self.dir.clone() };
+        self.postmaster = cluster.boot(port)?;
+        self.port = port;
+        Ok(())
+    }
+
     pub fn pid(&self) -> u32 {
         self.postmaster.id()
     }

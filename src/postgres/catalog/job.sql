@@ -7,6 +7,8 @@ SELECT pg_catalog.jsonb_build_object(
       'schedule', j.schedule,
       'command', j.command,
       'database', j.database,
+      'host', j.nodename,
+      'port', j.nodeport,
       'active', j.active,
       'last_run', (
         SELECT pg_catalog.jsonb_build_object(

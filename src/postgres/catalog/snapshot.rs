@@ -18,10 +18,10 @@ use crate::postgres::session::Session;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     Everything,
-    /// Those with one of these names, and those whose comment begins with one of `comment_prefixes`.
+    /// Those with one of these names, and those whose comment holds one of `comments`. With who is connected to them.
     Only {
         names: Vec<String>,
-        comment_prefixes: Vec<String>,
+        comments: Vec<String>,
     },
 }
 
@@ -42,6 +42,10 @@ pub struct Snapshot {
     /// Logical replication slots.
     pub slots: Vec<Placed>,
     pub subscriptions: Vec<Placed>,
+    /// Of those that were asked for, up to 50.
+    pub connected: Vec<Connected>,
+    /// Up to 20.
+    pub prepared: Vec<Prepared>,
 }
 
 /// The server, and who this provider is on it.
@@ -80,7 +84,7 @@ pub struct Database {
     pub connectable: bool,
     pub allow_connections: bool,
     pub is_template: bool,
-    /// -1 is no limit.
+    /// -1 is no limit; see [`Database::is_invalid`].
     pub connection_limit: i32,
     pub encoding: String,
     /// `pg_database.datlocprovider`: `c` libc, `i` ICU, `b` builtin (17+).
@@ -90,9 +94,38 @@ pub struct Database {
     /// The locale of ICU or the builtin provider.
     pub locale: Option<String>,
     pub comment: Option<String>,
-    pub sessions: u32,
     /// Without the owner's own privileges.
     pub acl: Vec<Grant>,
+}
+
+impl Database {
+    /// Whether a `DROP DATABASE` was interrupted behind its point of no return: nobody may enter it or alter it, and only
+    /// another `DROP DATABASE` helps (`DATCONNLIMIT_INVALID_DB` in `pg_database.h`).
+    pub fn is_invalid(&self) -> bool {
+        self.connection_limit == -2
+    }
+}
+
+/// Somebody who is connected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Connected {
+    pub pid: i32,
+    pub role: String,
+    /// `None` for those that replicate a whole server.
+    pub database: Option<String>,
+    /// In UTC, as `2026-01-31 23:59:59`; `None` where this admin may not see it.
+    pub since: Option<String>,
+}
+
+/// A transaction that was prepared for a second phase: it holds its locks until somebody ends it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Prepared {
+    #[serde(deserialize_with = "hex::text")]
+    pub id: String,
+    pub owner: String,
+    pub database: String,
+    /// In UTC, as `2026-01-31 23:59:59`.
+    pub since: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -173,6 +206,9 @@ pub struct Dependency {
     /// Objects that initdb made.
     pub original: bool,
     pub count: u64,
+    /// Whether this admin may enter the database; `None` for shared objects.
+    #[serde(default)]
+    pub enterable: Option<bool>,
 }
 
 /// That a role may do something with a tablespace or a parameter.
@@ -201,12 +237,11 @@ pub(in crate::postgres) async fn read(
     cancel: &CancellationToken,
 ) -> Result<Snapshot, Error> {
     const SUMMARY: &str = "read the shared catalogs";
-    let (names, comment_prefixes) = match filter {
+    let (names, comments) = match filter {
         Filter::Everything => (None, &Vec::new()),
-        Filter::Only { names, comment_prefixes } => (Some(names), comment_prefixes),
+        Filter::Only { names, comments } => (Some(names), comments),
     };
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&names, Type::TEXT_ARRAY), (&comment_prefixes, Type::TEXT_ARRAY)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&names, Type::TEXT_ARRAY), (&comments, Type::TEXT_ARRAY)];
     let rows = session.query(SUMMARY, &statement(session.major), &parameters, cancel).await?;
     super::decode(SUMMARY, &rows)
 }

@@ -1,5 +1,5 @@
 -- Everything that the shared catalogs say about databases, roles and their settings, as one JSON value.
--- $1: names of databases and roles, or NULL for all; $2: how comments begin that are wanted as well. Databases in
+-- $1: names of databases and roles, or NULL for all; $2: parts of comments that are wanted as well. Databases in
 -- which one of those roles was granted anything come too.
 -- Columns that not every major has are read through to_jsonb, which leaves out what is not there; a catalog that not every
 -- major has stands in braces.
@@ -10,7 +10,7 @@ WITH RECURSIVE selected AS (
   LEFT JOIN pg_catalog.pg_shdescription c
     ON c.objoid = r.oid AND c.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass
   WHERE NOT pg_catalog.starts_with(r.rolname::text, 'pg_')
-    AND ($1 IS NULL OR r.rolname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.starts_with(c.description, p)))
+    AND ($1 IS NULL OR r.rolname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.position(pg_catalog.textsend(c.description), pg_catalog.textsend(p)) > 0))
   UNION
   -- With the groups that they reach.
   SELECT a.roleid FROM selected s JOIN pg_catalog.pg_auth_members a ON a.member = s.oid
@@ -27,7 +27,7 @@ WITH RECURSIVE selected AS (
   LEFT JOIN pg_catalog.pg_shdescription c
     ON c.objoid = d.oid AND c.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass
   WHERE $1 IS NULL
-    OR d.datname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.starts_with(c.description, p))
+    OR d.datname = ANY ($1) OR EXISTS (SELECT FROM pg_catalog.unnest($2) p WHERE pg_catalog.position(pg_catalog.textsend(c.description), pg_catalog.textsend(p)) > 0)
     OR EXISTS (SELECT FROM pg_catalog.aclexplode(d.datacl) a JOIN roles r ON r.oid = a.grantee)
 ), entries AS (
   -- Whoever may write for a role may write any value, and a row for each database: what could make this answer large is
@@ -59,7 +59,9 @@ WITH RECURSIVE selected AS (
 ), dependencies AS (
   SELECT r.rolname AS role, d.datname AS database,
          pg_catalog.replace(s.classid::pg_catalog.regclass::text, 'pg_catalog.', '') AS class,
-         s.deptype::text AS kind, s.dbid <> 0 AND s.objid < 16384 AND s.classid <> 'pg_catalog.pg_largeobject'::pg_catalog.regclass AS original, pg_catalog.count(DISTINCT s.objid) AS count
+         s.deptype::text AS kind, s.dbid <> 0 AND s.objid < 16384 AND s.classid <> 'pg_catalog.pg_largeobject'::pg_catalog.regclass AS original, pg_catalog.count(DISTINCT s.objid) AS count,
+         -- NULL for shared objects.
+         pg_catalog.bool_and(d.datallowconn AND d.datconnlimit <> -2 AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')) AS enterable
   FROM pg_catalog.pg_shdepend s
   JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid
   LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
@@ -91,12 +93,6 @@ WITH RECURSIVE selected AS (
   FROM pg_catalog.pg_tablespace t
   UNION ALL
   {parameter_acl}
-), sessions AS (
-  SELECT a.datid, pg_catalog.count(*) AS count
-  FROM pg_catalog.pg_stat_activity a
-  -- Autovacuum has no role, and makes way for whoever drops the database.
-  WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL
-  GROUP BY 1
 )
 SELECT pg_catalog.jsonb_build_object(
   'server', (
@@ -124,7 +120,6 @@ SELECT pg_catalog.jsonb_build_object(
         'lc_ctype', d.datctype,
         'locale', COALESCE(d.j ->> 'datlocale', d.j ->> 'daticulocale'),
         'comment', d.comment,
-        'sessions', COALESCE(s.count, 0),
         'acl', (
           SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'grantee', CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,
@@ -133,7 +128,7 @@ SELECT pg_catalog.jsonb_build_object(
           -- No ACL at all means the default, in which PUBLIC does hold privileges.
           FROM pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
           WHERE a.grantee <> d.datdba))), '[]')
-    FROM databases d LEFT JOIN sessions s ON s.datid = d.oid),
+    FROM databases d),
   'roles', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'name', r.rolname,
@@ -183,6 +178,26 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', s.subname, 'database', d.datname)), '[]')
     FROM pg_catalog.pg_subscription s
     JOIN databases d ON d.oid = s.subdbid),
+  'connected', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c)), '[]')
+    FROM (
+      SELECT a.pid, pg_catalog.pg_get_userbyid(a.usesysid) AS role, a.datname AS database,
+             pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS since
+      FROM pg_catalog.pg_stat_activity a
+      -- Autovacuum has no role, and makes way for whoever drops the database.
+      WHERE $1 IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
+        AND (a.usesysid IS NOT NULL AND a.datid IN (SELECT oid FROM databases) OR a.usesysid IN (SELECT oid FROM roles))
+      ORDER BY a.pid
+      LIMIT 50) c),
+  'prepared', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(x)), '[]')
+    FROM (
+      SELECT pg_catalog.encode(pg_catalog.textsend(p.gid), 'hex') AS id, p.owner, p.database,
+             pg_catalog.to_char(p.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS since
+      FROM pg_catalog.pg_prepared_xacts p
+      WHERE $1 IS NOT NULL AND p.database IN (SELECT datname FROM databases)
+      ORDER BY p.prepared
+      LIMIT 20) x),
   'memberships', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(m)), '[]') FROM memberships m),
   'dependencies', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(x)), '[]') FROM dependencies x)
 )::text

@@ -6,7 +6,7 @@ use crate::postgres::{Cluster, Error};
 use crate::tenant::audit::{self, Report, Status};
 use crate::tf_provider::serve::{Invocation, Subcommand};
 use crate::tf_provider::shown::shown;
-use crate::tf_provider::{Context, Diagnostic};
+use crate::tf_provider::{Context, Diagnostic, Work};
 
 use super::super::{configuration, diagnose};
 use super::{evidence, scope};
@@ -106,7 +106,7 @@ async fn run(call: Invocation) -> u8 {
         Ok(None) => return print(USAGE, CLEAN),
         Err(why) => return complain(&format!("{why}\n\n{USAGE}")),
     };
-    let cx = Context { cancel: call.cancel.clone(), stop: call.cancel, timeout: None };
+    let cx = Context::by_hand(call.cancel, Work::Look);
     let report = match report(&cx, &options).await {
         Ok(report) => report,
         Err(_) if cx.cancel.is_cancelled() => return complain("Interrupted.\n"),

@@ -16,7 +16,7 @@ use crate::tenant::{Observed, baseline, control, observed};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::super::tenant::operations;
-use super::super::{cluster_baseline, diagnose};
+use super::super::{cluster_baseline, diagnose, watchdog};
 use super::Scope;
 
 /// RDS's own database: it accepts connections, but pg_hba.conf there refuses everybody.
@@ -53,6 +53,7 @@ async fn read(
     let capacity = cluster.inspect_capacity(cancel).await?;
     let connections = Sums::of(&shares(&snapshot, &capacity), &capacity);
     let baseline = read_baseline(cluster, &snapshot, cancel).await?;
+    let watchdog = Some(watchdog::inspect(cluster, cancel).await?).filter(|observed| observed.exists());
     Ok(Evidence {
         server: snapshot.server,
         address: cluster.address(),
@@ -62,6 +63,7 @@ async fn read(
         accept: scope.accept,
         accept_cluster: scope.accept_cluster,
         baseline,
+        watchdog,
         reach,
         setup,
         connections,

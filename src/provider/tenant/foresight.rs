@@ -81,10 +81,10 @@ impl TenantResource {
     /// Notes what was read of a tenant that the state has, for the plan of what takes its place: Terraform plans what is tainted or
     /// gone as if it had never been.
     pub(super) async fn note(&self, state: &Model, names: &Names, observed: &Observed) {
-        let presence = match (&observed.database, observed.is_complete()) {
-            (None, _) => Presence::Gone,
-            (Some(_), true) => Presence::Complete,
-            (Some(_), false) => Presence::HalfMade,
+        let presence = match (observed.exists(), observed.is_complete()) {
+            (false, _) => Presence::Gone,
+            (true, true) => Presence::Complete,
+            (true, false) => Presence::HalfMade,
         };
         let known = Known { password_version: state.password_wo_version.known(), presence };
         self.connection.walk().await.note(names.tenant.clone(), known);

@@ -1,254 +1,277 @@
-//! What becomes of a tenant on the server: made, changed, finished, destroyed. What Terraform is told of
+//! What becomes of a tenant on the server: made, changed, finished, suspended, archived, dropped. What Terraform is told of
 //! it is `tenant.rs`.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::catalog::snapshot::{Connected, Filter, Snapshot};
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, Error, Secret, Verifier};
-use crate::tenant::{Change, Desired, Marker, Names, Observed, Repair, destroy, findings, render, repair};
-use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field};
+use crate::postgres::{Authentication, Cluster, Error, Script};
+use crate::tenant::destroy::{self, Obstacle};
+use crate::tenant::{Change, Desired, Goal, Marker, Names, Observed, must_shut, render, repair};
+use crate::tf_provider::{Context, Diagnostic, Diagnostics};
 
-use super::super::controls::{self, Statuses};
 use super::super::diagnose;
+use super::super::reconcile::{Next, Subject};
 use super::super::trying::Attempt;
 use super::taken::occupied;
 use super::{Model, protected};
 
-/// More rounds than any tenant needs: rename, make, open, fill, and one to see that nothing is left.
-const ROUNDS: usize = 7;
-
 /// How long the reading of one database may take: what is in it is the tenant's to make large.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What an apply reached: the state, the statuses of its controls, and what is to be said.
-pub(super) struct Reached {
-    pub state: Model,
-    pub statuses: Statuses,
-    pub diagnostics: Diagnostics,
+/// A tenant on its way to a goal.
+pub(super) struct Tenant {
+    pub desired: Desired,
+    /// The names by which it is looked for first: those that Terraform knows.
+    before: Names,
+    /// Whether to ask what the server asks of a login.
+    deep: bool,
+    /// Whether what is planned cannot be done without entering the database.
+    pub changes_inside: bool,
+    /// What the server asked, once it was asked.
+    login: Option<Result<Authentication, String>>,
+    /// What is in the way of making it, as of the first look.
+    conflict: Option<Diagnostic>,
+    is_first: bool,
+    suspends: bool,
+    /// Whether anything was to be run: what is there of it then is its own.
+    made: bool,
+    ending: Option<Ending>,
 }
 
-/// Observes, runs what is needed, and observes again, until nothing is; then tries what others may refuse or hold up. The one
-/// path of create, update and finishing what was interrupted.
-pub(super) async fn converge(
-    cx: &Context,
-    cluster: &Cluster,
-    model: &Model,
-    prior: Option<&Model>,
-    password: Option<&Secret>,
-    deep: bool,
-) -> Result<Reached, Diagnostic> {
-    let mut desired = model.desired()?;
-    let verb = if prior.is_some() { "update" } else { "create" };
-    let what = format!("{verb} tenant {:?}", desired.names.tenant.as_str());
-    let before = match prior {
-        Some(prior) => prior.names()?,
-        None => desired.names.clone(),
-    };
-    let verifier = password
-        .map(Verifier::from_password_or_verifier)
-        .transpose()
-        .map_err(|error| Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo"))?;
-    if prior.is_none_or(|prior| prior.password_wo_version != model.password_wo_version) {
-        desired.password.clone_from(&verifier);
+/// What the state says of its end.
+struct Ending {
+    /// Why a tenant that is complete is not dropped.
+    protected: Option<Diagnostic>,
+    /// Whether another follows in its place.
+    replaced: bool,
+}
+
+impl Tenant {
+    pub(super) fn new(desired: Desired, before: Names, deep: bool) -> Self {
+        Tenant {
+            desired,
+            before,
+            deep,
+            changes_inside: false,
+            login: None,
+            conflict: None,
+            is_first: true,
+            suspends: false,
+            made: false,
+            ending: None,
+        }
     }
-    let failed = |error: Error| diagnose::error(&what, &error, cx);
-    let mut tried: Option<Diagnostics> = None;
-    let mut suspends = false;
-    // What the server asks of a login, once it was asked.
-    let mut login = None;
-    for round in 0..ROUNDS {
-        let (snapshot, mut observed) = inspect(cluster, &before, &desired.names, &cx.cancel).await.map_err(&failed)?;
-        if round == 0
-            && prior.is_none()
-            && let Some(conflict) = observed.conflict(&snapshot, &desired.names)
-        {
-            return Err(occupied(&conflict, &snapshot, &desired.names));
-        }
-        if observed.role.is_none() {
-            desired.password.clone_from(&verifier);
-        }
-        let must_leave = !desired.login && observed.role.as_ref().is_some_and(|role| role.login);
-        suspends |= must_leave;
-        // Who is to be shut out is shut out before anything of it is read.
-        if !must_leave {
-            let looked = look(cluster, &mut observed, deep && login.is_none(), &cx.cancel).await;
-            observed.login = login.take().unwrap_or(observed.login);
-            if let Err(error) = looked
-                // A tenant that is not complete cannot be finished unseen.
-                && (cx.cancel.is_cancelled() || !observed.is_complete())
-            {
-                leave(cluster, &observed).await;
-                return Err(failed(error));
+
+    /// Turns to the end that its state says. Of a half-made tenant nothing is kept, but for the role of one that is replaced: the
+    /// create that follows finishes it, with the password that it has.
+    pub(super) fn ends(&mut self, prior: &Model, replaced: bool) {
+        let archives = prior.on_destroy.as_known().is_some_and(|choice| choice == "archive");
+        self.desired.goal = if archives { Goal::Archived } else { Goal::Gone };
+        self.ending = Some(Ending { protected: protected(prior), replaced });
+    }
+
+    /// Whether anything was run for it.
+    pub(super) fn made(&self) -> bool {
+        self.made
+    }
+
+    fn is_ending(&self) -> bool {
+        matches!(self.desired.goal, Goal::Gone | Goal::Archived | Goal::Emptied)
+    }
+
+    fn refused(&self, obstacle: &Obstacle) -> Diagnostic {
+        let (detail, attribute) = match obstacle {
+            Obstacle::Connected(connected) => (
+                format!(
+                    "Its database is in use: {}. End these sessions, or set `force_destroy = true` and apply; nothing was \
+                     changed.",
+                    list(connected)
+                ),
+                Some("force_destroy"),
+            ),
+            Obstacle::Prepared(prepared) => {
+                let each = prepared.iter().map(|transaction| {
+                    let id = postgres_protocol::escape::escape_literal(&transaction.id);
+                    format!("{id} of {:?}, since {} UTC", transaction.owner, transaction.since)
+                });
+                let detail = format!(
+                    "Transactions are prepared in its database: {}. PostgreSQL neither drops nor renames a database that holds \
+                     one. Whoever prepared it, or a superuser connected to that database, ends it: ROLLBACK PREPARED <its \
+                     name>, or COMMIT PREPARED; nothing was changed.",
+                    each.collect::<Vec<_>>().join("; ")
+                );
+                (detail, None)
             }
-            login = Some(observed.login.clone());
+            Obstacle::OwnsElsewhere(places) => {
+                let places: Vec<_> = places.iter().map(|(place, count)| format!("{count} in {place}")).collect();
+                let detail = format!(
+                    "Its role owns objects outside its own database: {}. Drop them, or give them to another role (REASSIGN \
+                     OWNED); nothing was changed.",
+                    places.join(", ")
+                );
+                (detail, None)
+            }
+            Obstacle::GrantedElsewhere(places) => {
+                let places: Vec<_> = places.iter().map(|place| format!("{place:?}")).collect();
+                let detail = format!(
+                    "Its role was granted something in databases that this admin may not enter, or that accept no \
+                     connections: {}. PostgreSQL drops no role that holds anything. Open them, or have it taken back there \
+                     (DROP OWNED BY, as a superuser); nothing was changed.",
+                    places.join(", ")
+                );
+                (detail, None)
+            }
+        };
+        let diagnostic = Diagnostic::error(format!("Could not {}", self.what()), detail);
+        match attribute {
+            Some(attribute) => diagnostic.at_attribute(attribute),
+            None => diagnostic,
         }
-        if observed.password_changed() == Some(true) {
-            desired.password.clone_from(&verifier);
+    }
+}
+
+/// Sessions for a person: who, as which process, since when.
+pub(super) fn list<'a>(connected: impl IntoIterator<Item = &'a Connected>) -> String {
+    let each = connected.into_iter().map(|session| {
+        let since = session.since.as_ref().map(|since| format!(" since {since} UTC")).unwrap_or_default();
+        format!("{:?} as pid {}{since}", session.role, session.pid)
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+impl Subject for Tenant {
+    type Observed = Observed;
+
+    fn what(&self) -> String {
+        let verb = match (self.desired.goal, &self.desired.known_as) {
+            (Goal::Gone | Goal::Emptied, _) => "destroy",
+            (Goal::Archived, _) => "archive",
+            (_, None) => "create",
+            (_, Some(_)) => "update",
+        };
+        format!("{verb} tenant {:?}", self.before.tenant.as_str())
+    }
+
+    async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
+        let (snapshot, mut observed) = inspect(cluster, &self.before, &self.desired.names, cancel).await?;
+        if self.is_ending() {
+            return Ok(observed);
         }
-        let mut repair = repair(&desired, &observed);
-        if tried.is_some() {
-            repair.tried.clear();
+        if std::mem::take(&mut self.is_first) && self.desired.known_as.is_none() {
+            let conflict = observed.conflict(&snapshot, &self.desired.names);
+            self.conflict = conflict.map(|conflict| occupied(&conflict, &snapshot, &self.desired.names));
+            if self.conflict.is_some() {
+                return Ok(observed);
+            }
         }
-        if suspends {
+        // Who is to be shut out is shut out before anything of it is read.
+        if must_shut(&self.desired, &observed) {
+            return Ok(observed);
+        }
+        let looked = look(cluster, &mut observed, self.deep && self.login.is_none(), cancel).await;
+        observed.login = self.login.take().unwrap_or(observed.login);
+        if let Err(error) = looked
+            // A tenant that is not complete cannot be finished unseen.
+            && (cancel.is_cancelled() || !observed.is_complete())
+        {
+            return Err(error);
+        }
+        self.login = Some(observed.login.clone());
+        Ok(observed)
+    }
+
+    fn next(&mut self, observed: &Observed) -> Result<Next, Diagnostic> {
+        if let Some(conflict) = self.conflict.take() {
+            return Err(conflict);
+        }
+        if let Some(ending) = self.ending.take() {
+            match ending.protected {
+                _ if observed.is_half_made() => {
+                    self.desired.goal = if ending.replaced { Goal::Emptied } else { Goal::Gone };
+                }
+                Some(protected) if observed.exists() => return Err(protected),
+                _ => {}
+            }
+        }
+        if self.is_ending()
+            && observed.exists()
+            && let Some(obstacle) = destroy::obstacle(&self.desired, observed)
+        {
+            return Err(self.refused(&obstacle));
+        }
+        let mut repair = repair(&self.desired, observed);
+        self.suspends |= must_shut(&self.desired, observed);
+        if self.suspends {
             // To shut a tenant out is urgent, and what it stored can take long to tidy: that is the next apply's.
             repair.tried.retain(|change| !matches!(change, Change::Tidy { .. }));
         }
-        if repair.is_empty() {
-            leave(cluster, &observed).await;
-            return Ok(finished(model, &desired, &observed, tried.unwrap_or_default()));
-        }
-        if round + 1 == ROUNDS {
-            let left =
-                render(&repair.needed).0.iter().map(crate::postgres::Step::summary).collect::<Vec<_>>().join(", ");
-            return Err(Diagnostic::error(
-                format!("Could not {what}"),
-                format!(
-                    "Something else on the server undoes what is done: this is left after {ROUNDS} rounds: {left}."
-                ),
-            ));
-        }
         if repair.needed.iter().chain(&repair.tried).any(Change::changes_login) {
-            login = None;
+            self.login = None;
         }
-        if repair.needed.is_empty() {
-            let said = attempt(cx, cluster, &desired, &observed, repair).await;
-            if cx.cancel.is_cancelled() {
-                leave(cluster, &observed).await;
-            }
-            tried = Some(said.map_err(&failed)?);
-            continue;
+        if let (Err(why), true, true) = (&observed.inside, self.changes_inside, repair.needed.is_empty()) {
+            let detail =
+                format!("What is to be changed inside its database is not: {why}. Mend that, and apply again.");
+            return Err(Diagnostic::error(format!("Could not {}", self.what()), detail));
         }
-        let changes = &repair.needed;
-        if changes.iter().any(|change| matches!(change, Change::RenameDatabase { .. })) {
-            // Which it cannot be while we are in it.
-            leave(cluster, &observed).await;
-        }
-        let result = cluster.run(&render(changes), &cx.cancel).await;
-        if result.is_err() {
-            leave(cluster, &observed).await;
-        }
-        result.map_err(|error| about_extensions(failed(error.clone()), &error, changes))?;
-        desired.password = None;
+        self.made |= !repair.needed.is_empty();
+        Ok(Next { needed: render(&repair.needed), tried: repair.tried })
     }
-    unreachable!("the last round returns")
-}
 
-/// Tries each change once, and says which did not go. Only an interruption ends it.
-async fn attempt(
-    cx: &Context,
-    cluster: &Cluster,
-    desired: &Desired,
-    observed: &Observed,
-    repair: Repair,
-) -> Result<Diagnostics, Error> {
-    let mut attempt = Attempt::new(cluster, &cx.cancel);
-    for change in repair.tried {
-        let mut went = attempt.change(&change).await?;
-        let mut left = observed.inside.clone();
-        // A batch at a time, until nothing moves.
-        while went && matches!(change, Change::Tidy { .. }) && attempt.has_time() {
-            let mut again = observed.clone();
-            match look(cluster, &mut again, false, &cx.cancel).await {
-                Err(error) if error.is_cancelled() => return Err(error),
-                // The state says that it could not be read.
-                Err(_) => break,
-                Ok(()) => {}
+    async fn attempt(
+        &mut self,
+        cluster: &Cluster,
+        observed: &Observed,
+        tried: Vec<Change>,
+        cancel: &CancellationToken,
+    ) -> Result<Diagnostics, Error> {
+        let mut attempt = Attempt::new(cluster, cancel);
+        for change in tried {
+            let mut went = attempt.change(&change).await?;
+            let mut left = observed.inside.clone();
+            // A batch at a time, until nothing moves.
+            while went && matches!(change, Change::Tidy { .. }) && attempt.has_time() {
+                let mut again = observed.clone();
+                match look(cluster, &mut again, false, cancel).await {
+                    Err(error) if error.is_cancelled() => return Err(error),
+                    // The state says that it could not be read.
+                    Err(_) => break,
+                    Ok(()) => {}
+                }
+                let is_left = repair(&self.desired, &again).tried.contains(&change);
+                if !is_left || again.inside == left {
+                    break;
+                }
+                left = again.inside;
+                went = attempt.change(&change).await?;
             }
-            let is_left = crate::tenant::repair(desired, &again).tried.contains(&change);
-            if !is_left || again.inside == left {
-                break;
-            }
-            left = again.inside;
-            went = attempt.change(&change).await?;
         }
+        Ok(attempt.said)
     }
-    Ok(attempt.said)
-}
 
-/// The state after an update that failed: what is there, as far as that can be told.
-pub(super) async fn reached(cluster: &Cluster, prior: &Model, model: &Model) -> Option<(Model, Statuses)> {
-    let cancel = CancellationToken::new();
-    let (before, after, expected) = (prior.names().ok()?, model.names().ok()?, prior.desired().ok()?);
-    let (_, mut observed) = inspect(cluster, &before, &after, &cancel).await.ok()?;
-    let _ = look(cluster, &mut observed, false, &cancel).await;
-    leave(cluster, &observed).await;
-    Some(prior.clone().observe(&expected, &observed))
-}
+    fn undo(&self, before: &Observed, after: &Observed) -> Script {
+        if self.is_ending() { render(&destroy::undo(before, after)) } else { Script::default() }
+    }
 
-pub(super) async fn destroy(cx: &Context, cluster: &Cluster, model: &Model) -> Result<(), Diagnostic> {
-    if let Some(diagnostic) = protected(model) {
-        return Err(diagnostic);
-    }
-    let names = model.names()?;
-    let archive = model.on_destroy.as_known().is_some_and(|choice| choice == "archive");
-    let force = model.force_destroy.known().unwrap_or(false);
-    let what = format!("{} tenant {:?}", if archive { "archive" } else { "destroy" }, names.tenant.as_str());
-    let failed = |error: Error| diagnose::error(&what, &error, cx);
-    let (_, observed) = inspect(cluster, &names, &names, &cx.cancel).await.map_err(failed)?;
-    if let (Some(database), false) = (&observed.database, force)
-        && database.sessions > 0
-    {
-        return Err(Diagnostic::error(
-            format!("Could not {what}"),
-            format!(
-                "Sessions are connected to database {:?}: {}. End them, or set `force_destroy = true` and apply; \
-                 nothing was changed.",
-                database.name, database.sessions
-            ),
-        )
-        .at_attribute("force_destroy"));
-    }
-    if archive {
-        let script = render(&destroy::archive(&names, &observed));
-        return cluster.run(&script, &cx.cancel).await.map_err(failed);
-    }
-    let elsewhere = destroy::owned_elsewhere(&observed);
-    if !elsewhere.is_empty() {
-        let places =
-            elsewhere.iter().map(|(place, count)| format!("{count} in {place}")).collect::<Vec<_>>().join(", ");
-        return Err(Diagnostic::error(
-            format!("Could not {what}"),
-            format!(
-                "Its role owns objects outside its own database: {places}. Drop them, or give them to another role \
-                 (REASSIGN OWNED); nothing was changed."
-            ),
-        ));
-    }
-    if let Some(database) = observed.database_name() {
-        let close = if force { destroy::close_by_force(&observed) } else { destroy::close(&observed) };
-        cluster.run(&render(&close), &cx.cancel).await.map_err(failed)?;
-        let drop = render(&[Change::DropDatabase { database, force }]);
-        if let Err(error) = cluster.run(&drop, &cx.cancel).await {
-            // Interrupted or not: a tenant that is still there is not left shut out.
-            let reopened = cluster.run(&render(&destroy::reopen(&observed)), &CancellationToken::new()).await;
-            let mut diagnostic = failed(error);
-            if let Err(error) = reopened {
-                diagnostic.detail.push_str(&format!("\n\nThe tenant was left closed: {error}."));
-            }
-            return Err(diagnostic);
+    /// Points a failure at `extensions`, where extensions were being made and SQLSTATE fits.
+    fn failed(&self, error: &Error, script: &Script, cx: &Context) -> Diagnostic {
+        const STATES: [SqlState; 3] =
+            [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE];
+        let diagnostic = diagnose::error(&self.what(), error, cx);
+        let makes_some =
+            script.0.iter().flat_map(|step| &step.statements).any(|one| one.text.starts_with("CREATE EXTENSION"));
+        if !makes_some || !error.sqlstate().is_some_and(|state| STATES.contains(state)) {
+            return diagnostic;
         }
+        let mut diagnostic = diagnostic.at_attribute("extensions");
+        diagnostic.detail.push_str(
+            "\n\nIf it is about an extension: the server must have it installed (`SELECT name FROM \
+             pg_available_extensions`), and it must be a trusted one unless the admin is a superuser.",
+        );
+        diagnostic
     }
-    let (_, observed) = inspect(cluster, &names, &names, &cx.cancel).await.map_err(failed)?;
-    cluster.run(&render(&destroy::drop_role(&observed)), &cx.cancel).await.map_err(failed)
-}
-
-/// Points a failure at `extensions`, where extensions were being made and SQLSTATE fits.
-fn about_extensions(diagnostic: Diagnostic, error: &Error, changes: &[Change]) -> Diagnostic {
-    const STATES: [SqlState; 3] =
-        [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED, SqlState::INSUFFICIENT_PRIVILEGE];
-    let makes_some = changes.iter().any(|change| matches!(change, Change::CreateExtension { .. }));
-    if !makes_some || !error.sqlstate().is_some_and(|state| STATES.contains(state)) {
-        return diagnostic;
-    }
-    let mut diagnostic = diagnostic.at_attribute("extensions");
-    diagnostic.detail.push_str(
-        "\n\nIf it is about an extension: the server must have it installed (`SELECT name FROM \
-         pg_available_extensions`), and it must be a trusted one unless the admin is a superuser.",
-    );
-    diagnostic
 }
 
 /// What the shared catalogs say now of a tenant that had the names `before` and is to have `after`.
@@ -261,12 +284,15 @@ async fn inspect(
     let both = [before, after];
     let filter = Filter::Only {
         names: both.iter().flat_map(|n| [n.database.as_str().to_owned(), n.role.as_str().to_owned()]).collect(),
-        comment_prefixes: both.iter().map(|names| Marker::prefix(&names.tenant)).collect(),
+        comments: both
+            .iter()
+            .flat_map(|names| [Marker::prefix(&names.tenant), Marker::formerly(&names.tenant)])
+            .collect(),
     };
     let snapshot = cluster.inspect(&filter, cancel).await?;
     let observed = Observed::locate(&snapshot, before);
-    // Once the markers carry the new name, nothing is found by the old one.
-    let observed = if observed.database.is_none() { Observed::locate(&snapshot, after) } else { observed };
+    // Once the markers carry the new name, nothing may be found by the old one.
+    let observed = if observed.exists() { observed } else { Observed::locate(&snapshot, after) };
     Ok((snapshot, observed))
 }
 
@@ -304,7 +330,10 @@ async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &Cancellation
         }
         Err(error) => {
             let error = match error {
-                Error::Cancelled { summary } if !cancel.is_cancelled() => Error::TooSlow { summary, after: PATIENCE },
+                // A connection was waited for as well.
+                error if error.is_cancelled() && !cancel.is_cancelled() => {
+                    Error::TooSlow { summary: "read what is in the database".to_owned(), after: PATIENCE }
+                }
                 error => error,
             };
             observed.inside = Err(error.to_string());
@@ -317,6 +346,7 @@ fn why_not_entered(observed: &Observed) -> &'static str {
     match (&observed.database, &observed.role) {
         (None, _) => "its database is missing",
         (_, None) => "its role is missing",
+        (Some(database), _) if database.is_invalid() => "its database is invalid",
         (Some(database), _) if !database.allow_connections => "its database accepts no connections",
         _ => "this admin may not connect to its database",
     }
@@ -327,26 +357,4 @@ pub(in super::super) async fn leave(cluster: &Cluster, observed: &Observed) {
     if let Some(database) = observed.database_name() {
         cluster.leave(&database).await;
     }
-}
-
-/// The state that was reached, and a word on what could not be enforced. What was planned stands.
-fn finished(model: &Model, desired: &Desired, observed: &Observed, tried: Diagnostics) -> Reached {
-    let findings = super::named(findings(desired, observed));
-    let rest = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
-    let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
-    diagnostics.extend(tried);
-    let (found, _) = model.clone().observe(desired, observed);
-    let settle = |planned: &Field<String>, found: Field<String>| {
-        if planned.is_unknown() { found } else { planned.clone() }
-    };
-    let state = Model {
-        isolation,
-        encoding: settle(&model.encoding, found.encoding),
-        locale_provider: settle(&model.locale_provider, found.locale_provider),
-        lc_collate: settle(&model.lc_collate, found.lc_collate),
-        lc_ctype: settle(&model.lc_ctype, found.lc_ctype),
-        locale: settle(&model.locale, found.locale),
-        ..model.clone()
-    };
-    Reached { state, statuses, diagnostics }
 }

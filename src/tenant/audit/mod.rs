@@ -18,7 +18,7 @@ use crate::postgres::{DatabaseName, RoleName};
 use super::baseline::{self, Accept};
 use super::capacity::Sums;
 use super::control::{CONTROLS, Row};
-use super::{Control, Desired, Locale, Observed, Of, findings};
+use super::{Control, Desired, Goal, Locale, Observed, Of, Password, Stage, findings, watchdog};
 use checks::{Seen, Verdict};
 
 pub use html::html;
@@ -42,6 +42,8 @@ pub struct Evidence {
     pub accept_cluster: Accept,
     /// Those of the databases that every server has which this one has, and what holds for all roles.
     pub baseline: baseline::Observed,
+    /// `None`: there is none, and nothing is claimed of it.
+    pub watchdog: Option<watchdog::Observed>,
     pub reach: Reach,
     pub setup: Setup,
     /// Of all tenants, whichever are looked at.
@@ -58,14 +60,20 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         observed.memberships.iter().any(found)
     };
     let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions).filter(|found| found.owner_usable);
+    let known_as = match observed.role_marker() {
+        Some(marker) if marker.stage == Stage::Made => None,
+        marker => marker.and_then(|marker| marker.was?.parse().ok()).or_else(|| Some(observed.names.tenant.clone())),
+    };
     Desired {
         names: observed.names.clone(),
-        login: observed.role.as_ref().is_some_and(|role| role.login),
+        goal: if observed.role.as_ref().is_some_and(|role| role.login) { Goal::Present } else { Goal::Suspended },
+        force: false,
+        known_as,
         temporary: false,
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
         member_of: evidence.member_of.iter().filter(is_member).cloned().collect(),
         locale: Locale::default(),
-        password: None,
+        password: Password::Keep,
         password_version: observed.role_marker().and_then(|marker| marker.password_version),
         accept: evidence.accept.get(observed.names.tenant.as_str()).cloned().unwrap_or_default(),
     }
@@ -163,7 +171,7 @@ impl Report {
             tenants: evidence.tenants.iter().map(|tenant| plain(tenant.names.tenant.as_str(), usize::MAX)).collect(),
             results: CONTROLS
                 .iter()
-                .filter(|row| row.of != Of::Watchdog)
+                .filter(|row| row.of != Of::Watchdog || evidence.watchdog.is_some())
                 .map(|row| outcome(row, evidence, &seen))
                 .collect(),
         }
@@ -188,7 +196,8 @@ fn outcome(row: &Row, evidence: &Evidence, seen: &[Seen]) -> Outcome {
         }
         Of::Database => (("database", "databases"), of_databases(row.control, evidence)),
         Of::Cluster => (SERVER, of_cluster(row.control, evidence)),
-        Of::Server(_) | Of::Watchdog => (SERVER, vec![("server".to_owned(), checks::of_server(row.control, evidence))]),
+        Of::Watchdog => (SERVER, of_watchdog(row.control, evidence)),
+        Of::Server(_) => (SERVER, vec![("server".to_owned(), checks::of_server(row.control, evidence))]),
     };
     let total = verdicts.len();
     let none = total == 0 && unit == TENANTS;
@@ -253,6 +262,12 @@ fn of_databases(control: Control, evidence: &Evidence) -> Vec<(String, Verdict)>
 fn of_cluster(control: Control, evidence: &Evidence) -> Vec<(String, Verdict)> {
     let findings = baseline::assess(&evidence.baseline, &evidence.accept_cluster);
     findings.get(control.name()).map(|finding| ("server".to_owned(), finding.into())).into_iter().collect()
+}
+
+fn of_watchdog(control: Control, evidence: &Evidence) -> Vec<(String, Verdict)> {
+    let assess = |observed: &watchdog::Observed| watchdog::assess(&observed.as_found(), observed).remove(&control);
+    let finding = evidence.watchdog.as_ref().and_then(assess);
+    finding.map(|finding| ("server".to_owned(), (&finding).into())).into_iter().collect()
 }
 
 /// How many there are, and the first. The findings are those that fail, then those that were not checked.
@@ -342,6 +357,7 @@ mod tests {
             accept: BTreeMap::new(),
             accept_cluster: Accept::new(),
             baseline: baseline::Observed::locate(&fixture::snapshot(), &BTreeSet::new()),
+            watchdog: None,
             reach: Reach { pairs: 4, allowed: Vec::new() },
             setup: Setup { parameters, encrypted: true },
             connections: Sums { committed: 20, available: 97 },
@@ -380,6 +396,29 @@ mod tests {
         assert_eq!(told("tenant.role"), as_expected("2 tenants"));
         assert_eq!(told("cluster.cross_access"), as_expected("4 pairs of role and database"));
         assert_eq!(told("cluster.tls"), ("2 parameters".to_owned(), "listen_addresses = *; ssl = on".to_owned()));
+    }
+
+    #[test]
+    fn a_watchdog_is_told_of_where_there_is_one() {
+        use Status::{Fail, NotChecked};
+        check(|evidence| evidence.watchdog = Some(watchdog::fixture()), &[]);
+        let blind = |evidence: &mut Evidence| {
+            let mut observed = watchdog::fixture();
+            observed.cron.sees_sessions = false;
+            observed.job.as_mut().unwrap().last_run = None;
+            evidence.watchdog = Some(observed);
+        };
+        check(
+            blind,
+            &[
+                (
+                    "watchdog.owner",
+                    Fail,
+                    "admin lacks USAGE on role pg_read_all_stats (an apply does not repair all of it)",
+                ),
+                ("watchdog.runs", NotChecked, "not checked: pg_cron has no run of the job on record"),
+            ],
+        );
     }
 
     #[test]

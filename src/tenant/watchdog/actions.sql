@@ -12,7 +12,10 @@ CREATE TABLE pgtenant_watchdog.actions (
   application_name text,
   client_addr inet,
   started timestamptz,
+  signaled timestamptz,
   ended timestamptz,
   sqlstate text
 );
-CREATE INDEX ON pgtenant_watchdog.actions (role, reason) WHERE ended IS NULL
+CREATE INDEX ON pgtenant_watchdog.actions (role, reason) WHERE ended IS NULL;
+CREATE INDEX ON pgtenant_watchdog.actions (tenant, id);
+CREATE INDEX ON pgtenant_watchdog.actions (recorded)

@@ -7,8 +7,10 @@ use std::str::FromStr;
 
 use postgres_protocol::escape::escape_literal;
 
-use crate::postgres::catalog::cron::{Cron, Job, Routine};
+use crate::postgres::catalog::acl::Grant;
+use crate::postgres::catalog::cron::{Cron, Job, Object, Relation};
 use crate::postgres::fact::{Fact, Kind, Objects};
+use crate::postgres::text::quoted;
 use crate::postgres::{Duration, RoleName, SchemaName, Script, Statement, Step};
 
 use super::diff::{Charter, Deviation, Repair, diff, status};
@@ -27,33 +29,45 @@ const SWEEP: &str = include_str!("sweep.sql");
 /// How the name of a table begins that was set aside.
 const ASIDE: &str = "actions_before_";
 
-/// The columns of `actions.sql`.
-const COLUMNS: [&str; 14] = [
-    "id",
-    "recorded",
-    "tenant",
-    "role",
-    "reason",
-    "expected",
-    "observed",
-    "pid",
-    "database",
-    "application_name",
-    "client_addr",
-    "started",
-    "ended",
-    "sqlstate",
+/// What `actions.sql` makes, as the catalogs spell it.
+const COLUMNS: [&str; 15] = [
+    "id bigint NOT NULL IDENTITY",
+    "recorded timestamp with time zone NOT NULL DEFAULT clock_timestamp()",
+    "tenant text NOT NULL",
+    "role text NOT NULL",
+    "reason text NOT NULL",
+    "expected text",
+    "observed text",
+    "pid integer",
+    "database text",
+    "application_name text",
+    "client_addr inet",
+    "started timestamp with time zone",
+    "signaled timestamp with time zone",
+    "ended timestamp with time zone",
+    "sqlstate text",
+];
+const CONSTRAINTS: [&str; 1] = ["PRIMARY KEY (id)"];
+const INDEXES: [&str; 4] = [
+    "CREATE INDEX ON pgtenant_watchdog.actions USING btree (recorded)",
+    "CREATE INDEX ON pgtenant_watchdog.actions USING btree (role, reason) WHERE (ended IS NULL)",
+    "CREATE INDEX ON pgtenant_watchdog.actions USING btree (tenant, id)",
+    "CREATE UNIQUE INDEX ON pgtenant_watchdog.actions USING btree (id)",
 ];
 
-/// What `sweep.sql` declares, as the catalogs spell it.
-const ARGUMENTS: &str = "record_only boolean, transaction_limit bigint, retention interval";
-const SETTINGS: [&str; 2] = ["search_path=pg_catalog, pg_temp", "lock_timeout=200ms"];
+/// What the function's owner needs to see sessions, and to end them.
+const SEE: &str = "pg_read_all_stats";
+const END: &str = "pg_signal_backend";
 
-/// pg_cron keeps a row for each run, for ever: those of this job go after a week, and those of runs that could not
-/// start, which have no time, after many more.
-const PURGE: &str = "DELETE FROM cron.job_run_details d WHERE jobid IN (SELECT jobid FROM cron.job WHERE jobname = \
-                     'pgtenant_watchdog') AND (end_time < now() - interval '7 days' OR status = 'failed' AND end_time IS \
-                     NULL AND runid < (SELECT max(runid) FROM cron.job_run_details) - 10000)";
+/// What `sweep.sql` says from CREATE on, which is how `pg_get_functiondef` spells it.
+fn definition() -> &'static str {
+    SWEEP.find("CREATE OR REPLACE").map_or(SWEEP, |start| &SWEEP[start..])
+}
+
+/// pg_cron keeps a row for each run, for ever: of this job's those go that ten thousand runs have followed. They are found by
+/// their key, however many rows there are.
+const PURGE: &str = "DELETE FROM cron.job_run_details WHERE runid < (SELECT pg_catalog.max(runid) FROM cron.job_run_details) - 10000 \
+                     AND jobid IN (SELECT jobid FROM cron.job WHERE jobname = 'pgtenant_watchdog')";
 
 /// The first version of pg_cron that takes intervals in seconds.
 pub const SECONDS_SINCE: (u32, u32) = (1, 5);
@@ -142,12 +156,19 @@ pub struct Desired {
     pub retention_days: u32,
 }
 
+impl Default for Desired {
+    fn default() -> Self {
+        Desired { interval: Interval::Minutes(1), dry_run: false, transaction_timeout: None, retention_days: 90 }
+    }
+}
+
 impl Desired {
     /// What the job runs.
     fn command(&self) -> String {
         let transaction = self.transaction_timeout.map_or("NULL".to_owned(), |limit| limit.as_millis().to_string());
+        // With its type, so that no other function of that name is meant.
         format!(
-            "SELECT {NAME}.sweep({}, {transaction}, interval '{} days'); {PURGE}",
+            "SELECT {NAME}.sweep({}, {transaction}::bigint, interval '{} days'); {PURGE}",
             self.dry_run, self.retention_days
         )
     }
@@ -159,7 +180,7 @@ impl Desired {
         let desired = Desired {
             interval: Interval::of_schedule(&job.schedule)?,
             dry_run: arguments.next()?.parse().ok()?,
-            transaction_timeout: match arguments.next()? {
+            transaction_timeout: match arguments.next()?.strip_suffix("::bigint")? {
                 "NULL" => None,
                 millis => Some(Duration::from_catalog(millis)?),
             },
@@ -187,7 +208,7 @@ pub enum Obstacle {
     NoUsage { login: String },
     /// This version of pg_cron takes whole minutes only.
     NoSeconds { version: String },
-    /// The admin does not see what sessions do, or may not end them.
+    /// The admin does not see what sessions do, or may not end them. Where the watchdog is there already, that is a finding.
     Blind { missing: &'static str },
     /// The admin may not create a schema.
     NoCreate,
@@ -196,13 +217,13 @@ pub enum Obstacle {
 }
 
 impl Observed {
-    /// What stands in the way. `database` is the one that this provider connects to.
-    pub fn obstacle(&self, interval: Option<Interval>, database: &str) -> Option<Obstacle> {
+    /// What stands in the way.
+    pub fn obstacle(&self, interval: Option<Interval>) -> Option<Obstacle> {
         let cron = &self.cron;
-        if cron.home.is_none() && (cron.installed.is_none() || cron.sees_settings) {
+        if !self.is_loaded() {
             return Some(Obstacle::NotLoaded);
         }
-        if let Some(home) = cron.home.as_ref().filter(|home| *home != database) {
+        if let Some(home) = cron.home.as_ref().filter(|home| **home != cron.database) {
             return Some(Obstacle::OtherDatabase(home.clone()));
         }
         if cron.installed.is_some() && !cron.usable {
@@ -214,25 +235,54 @@ impl Observed {
         {
             return Some(Obstacle::NoSeconds { version: version.clone() });
         }
-        if !cron.sees_sessions {
-            return Some(Obstacle::Blind { missing: "pg_read_all_stats" });
-        }
-        if !cron.ends_sessions {
-            return Some(Obstacle::Blind { missing: "pg_signal_backend" });
+        if !self.exists() {
+            if !cron.sees_sessions {
+                return Some(Obstacle::Blind { missing: SEE });
+            }
+            if !cron.ends_sessions {
+                return Some(Obstacle::Blind { missing: END });
+            }
         }
         match &cron.schema {
             None if !cron.creates => Some(Obstacle::NoCreate),
-            Some(schema) if !schema.owner_usable || schema.comment.as_deref() != Some(MARKER) => {
-                Some(Obstacle::Foreign)
-            }
+            Some(schema) if !schema.owner_usable || !self.is_marked() && self.job.is_none() => Some(Obstacle::Foreign),
             _ => None,
         }
     }
 
+    /// What the job is told to do, or the provider's defaults where that cannot be read.
+    pub fn as_found(&self) -> Desired {
+        self.job.as_ref().and_then(Desired::of_job).unwrap_or_default()
+    }
+
     /// Whether anything of it is there.
     pub fn exists(&self) -> bool {
-        let marked = self.cron.schema.as_ref().is_some_and(|schema| schema.comment.as_deref() == Some(MARKER));
-        self.job.is_some() || marked && !self.cron.routines.is_empty()
+        self.job.is_some() || self.is_marked() && self.cron.sweep.is_some()
+    }
+
+    fn is_marked(&self) -> bool {
+        self.cron.schema.as_ref().is_some_and(|schema| schema.comment.as_deref() == Some(MARKER))
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.cron.home.is_some() || self.cron.installed.is_some() && !self.cron.sees_settings
+    }
+
+    /// As which the function runs.
+    fn owner(&self) -> &str {
+        self.cron.schema.as_ref().filter(|schema| schema.owner_usable).map_or(&self.cron.admin, |schema| &schema.owner)
+    }
+
+    fn overloads(&self) -> impl Iterator<Item = &Object> {
+        self.cron.others.iter().filter(|other| other.identity.starts_with("pgtenant_watchdog.sweep("))
+    }
+
+    /// The tables that were set aside.
+    fn set_aside(&self) -> impl Iterator<Item = &str> {
+        self.cron.others.iter().filter(|other| other.kind == "table").filter_map(|other| {
+            let name = other.identity.strip_prefix("pgtenant_watchdog.")?;
+            name.strip_prefix(ASIDE)?.parse::<u32>().ok().map(|_| name)
+        })
     }
 }
 
@@ -242,9 +292,9 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// What is right for the watchdog: its parts are there as this version makes them, and nobody but the admin may use them.
+/// What is right for the watchdog: its parts are there as this version makes them, nobody but the admin may use them, and there
+/// is nothing beside them.
 struct WatchdogCharter<'a> {
-    desired: &'a Desired,
     observed: &'a Observed,
 }
 
@@ -256,6 +306,9 @@ const PARTS: [(Control, Kind, &str); 5] = [
     (Control::WatchdogSweep, Kind::Routine, "sweep"),
     (Control::WatchdogJob, Kind::Job, NAME),
 ];
+
+/// The name of pg_cron's own schema.
+const CRON: &str = "cron";
 
 impl WatchdogCharter<'_> {
     /// The role as which the job runs needs to be let in, where that is another than the owner.
@@ -269,25 +322,50 @@ impl WatchdogCharter<'_> {
     }
 }
 
+/// What the owner of a part may be taken from and needs.
+fn needs(kind: &Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Schema => &["USAGE"],
+        Kind::Relation => &["DELETE", "INSERT", "SELECT", "UPDATE"],
+        Kind::Routine => &["EXECUTE"],
+        _ => &[],
+    }
+}
+
 impl Charter for WatchdogCharter<'_> {
     fn required(&self) -> Vec<(Control, Fact)> {
+        let cron = &self.observed.cron;
+        // Who may not use the schema `cron` sees no job.
+        let is_seen = |kind: &Kind| *kind != Kind::Job || cron.usable || cron.installed.is_none();
         let mut required: Vec<(Control, Fact)> = PARTS
             .iter()
+            .filter(|(_, kind, _)| is_seen(kind))
             .map(|(control, kind, name)| (*control, Fact::Present(Objects::one(kind.clone(), *name))))
             .collect();
-        let cron = &self.observed.cron;
-        let is_owner = cron.schema.as_ref().is_some_and(|schema| schema.owner == cron.login);
-        let there = |control: Control| self.observed.part(self.desired, control).is_some();
-        if !is_owner {
-            for (control, kind, name, privilege) in [
-                (Control::WatchdogSchema, Kind::Schema, NAME, "USAGE"),
-                (Control::WatchdogSweep, Kind::Routine, "sweep", "EXECUTE"),
-            ] {
-                if there(control) {
-                    required
-                        .push((control, grant(Objects::one(kind, name), Some(cron.login.clone()), privilege, false)));
-                }
+        let owner = self.observed.owner();
+        for privilege in [SEE, END] {
+            required.push((Control::WatchdogOwner, has(Objects::one(Kind::Role, privilege), owner, "USAGE")));
+        }
+        if cron.installed.is_some() {
+            required.push((Control::WatchdogExtension, has(Objects::one(Kind::Schema, CRON), &cron.login, "USAGE")));
+        }
+        for (control, kind, name) in PARTS {
+            let Some(held_by) = self.observed.owner_of(&kind) else { continue };
+            let objects = || Objects::one(kind.clone(), name);
+            required.push((control, Fact::Owner { objects: objects(), owner: owner.to_owned() }));
+            required.extend(needs(&kind).iter().map(|privilege| (control, has(objects(), held_by, privilege))));
+            if cron.login != owner {
+                let wanted = match kind {
+                    Kind::Schema => "USAGE",
+                    Kind::Routine => "EXECUTE",
+                    _ => continue,
+                };
+                required.push((control, has(objects(), &cron.login, wanted)));
             }
+        }
+        if cron.schema.is_some() {
+            let marker = Fact::Marker { objects: Objects::one(Kind::Schema, NAME), text: MARKER.to_owned() };
+            required.push((Control::WatchdogSchema, marker));
         }
         required
     }
@@ -302,78 +380,223 @@ impl Charter for WatchdogCharter<'_> {
     }
 
     fn control(&self, fact: &Fact) -> Control {
-        let kind = match fact {
-            Fact::Grant { objects, .. } | Fact::Differs { objects, .. } => &objects.kind,
-            _ => &Kind::Job,
+        let (Fact::Grant { objects, .. } | Fact::Differs { objects, .. } | Fact::Owner { objects, .. }) = fact else {
+            return Control::WatchdogJob;
         };
-        PARTS.iter().find(|(_, part, _)| part == kind).map_or(Control::WatchdogJob, |(control, ..)| *control)
-    }
-}
-
-fn grant(objects: Objects, grantee: Option<String>, privilege: &str, grantable: bool) -> Fact {
-    Fact::Grant { objects, grantee, privilege: privilege.to_owned(), grantable }
-}
-
-impl Observed {
-    /// How a part is there: as it should be (`Ok`), or in which way not. `None`: it is not there.
-    fn part(&self, desired: &Desired, control: Control) -> Option<Result<(), &'static str>> {
-        let cron = &self.cron;
-        let as_is = |is_right: bool, how: &'static str| if is_right { Ok(()) } else { Err(how) };
-        match control {
-            Control::WatchdogExtension => cron.installed.as_ref().map(|_| Ok(())),
-            Control::WatchdogSchema => cron.schema.as_ref().map(|_| Ok(())),
-            Control::WatchdogActions => {
-                let table = cron.relations.iter().find(|relation| relation.name == "actions")?;
-                Some(as_is(table.columns == COLUMNS, "has other columns"))
-            }
-            Control::WatchdogSweep => {
-                let found = self.sweep()?;
-                let body = SWEEP.split("$sweep$").nth(1).unwrap_or_default();
-                let is_right = found.source == body && found.definer && found.settings == SETTINGS;
-                Some(as_is(is_right, "is another than this version's"))
-            }
-            _ => {
-                let job = self.job.as_ref()?;
-                let is_right = job.schedule == desired.interval.schedule() && job.command == desired.command();
-                Some(as_is(job.active, "is not active").and(as_is(is_right, "is another than the configuration's")))
+        match &objects.kind {
+            Kind::Column => Control::WatchdogActions,
+            Kind::Other(_) => Control::WatchdogRuns,
+            kind => {
+                PARTS.iter().find(|(_, part, _)| part == kind).map_or(Control::WatchdogJob, |(control, ..)| *control)
             }
         }
     }
 
-    fn sweep(&self) -> Option<&Routine> {
-        self.cron.routines.iter().find(|routine| routine.name == "sweep" && routine.arguments == ARGUMENTS)
+    fn may_repair(&self, fact: &Fact) -> bool {
+        let cron = &self.observed.cron;
+        let owns_schema = cron.schema.as_ref().is_none_or(|schema| schema.owner_usable);
+        match fact {
+            Fact::Grant { objects, .. } if objects.kind == Kind::Role || objects.is(Kind::Schema, CRON) => false,
+            Fact::Grant { objects, .. } | Fact::Owner { objects, .. } | Fact::Marker { objects, .. } => {
+                match objects.kind {
+                    Kind::Relation => owns_schema && cron.actions.as_ref().is_some_and(|actions| actions.owner_usable),
+                    _ => owns_schema,
+                }
+            }
+            _ => true,
+        }
     }
 
-    /// What is there of the parts, and who may use them.
-    fn facts(&self, desired: &Desired) -> Vec<Seen> {
-        let mut seen = Vec::new();
-        let mut push = |fact: Fact| seen.push(Seen { fact, ours: true });
-        for (control, kind, name) in PARTS {
-            let objects = || Objects::one(kind.clone(), name);
-            let Some(part) = self.part(desired, control) else { continue };
-            push(Fact::Present(objects()));
-            if let Err(how) = part {
-                push(Fact::Differs { objects: objects(), how: how.to_owned() });
+    fn unseen(&self, control: Control) -> Option<String> {
+        let Observed { cron, job } = self.observed;
+        match (control, job) {
+            (Control::WatchdogJob | Control::WatchdogRuns, _) if cron.installed.is_some() && !cron.usable => {
+                Some("the provider may not use the schema cron".to_owned())
             }
-            let acl = match control {
-                Control::WatchdogSchema => self.cron.schema.as_ref().map(|schema| &schema.acl),
-                Control::WatchdogActions => {
-                    self.cron.relations.iter().find(|relation| relation.name == "actions").map(|table| &table.acl)
-                }
-                Control::WatchdogSweep => self.sweep().map(|routine| &routine.acl),
-                _ => None,
+            (Control::WatchdogJob, Some(job)) if cron.host.is_none() && job.host != "localhost" => {
+                Some("this admin does not see cron.host, where jobs connect to".to_owned())
+            }
+            (Control::WatchdogRuns, None) => Some("there is no job".to_owned()),
+            (Control::WatchdogRuns, Some(job)) if job.last_run.is_none() => {
+                Some("pg_cron has no run of the job on record".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn has(objects: Objects, grantee: &str, privilege: &str) -> Fact {
+    Fact::Grant { objects, grantee: Some(grantee.to_owned()), privilege: privilege.to_owned(), grantable: false }
+}
+
+fn grant(objects: Objects, held: &Grant) -> Fact {
+    Fact::Grant { objects, grantee: held.grantee.clone(), privilege: held.privilege.clone(), grantable: held.grantable }
+}
+
+impl Observed {
+    fn owner_of(&self, kind: &Kind) -> Option<&String> {
+        match kind {
+            Kind::Schema => self.cron.schema.as_ref().map(|schema| &schema.owner),
+            Kind::Relation => self.cron.actions.as_ref().map(|actions| &actions.owner),
+            Kind::Routine => self.cron.sweep.as_ref().map(|sweep| &sweep.owner),
+            _ => None,
+        }
+    }
+
+    fn acl_of(&self, kind: &Kind) -> &[Grant] {
+        let acl = match kind {
+            Kind::Schema => self.cron.schema.as_ref().map(|schema| &schema.acl),
+            Kind::Relation => self.cron.actions.as_ref().map(|actions| &actions.acl),
+            Kind::Routine => self.cron.sweep.as_ref().map(|sweep| &sweep.acl),
+            _ => None,
+        };
+        acl.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn has(&self, kind: &Kind) -> bool {
+        match kind {
+            Kind::Extension => self.cron.installed.is_some(),
+            Kind::Job => self.job.is_some(),
+            kind => self.owner_of(kind).is_some(),
+        }
+    }
+
+    /// What is there of the parts, in which way they are not as they should be, who may use them, and what is beside them.
+    fn facts(&self, desired: &Desired) -> Vec<Seen> {
+        let cron = &self.cron;
+        let mut seen = Vec::new();
+        let mut push = |fact: Fact, ours: bool| seen.push(Seen { fact, ours });
+        for (_, kind, name) in PARTS {
+            let objects = || Objects::one(kind.clone(), name);
+            if !self.has(&kind) {
+                continue;
+            }
+            push(Fact::Present(objects()), true);
+            let ours = match kind {
+                Kind::Relation => cron.actions.as_ref().is_some_and(|actions| actions.owner_usable),
+                _ => true,
             };
-            for held in acl.into_iter().flatten() {
-                push(grant(objects(), held.grantee.clone(), &held.privilege, held.grantable));
+            if let Some(owner) = self.owner_of(&kind) {
+                push(Fact::Owner { objects: objects(), owner: owner.clone() }, ours);
+                for held in self.acl_of(&kind) {
+                    // An owner can take from itself what it needs, and have no more than it is owed.
+                    let is_owners = held.grantee.as_ref() == Some(owner);
+                    if !is_owners || needs(&kind).contains(&held.privilege.as_str()) && !held.grantable {
+                        push(grant(objects(), held), ours);
+                    }
+                }
+            }
+        }
+        let differs = |kind: Kind, name: &str, how: String| Fact::Differs { objects: Objects::one(kind, name), how };
+        for (holds, role) in [(cron.sees_sessions, SEE), (cron.ends_sessions, END)] {
+            if holds {
+                push(has(Objects::one(Kind::Role, role), self.owner(), "USAGE"), false);
+            }
+        }
+        if cron.installed.is_some() && cron.usable {
+            push(has(Objects::one(Kind::Schema, CRON), &cron.login, "USAGE"), false);
+        }
+        if cron.installed.is_some() && !self.is_loaded() {
+            push(differs(Kind::Extension, "pg_cron", "is not loaded by the server".to_owned()), false);
+        }
+        if let Some(home) = cron.home.as_ref().filter(|home| **home != cron.database) {
+            push(differs(Kind::Extension, "pg_cron", format!("keeps its jobs in database {}", quoted(home))), false);
+        }
+        if self.is_marked() {
+            push(Fact::Marker { objects: Objects::one(Kind::Schema, NAME), text: MARKER.to_owned() }, true);
+        }
+        let aside: Vec<String> = self.set_aside().map(|name| format!("{NAME}.{name}")).collect();
+        for other in &cron.others {
+            if self.overloads().any(|overload| overload == other) {
+                push(differs(Kind::Routine, "sweep", format!("has a namesake, {}", said(other))), true);
+            } else if !aside.contains(&other.identity) {
+                // Whose it is and what for, somebody else knows: it is told, and left.
+                push(differs(Kind::Schema, NAME, format!("holds {}", said(other))), false);
+            }
+        }
+        if let Some(actions) = &cron.actions {
+            for held in &actions.column_acl {
+                push(grant(Objects::one(Kind::Column, "actions"), held), actions.owner_usable);
+            }
+            for how in ways(actions) {
+                push(differs(Kind::Relation, "actions", how), actions.owner_usable);
+            }
+        }
+        if cron.sweep.as_ref().is_some_and(|sweep| sweep.definition.as_deref() != Some(definition())) {
+            push(differs(Kind::Routine, "sweep", "is another than this version's".to_owned()), true);
+        }
+        if let Some(job) = &self.job {
+            for how in self.ways_of_job(desired, job) {
+                push(differs(Kind::Job, NAME, how), true);
+            }
+            for how in ways_of_runs(desired, job) {
+                push(differs(Kind::Other("the last run of job".to_owned()), NAME, how), false);
             }
         }
         seen
     }
+
+    /// In which ways the job is not as it is wanted.
+    fn ways_of_job(&self, desired: &Desired, job: &Job) -> Vec<String> {
+        let cron = &self.cron;
+        let mut ways = Vec::new();
+        if !job.active {
+            ways.push("is not active".to_owned());
+        }
+        if job.database != cron.database {
+            ways.push(format!("runs in database {}", quoted(&job.database)));
+        }
+        if cron.host.as_ref().is_some_and(|host| *host != job.host) {
+            ways.push(format!("connects to host {}", quoted(&job.host)));
+        }
+        if job.port != cron.port {
+            ways.push(format!("connects to port {}", job.port));
+        }
+        if job.schedule != desired.interval.schedule() || job.command != desired.command() {
+            ways.push("is another than the configuration's".to_owned());
+        }
+        ways
+    }
+}
+
+fn said(object: &Object) -> String {
+    format!("{} {}", object.kind, quoted(&object.identity))
+}
+
+/// In which ways the table is not what `actions.sql` makes.
+fn ways(actions: &Relation) -> Vec<String> {
+    let mut ways = Vec::new();
+    let mut tell = |is_right: bool, how: &str| {
+        if !is_right {
+            ways.push(how.to_owned());
+        }
+    };
+    tell(actions.ordinary, "is no ordinary table");
+    tell(actions.columns == COLUMNS, "has other columns");
+    tell(actions.constraints == CONSTRAINTS, "has other constraints");
+    tell(actions.indexes == INDEXES, "has other indexes");
+    tell(!actions.row_security, "has row-level security");
+    ways.extend(actions.attached.iter().map(|object| format!("has {}", said(object))));
+    ways
+}
+
+/// In which ways the job's runs are not as they should be: three that did not come, and a minute, are silence. pg_cron counts whole
+/// minutes, and a server takes a while to start.
+fn ways_of_runs(desired: &Desired, job: &Job) -> Vec<String> {
+    let Some(run) = &job.last_run else { return Vec::new() };
+    let patience = i64::from(desired.interval.duration().as_millis()) * 3 / 1_000 + 60;
+    let mut ways = Vec::new();
+    if run.status == "failed" {
+        ways.push(format!("failed: {}", quoted(run.message.as_deref().unwrap_or_default().trim_end())));
+    } else if job.active && job.seconds_since_success.is_some_and(|seconds| seconds > patience) {
+        ways.push("is long ago".to_owned());
+    }
+    ways
 }
 
 /// What each control was found to be.
 pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Finding> {
-    let charter = WatchdogCharter { desired, observed };
+    let charter = WatchdogCharter { observed };
     let mut drift = diff(&charter, &observed.facts(desired));
     Control::all(Of::Watchdog)
         .map(|control| {
@@ -384,10 +607,11 @@ pub fn assess(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Findi
         .collect()
 }
 
-/// What is to be run for the watchdog to be as it should; the job's is a step of its own.
+/// What is to be run for the watchdog to be as it should, as far as this admin may; the job's is a step of its own.
 pub fn repair(desired: &Desired, observed: &Observed) -> Script {
     let mut steps = [Vec::new(), Vec::new()];
-    for Finding { control, facts, .. } in assess(desired, observed).into_values() {
+    for Finding { control, mut facts, .. } in assess(desired, observed).into_values() {
+        facts.retain(Deviation::is_ours);
         steps[usize::from(control == Control::WatchdogJob)].extend(repair_part(desired, observed, control, &facts));
     }
     script(steps)
@@ -396,13 +620,10 @@ pub fn repair(desired: &Desired, observed: &Observed) -> Script {
 /// What is to be run for nothing to be left but, if that is wanted, the table of what was done.
 pub fn remove(keep_actions: bool, observed: &Observed) -> Script {
     let unschedule = observed.job.iter().flat_map(|_| as_login(unschedule())).collect();
-    let routine = format!("DROP FUNCTION IF EXISTS {NAME}.sweep(boolean, bigint, interval)");
-    let mut rest = vec![Statement::new("drop the watchdog's function", routine)];
+    let mut rest = vec![drop_sweep()];
     if !keep_actions {
         // Without CASCADE, and by their names: what somebody else put there is not dropped unasked.
-        let ours =
-            |name: &str| name == "actions" || name.strip_prefix(ASIDE).is_some_and(|rest| rest.parse::<u32>().is_ok());
-        let tables = observed.cron.relations.iter().map(|relation| relation.name.as_str()).filter(|name| ours(name));
+        let tables = observed.cron.actions.iter().map(|_| "actions").chain(observed.set_aside());
         rest.extend(tables.map(|table| {
             Statement::new("drop the table of what the watchdog did", format!("DROP TABLE {NAME}.{table}"))
         }));
@@ -414,89 +635,107 @@ pub fn remove(keep_actions: bool, observed: &Observed) -> Script {
 /// Each group of statements as one transaction in the maintenance database.
 fn script(steps: [Vec<Statement>; 2]) -> Script {
     let steps = steps.into_iter().filter(|statements| !statements.is_empty());
-    Script(steps.map(|statements| Step { database: None, statements }).collect())
+    Script(steps.map(|statements| Step { database: None, statements, vacates: None, drops: None }).collect())
 }
 
 /// The statements that repair one part.
 fn repair_part(desired: &Desired, observed: &Observed, control: Control, drift: &[Deviation]) -> Vec<Statement> {
     let Some((_, kind, _)) = PARTS.into_iter().find(|(part, ..)| *part == control) else { return Vec::new() };
-    let object = match kind {
-        Kind::Relation => format!("{NAME}.actions"),
-        Kind::Routine => format!("FUNCTION {NAME}.sweep(boolean, bigint, interval)"),
-        _ => format!("SCHEMA {NAME}"),
-    };
-    let mut statements = Vec::new();
+    let is_missing = drift
+        .iter()
+        .any(|deviation| matches!(deviation, Deviation::Missing(seen) if matches!(seen.fact, Fact::Present(_))));
+    let differs = drift.iter().any(|deviation| matches!(deviation.fact(), Fact::Differs { .. }));
+    let is_anothers = drift.iter().any(|deviation| matches!(deviation.fact(), Fact::Owner { .. }));
+    match control {
+        Control::WatchdogExtension if is_missing => {
+            vec![Statement::new("create extension pg_cron", "CREATE EXTENSION pg_cron")]
+        }
+        Control::WatchdogSchema if is_missing => {
+            let create = Statement::new("create the watchdog's schema", format!("CREATE SCHEMA {NAME}"));
+            [create, mark()].into_iter().chain(admit(observed, "USAGE", &object(&kind))).collect()
+        }
+        Control::WatchdogActions if is_missing => vec![create_actions()],
+        Control::WatchdogActions if differs => {
+            // What is in it was written by another version, or under other rules: kept beside the new one.
+            let free = (1..).map(|number| format!("{ASIDE}{number}"));
+            let free =
+                free.into_iter().find(|name| !observed.set_aside().any(|taken| taken == name)).unwrap_or_default();
+            let aside = format!("ALTER TABLE {NAME}.actions RENAME TO {free}");
+            vec![Statement::new("put the table of what the watchdog did aside", aside), create_actions()]
+        }
+        Control::WatchdogActions if is_anothers => {
+            let owner = observed.owner().parse().map(|owner: RoleName| owner.quoted());
+            let own = |owner| format!("ALTER TABLE {NAME}.actions OWNER TO {owner}");
+            owner
+                .map(|owner| Statement::new("own the table of what the watchdog did", own(owner)))
+                .into_iter()
+                .collect()
+        }
+        Control::WatchdogSweep if is_missing || differs || is_anothers => {
+            let namesakes = observed.overloads().map(|other| {
+                let text = format!("DROP ROUTINE {}", other.identity);
+                Statement::new("drop a namesake of the watchdog's function", text)
+            });
+            let object = object(&kind);
+            let close = format!("REVOKE ALL ON {object} FROM PUBLIC");
+            let define = [
+                drop_sweep(),
+                Statement::new("define the watchdog's function", SWEEP),
+                Statement::new("keep others from the watchdog's function", close),
+            ];
+            namesakes.chain(define).chain(admit(observed, "EXECUTE", &object)).collect()
+        }
+        Control::WatchdogJob if is_missing => as_login(schedule(desired)),
+        // pg_cron's own way to make a job active again is not open to everybody.
+        Control::WatchdogJob if differs => [as_login(unschedule()), vec![schedule(desired)]].concat(),
+        _ => repair_access(observed, &kind, drift),
+    }
+}
+
+/// Whom a part is taken from, whom it is given to, and the schema's marker.
+fn repair_access(observed: &Observed, kind: &Kind, drift: &[Deviation]) -> Vec<Statement> {
+    let object = object(kind);
+    let (mut taken, mut given) = (Vec::new(), Vec::new());
     for deviation in drift {
         match (deviation, deviation.fact()) {
-            (Deviation::Missing(_), Fact::Present(_)) => statements.extend(make(desired, observed, control, &object)),
-            (Deviation::Missing(_), Fact::Grant { privilege, .. }) => {
-                statements.extend(admit(observed, privilege, &object));
-            }
-            (Deviation::Unexpected(_), Fact::Differs { .. }) => {
-                statements.extend(make_anew(desired, observed, control));
+            (Deviation::Missing(_), Fact::Marker { .. }) => given.push(mark()),
+            (Deviation::Missing(_), Fact::Grant { grantee: Some(grantee), privilege, .. }) => {
+                given.extend(give(grantee, privilege, &object));
             }
             (Deviation::Unexpected(_), Fact::Grant { grantee, .. }) => {
-                statements.extend(revoke(grantee.as_deref(), &object));
-                if grantee.as_ref() == Some(&observed.cron.login) {
-                    let privilege = if kind == Kind::Schema { "USAGE" } else { "EXECUTE" };
-                    statements.extend(admit(observed, privilege, &object).filter(|_| kind != Kind::Relation));
+                taken.extend(revoke(grantee.as_deref(), &object));
+                if grantee.as_ref() == Some(&observed.cron.login) && *kind != Kind::Relation {
+                    given.extend(admit(observed, if *kind == Kind::Schema { "USAGE" } else { "EXECUTE" }, &object));
                 }
             }
             _ => {}
         }
     }
-    let mut once = Vec::new();
-    for statement in statements {
-        if !once.contains(&statement) {
-            once.push(statement);
-        }
-    }
-    once
+    taken.dedup();
+    given.dedup();
+    [taken, given].concat()
 }
 
-fn make(desired: &Desired, observed: &Observed, control: Control, object: &str) -> Vec<Statement> {
-    match control {
-        Control::WatchdogExtension => vec![Statement::new("create extension pg_cron", "CREATE EXTENSION pg_cron")],
-        Control::WatchdogSchema => {
-            let create = [
-                Statement::new("create the watchdog's schema", format!("CREATE SCHEMA {NAME}")),
-                Statement::new(
-                    "mark the watchdog's schema",
-                    format!("COMMENT ON SCHEMA {NAME} IS {}", escape_literal(MARKER)),
-                ),
-            ];
-            create.into_iter().chain(admit(observed, "USAGE", object)).collect()
-        }
-        Control::WatchdogActions => vec![Statement::new("create the table of what the watchdog did", ACTIONS)],
-        Control::WatchdogSweep => {
-            let close = format!("REVOKE ALL ON {object} FROM PUBLIC");
-            let define = [define_sweep(), Statement::new("keep others from the watchdog's function", close)];
-            define.into_iter().chain(admit(observed, "EXECUTE", object)).collect()
-        }
-        _ => as_login(schedule(desired)),
+/// As GRANT and REVOKE name it.
+fn object(kind: &Kind) -> String {
+    match kind {
+        Kind::Relation => format!("{NAME}.actions"),
+        Kind::Routine => format!("FUNCTION {NAME}.sweep(boolean, bigint, interval)"),
+        _ => format!("SCHEMA {NAME}"),
     }
 }
 
-fn make_anew(desired: &Desired, observed: &Observed, control: Control) -> Vec<Statement> {
-    match control {
-        Control::WatchdogActions => {
-            // What is in it was written by another version, or by somebody: kept beside the new one.
-            let taken = |name: &String| observed.cron.relations.iter().any(|relation| relation.name == *name);
-            let free = (1..).map(|number| format!("{ASIDE}{number}")).find(|name| !taken(name)).unwrap_or_default();
-            let aside = format!("ALTER TABLE {NAME}.actions RENAME TO {free}");
-            vec![
-                Statement::new("put the table of what the watchdog did aside", aside),
-                Statement::new("create the table of what the watchdog did", ACTIONS),
-            ]
-        }
-        Control::WatchdogSweep => vec![define_sweep()],
-        // pg_cron's own way to make a job active again is not open to everybody.
-        _ => [as_login(unschedule()), vec![schedule(desired)]].concat(),
-    }
+fn mark() -> Statement {
+    Statement::new("mark the watchdog's schema", format!("COMMENT ON SCHEMA {NAME} IS {}", escape_literal(MARKER)))
 }
 
-fn define_sweep() -> Statement {
-    Statement::new("define the watchdog's function", SWEEP)
+fn create_actions() -> Statement {
+    Statement::new("create the table of what the watchdog did", ACTIONS)
+}
+
+fn drop_sweep() -> Statement {
+    let text = format!("DROP ROUTINE IF EXISTS {NAME}.sweep(boolean, bigint, interval)");
+    Statement::new("drop the watchdog's function", text)
 }
 
 fn schedule(desired: &Desired) -> Statement {
@@ -525,9 +764,14 @@ fn as_login(statement: Statement) -> Vec<Statement> {
 
 /// Lets in the role as which the job runs, where that is another than the owner.
 fn admit(observed: &Observed, privilege: &str, object: &str) -> Option<Statement> {
-    let login: RoleName = observed.cron.login.parse().ok()?;
-    let text = format!("GRANT {privilege} ON {object} TO {}", login.quoted());
-    Some(Statement::new(format!("let {} run the watchdog", login.quoted()), text))
+    let login = &observed.cron.login;
+    (login != observed.owner()).then(|| give(login, privilege, object)).flatten()
+}
+
+fn give(grantee: &str, privilege: &str, object: &str) -> Option<Statement> {
+    let who: RoleName = grantee.parse().ok()?;
+    let text = format!("GRANT {privilege} ON {object} TO {}", who.quoted());
+    Some(Statement::new(format!("grant {privilege} on {object} to {}", who.quoted()), text))
 }
 
 /// The schema as a name.
@@ -535,59 +779,100 @@ pub fn schema_name() -> SchemaName {
     NAME.parse().expect("a name")
 }
 
+/// Installed by an admin who logs in as itself.
+#[cfg(test)]
+pub(super) fn fixture() -> Observed {
+    use crate::postgres::catalog::cron::{Routine, Run, Schema};
+    use crate::tenant::fixture::grant;
+    let own = |privileges: &[&str]| privileges.iter().map(|what| grant(Some("admin"), what)).collect();
+    let job = Job {
+        schedule: "* * * * *".to_owned(),
+        command: Desired::default().command(),
+        database: "postgres".to_owned(),
+        host: "localhost".to_owned(),
+        port: 5432,
+        active: true,
+        last_run: Some(Run { status: "succeeded".to_owned(), message: None }),
+        seconds_since_success: Some(30),
+    };
+    let cron = Cron {
+        login: "admin".to_owned(),
+        admin: "admin".to_owned(),
+        database: "postgres".to_owned(),
+        home: Some("postgres".to_owned()),
+        host: Some("localhost".to_owned()),
+        port: 5432,
+        sees_settings: true,
+        available: Some("1.6".to_owned()),
+        installed: Some("1.4-1".to_owned()),
+        usable: true,
+        sees_sessions: true,
+        ends_sessions: true,
+        creates: true,
+        schema: Some(Schema {
+            owner: "admin".to_owned(),
+            owner_usable: true,
+            comment: Some(MARKER.to_owned()),
+            acl: own(&["USAGE", "CREATE"]),
+        }),
+        actions: Some(Relation {
+            owner: "admin".to_owned(),
+            owner_usable: true,
+            ordinary: true,
+            row_security: false,
+            columns: COLUMNS.map(str::to_owned).into(),
+            constraints: CONSTRAINTS.map(str::to_owned).into(),
+            indexes: INDEXES.map(str::to_owned).into(),
+            attached: Vec::new(),
+            acl: own(&["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"]),
+            column_acl: Vec::new(),
+        }),
+        sweep: Some(Routine {
+            owner: "admin".to_owned(),
+            owner_usable: true,
+            definition: Some(definition().to_owned()),
+            acl: own(&["EXECUTE"]),
+        }),
+        others: Vec::new(),
+    };
+    Observed { cron, job: Some(job) }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::fixture as observed;
     use super::*;
-    use crate::postgres::catalog::cron::{Relation, Routine, Run, Schema};
+    use crate::postgres::catalog::cron::{Routine, Run, Schema};
     use crate::tenant::Status;
     use crate::tenant::fixture::grant;
 
-    fn desired() -> Desired {
-        Desired { interval: Interval::Minutes(1), dry_run: false, transaction_timeout: None, retention_days: 90 }
+    fn other(kind: &str, identity: &str) -> Object {
+        Object { kind: kind.to_owned(), identity: identity.to_owned() }
     }
 
-    /// Installed by an admin who logs in as itself.
-    fn observed() -> Observed {
-        let job = Job {
-            schedule: "* * * * *".to_owned(),
-            command: desired().command(),
-            database: "postgres".to_owned(),
-            active: true,
-            last_run: Some(Run { status: "succeeded".to_owned(), message: None }),
-            seconds_since_success: Some(30),
-        };
-        let cron = Cron {
-            login: "admin".to_owned(),
-            home: Some("postgres".to_owned()),
-            sees_settings: true,
-            available: Some("1.6".to_owned()),
-            installed: Some("1.4-1".to_owned()),
-            usable: true,
-            sees_sessions: true,
-            ends_sessions: true,
-            creates: true,
-            schema: Some(Schema {
-                name: NAME.to_owned(),
-                owner: "admin".to_owned(),
-                owner_usable: true,
-                comment: Some(MARKER.to_owned()),
-                acl: Vec::new(),
-            }),
-            relations: vec![Relation {
-                name: "actions".to_owned(),
-                columns: COLUMNS.map(str::to_owned).into(),
-                acl: Vec::new(),
-            }],
-            routines: vec![Routine {
-                name: "sweep".to_owned(),
-                arguments: ARGUMENTS.to_owned(),
-                source: SWEEP.split("$sweep$").nth(1).unwrap().to_owned(),
-                definer: true,
-                settings: SETTINGS.map(str::to_owned).into(),
-                acl: Vec::new(),
-            }],
-        };
-        Observed { cron, job: Some(job) }
+    fn schema(observed: &mut Observed) -> &mut Schema {
+        observed.cron.schema.as_mut().unwrap()
+    }
+
+    fn actions(observed: &mut Observed) -> &mut Relation {
+        observed.cron.actions.as_mut().unwrap()
+    }
+
+    fn sweep(observed: &mut Observed) -> &mut Routine {
+        observed.cron.sweep.as_mut().unwrap()
+    }
+
+    fn job(observed: &mut Observed) -> &mut Job {
+        observed.job.as_mut().unwrap()
+    }
+
+    /// Nothing is there but a server with pg_cron to be had.
+    fn bare() -> Observed {
+        let mut observed = observed();
+        observed.job = None;
+        (observed.cron.installed, observed.cron.usable) = (None, false);
+        (observed.cron.schema, observed.cron.actions, observed.cron.sweep) = (None, None, None);
+        observed
     }
 
     /// Changes one fact of what is installed; which control tells, and the summaries of what is run.
@@ -595,17 +880,23 @@ mod tests {
     fn check(change: impl FnOnce(&mut Observed), told: &[&str], steps: &[&str]) {
         let mut observed = observed();
         change(&mut observed);
-        let found: Vec<_> = assess(&desired(), &observed)
+        let found: Vec<_> = assess(&Desired::default(), &observed)
             .into_values()
             .filter(|finding| finding.status != Status::Enforced)
             .map(|finding| format!("{}: {}", finding.control, finding.describe()))
             .collect();
         assert_eq!(found, told);
-        let script = repair(&desired(), &observed);
+        let script = repair(&Desired::default(), &observed);
         assert_eq!(script.0.iter().map(Step::summary).collect::<Vec<_>>(), steps);
     }
 
     const SCHEDULE: &str = "act as the role that logged in, schedule the watchdog";
+    const AGAIN: &str = "act as the role that logged in, unschedule the watchdog, schedule the watchdog";
+    const ASIDE_AND_ANEW: &str =
+        "put the table of what the watchdog did aside, create the table of what the watchdog did";
+    const DEFINE: &str = "drop the watchdog's function, define the watchdog's function, keep others from the watchdog's \
+                          function";
+    const FUNCTION: &str = "FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval)";
 
     #[test]
     fn what_is_as_it_should_be_needs_nothing() {
@@ -615,81 +906,318 @@ mod tests {
     #[test]
     fn a_server_without_it_gets_all_of_it_and_the_job_last() {
         check(
-            |observed| {
-                observed.job = None;
-                observed.cron.installed = None;
-                observed.cron.schema = None;
-                observed.cron.relations.clear();
-                observed.cron.routines.clear();
-            },
+            |observed| *observed = bare(),
             &[
                 "extension: found: extension pg_cron is missing",
                 "schema: found: schema pgtenant_watchdog is missing",
                 "actions: found: relation actions is missing",
                 "sweep: found: routine sweep is missing",
                 "job: found: job pgtenant_watchdog is missing",
+                "runs: not inspected: there is no job",
             ],
             &[
-                "create extension pg_cron, create the watchdog's schema, mark the watchdog's schema, let \"admin\" run the \
-                 watchdog, create the table of what the watchdog did, define the watchdog's function, keep others from the \
-                 watchdog's function, let \"admin\" run the watchdog",
+                &format!(
+                    "create extension pg_cron, create the watchdog's schema, mark the watchdog's schema, create the table of \
+                     what the watchdog did, {DEFINE}"
+                ),
                 SCHEDULE,
             ],
         );
     }
 
     #[test]
-    fn each_part_is_told_and_repaired() {
-        let routine = |observed: &mut Observed, change: fn(&mut Routine)| change(&mut observed.cron.routines[0]);
-        let another = "sweep: found: routine sweep is another than this version's";
-        let define = "define the watchdog's function";
-        check(|o| routine(o, |sweep| sweep.source.push(' ')), &[another], &[define]);
-        check(|o| routine(o, |sweep| sweep.settings.clear()), &[another], &[define]);
+    fn a_blind_watchdog_is_told() {
+        let lacks = |role: &str| format!("owner: not permitted: admin lacks USAGE on role {role}");
+        check(|o| o.cron.sees_sessions = false, &[&lacks(SEE)], &[]);
+        check(|o| o.cron.ends_sessions = false, &[&lacks(END)], &[]);
         check(
-            |o| o.cron.routines[0].acl.push(grant(None, "EXECUTE")),
-            &["sweep: found: PUBLIC has EXECUTE on routine sweep"],
-            &["revoke all on FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) from PUBLIC"],
-        );
-        check(
-            |o| o.cron.relations[0].acl.push(grant(Some("guest"), "SELECT")),
-            &["actions: found: guest has SELECT on relation actions"],
-            &["revoke all on pgtenant_watchdog.actions from \"guest\""],
-        );
-        check(
-            |o| o.cron.relations[0].columns.truncate(3),
-            &["actions: found: relation actions has other columns"],
-            &["put the table of what the watchdog did aside, create the table of what the watchdog did"],
-        );
-        let again = "act as the role that logged in, unschedule the watchdog, schedule the watchdog";
-        check(
-            |o| o.job.as_mut().unwrap().active = false,
-            &["job: found: job pgtenant_watchdog is not active"],
-            &[again],
-        );
-        check(
-            |o| o.job.as_mut().unwrap().command.clear(),
-            &["job: found: job pgtenant_watchdog is another than the configuration's"],
-            &[again],
+            |o| (o.cron.sees_sessions, o.cron.ends_sessions) = (false, false),
+            &[&format!("{}; admin lacks USAGE on role {END}", lacks(SEE))],
+            &[],
         );
     }
 
     #[test]
-    fn a_role_that_logs_in_for_the_owner_is_let_in() {
-        let group = |observed: &mut Observed| observed.cron.schema.as_mut().unwrap().owner = "group".to_owned();
-        let lacks = |control: &str, privilege: &str, object: &str| {
-            format!("{control}: found: admin lacks {privilege} on {object}")
+    fn an_extension_that_does_not_work_is_told() {
+        check(
+            |o| o.cron.home = None,
+            &["extension: not permitted: extension pg_cron is not loaded by the server"],
+            &[],
+        );
+        check(
+            |o| o.cron.home = Some("jobs".to_owned()),
+            &["extension: not permitted: extension pg_cron keeps its jobs in database \"jobs\""],
+            &[],
+        );
+        check(
+            |o| (o.cron.usable, o.job) = (false, None),
+            &[
+                "extension: not permitted: admin lacks USAGE on schema cron",
+                "job: not inspected: the provider may not use the schema cron",
+                "runs: not inspected: the provider may not use the schema cron",
+            ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_the_schema_holds_beside_its_own_is_told() {
+        check(
+            |o| {
+                o.cron.others = vec![
+                    other("table", "pgtenant_watchdog.actions_before_1"),
+                    other("table", "pgtenant_watchdog.actions_before_x"),
+                    other("default acl", "for role admin in schema pgtenant_watchdog on tables"),
+                ];
+            },
+            &[
+                "schema: not permitted: schema pgtenant_watchdog holds default acl \"for role admin in schema pgtenant_watchdog \
+               on tables\"; schema pgtenant_watchdog holds table \"pgtenant_watchdog.actions_before_x\"",
+            ],
+            &[],
+        );
+        check(
+            |o| schema(o).comment = None,
+            &["schema: found: the marker of schema pgtenant_watchdog is missing or not up to date"],
+            &["mark the watchdog's schema"],
+        );
+        check(
+            |o| schema(o).acl.clear(),
+            &["schema: found: admin lacks USAGE on schema pgtenant_watchdog"],
+            &["grant USAGE on SCHEMA pgtenant_watchdog to \"admin\""],
+        );
+        check(
+            |o| {
+                (schema(o).owner, schema(o).owner_usable, schema(o).acl) = ("boss".to_owned(), false, Vec::new());
+            },
+            &[
+                "schema: not permitted: schema pgtenant_watchdog is not owned by admin; boss lacks USAGE on schema pgtenant_watchdog; boss owns schema pgtenant_watchdog",
+            ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn whatever_acts_on_the_table_is_told_and_leaves_it_aside() {
+        let found = |how: &str| format!("actions: found: relation actions {how}");
+        let check_table = |change: fn(&mut Relation), how: &str| {
+            check(|o| change(actions(o)), &[&found(how)], &[ASIDE_AND_ANEW]);
         };
+        check_table(|table| table.columns.truncate(3), "has other columns");
+        check_table(|table| table.columns[4] = "reason text".to_owned(), "has other columns");
+        check_table(|table| table.constraints.push("CHECK (false)".to_owned()), "has other constraints");
+        check_table(|table| table.indexes.truncate(1), "has other indexes");
+        check_table(|table| table.row_security = true, "has row-level security");
+        check_table(|table| table.ordinary = false, "is no ordinary table");
+        check_table(
+            |table| table.attached.push(other("trigger", "evil on pgtenant_watchdog.actions")),
+            "has trigger \"evil on pgtenant_watchdog.actions\"",
+        );
+        check(
+            |o| o.cron.actions = None,
+            &["actions: found: relation actions is missing"],
+            &["create the table of what the watchdog did"],
+        );
+        check(
+            |o| actions(o).acl.push(grant(Some("guest"), "SELECT")),
+            &["actions: found: guest has SELECT on relation actions"],
+            &["revoke all on pgtenant_watchdog.actions from \"guest\""],
+        );
+        check(
+            |o| actions(o).column_acl.push(grant(Some("guest"), "UPDATE")),
+            &["actions: found: guest has UPDATE on columns of relation actions"],
+            &["revoke all on pgtenant_watchdog.actions from \"guest\""],
+        );
+        check(
+            |o| actions(o).acl.retain(|grant| grant.privilege != "INSERT"),
+            &["actions: found: admin lacks INSERT on relation actions"],
+            &["grant INSERT on pgtenant_watchdog.actions to \"admin\""],
+        );
+    }
+
+    #[test]
+    fn a_table_of_somebody_elses_is_told_and_kept() {
+        let given = |observed: &mut Observed, usable: bool| {
+            (actions(observed).owner, actions(observed).owner_usable) = ("boss".to_owned(), usable);
+            actions(observed).acl =
+                ["SELECT", "INSERT", "UPDATE", "DELETE"].map(|what| grant(Some("boss"), what)).into();
+        };
+        let told = "relation actions is not owned by admin; boss owns relation actions";
+        check(|o| given(o, true), &[&format!("actions: found: {told}")], &["own the table of what the watchdog did"]);
+        check(|o| given(o, false), &[&format!("actions: not permitted: {told}")], &[]);
+        check(
+            |o| {
+                given(o, false);
+                actions(o).row_security = true;
+            },
+            &[
+                "actions: not permitted: relation actions is not owned by admin; boss owns relation actions; relation actions \
+               has row-level security",
+            ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn any_other_function_is_made_anew() {
+        let another = "sweep: found: routine sweep is another than this version's";
+        check(|o| sweep(o).definition.as_mut().unwrap().push(' '), &[another], &[DEFINE]);
+        check(|o| sweep(o).definition = None, &[another], &[DEFINE]);
+        let strict = definition().replacen(" SECURITY DEFINER", " STRICT SECURITY DEFINER", 1);
+        check(|o| sweep(o).definition = Some(strict), &[another], &[DEFINE]);
+        check(|o| o.cron.sweep = None, &["sweep: found: routine sweep is missing"], &[DEFINE]);
+        check(
+            |o| {
+                sweep(o).owner = "boss".to_owned();
+                sweep(o).acl = vec![grant(Some("boss"), "EXECUTE")];
+                sweep(o).owner_usable = false;
+            },
+            &["sweep: found: routine sweep is not owned by admin; boss owns routine sweep"],
+            &[DEFINE],
+        );
+        let namesake = "pgtenant_watchdog.sweep(boolean,integer,interval)";
+        check(
+            |o| o.cron.others.push(other("function", namesake)),
+            &[&format!("sweep: found: routine sweep has a namesake, function \"{namesake}\"")],
+            &[&format!("drop a namesake of the watchdog's function, {DEFINE}")],
+        );
+        check(
+            |o| sweep(o).acl.push(grant(None, "EXECUTE")),
+            &["sweep: found: PUBLIC has EXECUTE on routine sweep"],
+            &[&format!("revoke all on {FUNCTION} from PUBLIC")],
+        );
+        check(
+            |o| sweep(o).acl.clear(),
+            &["sweep: found: admin lacks EXECUTE on routine sweep"],
+            &[&format!("grant EXECUTE on {FUNCTION} to \"admin\"")],
+        );
+    }
+
+    #[test]
+    fn a_job_that_is_another_is_scheduled_anew() {
+        let found = |how: &str| format!("job: found: job pgtenant_watchdog {how}");
+        let check_job = |change: fn(&mut Job), how: &str| check(|o| change(job(o)), &[&found(how)], &[AGAIN]);
+        check_job(|job| job.active = false, "is not active");
+        check_job(|job| job.command.clear(), "is another than the configuration's");
+        check_job(|job| job.schedule = "*/2 * * * *".to_owned(), "is another than the configuration's");
+        check_job(|job| job.database = "jobs".to_owned(), "runs in database \"jobs\"");
+        check_job(|job| job.host = "elsewhere".to_owned(), "connects to host \"elsewhere\"");
+        check_job(|job| job.port = 5433, "connects to port 5433");
+        check(
+            |o| {
+                o.cron.host = None;
+                job(o).host = "elsewhere".to_owned();
+            },
+            &["job: not inspected: this admin does not see cron.host, where jobs connect to"],
+            &[],
+        );
+        check(|o| o.cron.host = None, &[], &[]);
+        check(
+            |o| o.job = None,
+            &["job: found: job pgtenant_watchdog is missing", "runs: not inspected: there is no job"],
+            &[SCHEDULE],
+        );
+    }
+
+    #[test]
+    fn silence_is_no_success() {
+        let last = "the last run of job pgtenant_watchdog";
+        let run = |status: &str, message: Option<&str>| {
+            Some(Run { status: status.to_owned(), message: message.map(str::to_owned) })
+        };
+        check(|o| job(o).last_run = None, &["runs: not inspected: pg_cron has no run of the job on record"], &[]);
+        check(
+            |o| job(o).last_run = run("failed", Some("connection failed\n")),
+            &[&format!("runs: not permitted: {last} failed: \"connection failed\"")],
+            &[],
+        );
+        check(|o| job(o).seconds_since_success = Some(240), &[], &[]);
+        check(
+            |o| job(o).seconds_since_success = Some(241),
+            &[&format!("runs: not permitted: {last} is long ago")],
+            &[],
+        );
+        let stopped = |o: &mut Observed| (job(o).active, job(o).seconds_since_success) = (false, Some(9_000));
+        check(stopped, &["job: found: job pgtenant_watchdog is not active"], &[AGAIN]);
+    }
+
+    #[test]
+    fn a_role_that_logs_in_for_the_owner_is_let_in() {
+        let group = |observed: &mut Observed| {
+            observed.cron.admin = "group".to_owned();
+            for (owner, acl) in [
+                {
+                    let schema = observed.cron.schema.as_mut().unwrap();
+                    (&mut schema.owner, &mut schema.acl)
+                },
+                {
+                    let actions = observed.cron.actions.as_mut().unwrap();
+                    (&mut actions.owner, &mut actions.acl)
+                },
+                {
+                    let sweep = observed.cron.sweep.as_mut().unwrap();
+                    (&mut sweep.owner, &mut sweep.acl)
+                },
+            ] {
+                *owner = "group".to_owned();
+                acl.iter_mut().for_each(|held| held.grantee = Some("group".to_owned()));
+            }
+        };
+        let (on_schema, on_function) = ("SCHEMA pgtenant_watchdog", FUNCTION);
         check(
             group,
-            &[&lacks("schema", "USAGE", "schema pgtenant_watchdog"), &lacks("sweep", "EXECUTE", "routine sweep")],
-            &["let \"admin\" run the watchdog, let \"admin\" run the watchdog"],
+            &[
+                "schema: found: admin lacks USAGE on schema pgtenant_watchdog",
+                "sweep: found: admin lacks EXECUTE on routine sweep",
+            ],
+            &[&format!("grant USAGE on {on_schema} to \"admin\", grant EXECUTE on {on_function} to \"admin\"")],
         );
         let admitted = |observed: &mut Observed| {
             group(observed);
-            observed.cron.schema.as_mut().unwrap().acl.push(grant(Some("admin"), "USAGE"));
-            observed.cron.routines[0].acl.push(grant(Some("admin"), "EXECUTE"));
+            schema(observed).acl.push(grant(Some("admin"), "USAGE"));
+            sweep(observed).acl.push(grant(Some("admin"), "EXECUTE"));
         };
         check(admitted, &[], &[]);
+        // Whoever else is let in is turned out, and the one that runs the job let in again.
+        check(
+            |o| {
+                admitted(o);
+                schema(o).acl.push(grant(None, "USAGE"));
+                schema(o).acl.push(grant(Some("x"), "CREATE"));
+                schema(o).acl.push(grant(Some("x"), "USAGE"));
+            },
+            &[
+                "schema: found: PUBLIC has USAGE on schema pgtenant_watchdog; x has CREATE, USAGE on schema pgtenant_watchdog",
+            ],
+            &[&format!("revoke all on {on_schema} from PUBLIC, revoke all on {on_schema} from \"x\"")],
+        );
+        check(
+            |o| {
+                admitted(o);
+                schema(o).acl.push(grant(Some("admin"), "CREATE"));
+            },
+            &["schema: found: admin has CREATE on schema pgtenant_watchdog"],
+            &[&format!("revoke all on {on_schema} from \"admin\", grant USAGE on {on_schema} to \"admin\"")],
+        );
+        check(
+            |o| {
+                admitted(o);
+                sweep(o).acl.last_mut().unwrap().grantable = true;
+            },
+            &[
+                "sweep: found: admin lacks EXECUTE on routine sweep; admin has EXECUTE WITH GRANT OPTION on routine sweep",
+            ],
+            &[&format!("revoke all on {on_function} from \"admin\", grant EXECUTE on {on_function} to \"admin\"")],
+        );
+        // To the table nobody is let in, the job neither: its function acts as the owner.
+        check(
+            |o| {
+                admitted(o);
+                actions(o).acl.push(grant(Some("admin"), "SELECT"));
+            },
+            &["actions: found: admin has SELECT on relation actions"],
+            &["revoke all on pgtenant_watchdog.actions from \"admin\""],
+        );
     }
 
     #[test]
@@ -702,12 +1230,14 @@ mod tests {
         let dropped = format!("{kept}, drop the table of what the watchdog did, drop the watchdog's schema");
         assert_eq!(steps(false, &observed()), dropped);
         let mut more = observed();
-        for name in ["actions_before_1", "actions_of_mine"] {
-            let table = more.cron.relations[0].clone();
-            more.cron.relations.push(Relation { name: name.to_owned(), ..table });
-        }
+        more.cron.others = vec![
+            other("table", "pgtenant_watchdog.actions_before_1"),
+            other("table", "pgtenant_watchdog.actions_of_mine"),
+            other("view", "pgtenant_watchdog.actions_before_2"),
+        ];
         let texts: Vec<_> = remove(false, &more).0.iter().map(Step::text).collect();
-        assert!(texts[1].contains("actions_before_1") && !texts[1].contains("of_mine"), "{texts:?}");
+        assert!(texts[1].contains("DROP TABLE pgtenant_watchdog.actions_before_1"), "{texts:?}");
+        assert!(!texts[1].contains("of_mine") && !texts[1].contains("before_2"), "{texts:?}");
         let mut gone = observed();
         gone.job = None;
         gone.cron.schema = None;
@@ -720,7 +1250,7 @@ mod tests {
             let mut observed = observed();
             change(&mut observed);
             let interval = if seconds { Interval::Seconds(10) } else { Interval::Minutes(1) };
-            assert_eq!(observed.obstacle(Some(interval), "postgres"), expected);
+            assert_eq!(observed.obstacle(Some(interval)), expected);
         };
         check(|_| {}, false, None);
         check(|o| o.cron.home = None, false, Some(Obstacle::NotLoaded));
@@ -731,9 +1261,15 @@ mod tests {
         check(|_| {}, true, Some(Obstacle::NoSeconds { version: "1.4-1".into() }));
         check(|o| o.cron.installed = Some("1.5".into()), true, None);
         check(|o| o.cron.installed = None, true, None);
-        check(|o| o.cron.sees_sessions = false, false, Some(Obstacle::Blind { missing: "pg_read_all_stats" }));
-        check(|o| o.cron.ends_sessions = false, false, Some(Obstacle::Blind { missing: "pg_signal_backend" }));
-        check(|o| o.cron.schema.as_mut().unwrap().comment = None, false, Some(Obstacle::Foreign));
+        // One that is there already and has become blind is told, and the rest of it repaired.
+        check(|o| o.cron.sees_sessions = false, false, None);
+        let blind = |o: &mut Observed| (*o, o.cron.sees_sessions) = (bare(), false);
+        check(blind, false, Some(Obstacle::Blind { missing: SEE }));
+        let powerless = |o: &mut Observed| (*o, o.cron.ends_sessions) = (bare(), false);
+        check(powerless, false, Some(Obstacle::Blind { missing: END }));
+        check(|o| schema(o).owner_usable = false, false, Some(Obstacle::Foreign));
+        check(|o| (schema(o).comment, o.job) = (None, None), false, Some(Obstacle::Foreign));
+        check(|o| schema(o).comment = None, false, None);
         check(|o| (o.cron.schema, o.cron.creates) = (None, false), false, Some(Obstacle::NoCreate));
     }
 
@@ -764,7 +1300,7 @@ mod tests {
             retention_days: 7,
         };
         let mut job = observed().job.unwrap();
-        assert_eq!(Desired::of_job(&job), Some(desired()));
+        assert_eq!(Desired::of_job(&job), Some(Desired::default()));
         (job.schedule, job.command) = (told.interval.schedule(), told.command());
         assert_eq!(Desired::of_job(&job), Some(told));
         job.command.push_str("; DROP TABLE actions");
@@ -782,21 +1318,13 @@ mod tests {
         assert!(exists(|o| o.job = None));
         assert!(exists(|o| o.cron.schema = None));
         assert!(!exists(|o| (o.job, o.cron.schema) = (None, None)));
-        let unmarked = |o: &mut Observed| {
-            o.job = None;
-            o.cron.schema.as_mut().unwrap().comment = None;
-        };
-        assert!(!exists(unmarked));
-        assert!(!exists(|o| {
-            o.job = None;
-            o.cron.routines.clear();
-        }));
+        assert!(!exists(|o| (o.job, schema(o).comment) = (None, None)));
+        assert!(!exists(|o| (o.job, o.cron.sweep) = (None, None)));
         let obstacle = |change: fn(&mut Observed)| {
             let mut observed = observed();
             change(&mut observed);
-            observed.obstacle(None, "postgres")
+            observed.obstacle(None)
         };
-        assert_eq!(obstacle(|o| o.cron.schema.as_mut().unwrap().owner_usable = false), Some(Obstacle::Foreign));
         assert_eq!(obstacle(|o| (o.cron.home, o.cron.installed) = (None, None)), Some(Obstacle::NotLoaded));
         assert_eq!(obstacle(|o| (o.cron.installed, o.cron.usable) = (None, false)), None);
         assert_eq!(obstacle(|o| o.cron.creates = false), None, "the schema is there");
@@ -806,88 +1334,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_like_a_part_is_none() {
-        let missing = "sweep: found: routine sweep is missing";
-        let make =
-            "define the watchdog's function, keep others from the watchdog's function, let \"admin\" run the watchdog";
-        check(|o| o.cron.routines[0].arguments.push_str(", x text"), &[missing], &[make]);
-        check(|o| o.cron.routines[0].name.push('2'), &[missing], &[make]);
-        let another = "sweep: found: routine sweep is another than this version's";
-        check(|o| o.cron.routines[0].definer = false, &[another], &["define the watchdog's function"]);
-        check(
-            |o| o.cron.relations[0].name.push('2'),
-            &["actions: found: relation actions is missing"],
-            &["create the table of what the watchdog did"],
-        );
-        let again = "act as the role that logged in, unschedule the watchdog, schedule the watchdog";
-        let other = "job: found: job pgtenant_watchdog is another than the configuration's";
-        check(|o| o.job.as_mut().unwrap().schedule = "*/2 * * * *".to_owned(), &[other], &[again]);
-    }
-
-    #[test]
-    fn whoever_else_is_let_in_is_turned_out_and_the_job_let_in_again() {
-        let of_schema = |grants: Vec<crate::postgres::catalog::acl::Grant>| {
-            move |o: &mut Observed| o.cron.schema.as_mut().unwrap().acl = grants
-        };
-        let grantable =
-            |privilege| crate::postgres::catalog::acl::Grant { grantable: true, ..grant(Some("admin"), privilege) };
-        let revoke = "revoke all on SCHEMA pgtenant_watchdog from";
-        check(
-            of_schema(vec![grant(None, "USAGE"), grant(Some("admin"), "USAGE")]),
-            &["schema: found: PUBLIC has USAGE on schema pgtenant_watchdog"],
-            &[&format!("{revoke} PUBLIC")],
-        );
-        check(
-            of_schema(vec![grant(Some("admin"), "CREATE")]),
-            &["schema: found: admin has CREATE on schema pgtenant_watchdog"],
-            &[&format!("{revoke} \"admin\", let \"admin\" run the watchdog")],
-        );
-        check(
-            of_schema(vec![grantable("USAGE")]),
-            &["schema: found: admin has USAGE WITH GRANT OPTION on schema pgtenant_watchdog"],
-            &[&format!("{revoke} \"admin\", let \"admin\" run the watchdog")],
-        );
-        check(
-            of_schema(vec![grant(Some("x"), "CREATE"), grant(Some("x"), "USAGE")]),
-            &["schema: found: x has CREATE, USAGE on schema pgtenant_watchdog"],
-            &[&format!("{revoke} \"x\"")],
-        );
-        // To the table nobody is let in, the job neither: its function acts as the owner.
-        check(
-            |o| o.cron.relations[0].acl = vec![grant(Some("admin"), "SELECT")],
-            &["actions: found: admin has SELECT on relation actions"],
-            &["revoke all on pgtenant_watchdog.actions from \"admin\""],
-        );
-        check(
-            |o| o.cron.routines[0].acl = vec![grantable("EXECUTE")],
-            &["sweep: found: admin has EXECUTE WITH GRANT OPTION on routine sweep"],
-            &[
-                "revoke all on FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) from \"admin\", let \"admin\" run the \
-               watchdog",
-            ],
-        );
-    }
-
-    #[test]
     fn what_is_sent_is_what_is_meant() {
-        let mut bare = observed();
-        bare.job = None;
-        bare.cron.schema = None;
-        bare.cron.relations.clear();
-        bare.cron.routines.clear();
-        let texts: Vec<_> = repair(&desired(), &bare).0.iter().map(Step::text).collect();
+        let mut other = bare();
+        other.cron.login = "login".to_owned();
+        let texts: Vec<_> = repair(&Desired::default(), &other).0.iter().map(Step::text).collect();
         for sent in [
             "CREATE SCHEMA pgtenant_watchdog;\n",
             "COMMENT ON SCHEMA pgtenant_watchdog IS '{\"pgtenant_watchdog\":1}';\n",
-            "GRANT USAGE ON SCHEMA pgtenant_watchdog TO \"admin\";\n",
+            "GRANT USAGE ON SCHEMA pgtenant_watchdog TO \"login\";\n",
+            "DROP ROUTINE IF EXISTS pgtenant_watchdog.sweep(boolean, bigint, interval);\n",
             "REVOKE ALL ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) FROM PUBLIC;\n",
-            "GRANT EXECUTE ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) TO \"admin\"",
+            "GRANT EXECUTE ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) TO \"login\"",
         ] {
             assert!(texts[0].contains(sent), "{sent}: {}", texts[0]);
         }
         assert!(texts[0].contains(ACTIONS) && texts[0].contains(SWEEP));
         let scheduled = "SET LOCAL ROLE NONE;\nSELECT cron.schedule('pgtenant_watchdog', '* * * * *', 'SELECT \
-                         pgtenant_watchdog.sweep(false, NULL, interval ''90 days''); DELETE FROM cron.job_run_details ";
+                         pgtenant_watchdog.sweep(false, NULL::bigint, interval ''90 days''); DELETE FROM cron.job_run_details ";
         assert!(texts[1].starts_with(scheduled), "{}", texts[1]);
         let removed: Vec<_> = remove(false, &observed()).0.iter().map(Step::text).collect();
         assert_eq!(removed[0], "SET LOCAL ROLE NONE;\nSELECT cron.unschedule('pgtenant_watchdog')");
@@ -902,12 +1365,11 @@ mod tests {
     #[test]
     fn a_table_is_put_aside_under_the_first_name_that_is_free() {
         let mut observed = observed();
-        observed.cron.relations[0].columns.clear();
+        actions(&mut observed).columns.clear();
         for name in ["actions_before_1", "actions_before_3"] {
-            let table = observed.cron.relations[0].clone();
-            observed.cron.relations.push(Relation { name: name.to_owned(), ..table });
+            observed.cron.others.push(other("table", &format!("pgtenant_watchdog.{name}")));
         }
-        let text = repair(&desired(), &observed).0[0].text();
+        let text = repair(&Desired::default(), &observed).0[0].text();
         assert!(text.starts_with("ALTER TABLE pgtenant_watchdog.actions RENAME TO actions_before_2;\n"), "{text}");
     }
 

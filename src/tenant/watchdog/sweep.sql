@@ -1,20 +1,31 @@
 -- Measures each tenant's sessions against the limits in its database's settings, which it cannot write, and ends
 -- those beyond them; then takes back what the tenant's role sets against those settings. As its owner, the admin.
--- A second of grace leaves PostgreSQL's own time-outs the first move. An action without `ended` was only recorded.
+-- A second of grace leaves PostgreSQL's own time-outs the first move. A signal sent is not a session ended: `ended` is written
+-- when the session is seen to be gone, by this sweep or a later one. An action without `signaled` and `ended` was only recorded.
 --
 -- A role writes its own settings, in the encoding of its database and of any size: they are compared as bytes, shown as
 -- ASCII, and taken back as a whole where they are absurd. No tenant's lock is waited for twice.
 -- https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+--
+-- From here on it is spelled as pg_get_functiondef does, so that the two can be compared.
 CREATE OR REPLACE FUNCTION pgtenant_watchdog.sweep(record_only boolean, transaction_limit bigint, retention interval)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '200ms'
-AS $sweep$
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '200ms'
+AS $function$
 DECLARE
   this record;
+  same record;
+  told timestamptz;
   done timestamptz;
   failure text;
   held text[] := '{}';
+  offender text;
+  offenders text[] := '{}';
+  begun CONSTANT timestamptz := clock_timestamp();
+  rows_of_one_tenant CONSTANT bigint := 10000;
   quoted CONSTANT text := '"(?:[^"\\\x01-\x1f]|\\["\\])*"';
   before CONSTANT text := current_setting('idle_in_transaction_session_timeout');
   actions bigint := 0;
@@ -147,6 +158,7 @@ BEGIN
     ORDER BY f.pid NULLS LAST, role, f.rank
   LOOP
     CONTINUE WHEN this.pid IS NULL AND this.role = ANY (held);
+    told := NULL;
     done := NULL;
     failure := NULL;
     IF NOT record_only THEN
@@ -156,6 +168,7 @@ BEGIN
             -- It ended by itself.
             CONTINUE;
           END IF;
+          told := clock_timestamp();
         ELSIF this.name IS NULL AND this.database IS NULL THEN
           EXECUTE format('ALTER ROLE %I RESET ALL', this.role);
         ELSIF this.name IS NULL THEN
@@ -165,7 +178,9 @@ BEGIN
         ELSE
           EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET %I', this.role, this.database, this.name);
         END IF;
-        done := clock_timestamp();
+        IF this.pid IS NULL THEN
+          done := clock_timestamp();
+        END IF;
       EXCEPTION WHEN OTHERS THEN
         failure := SQLSTATE;
         IF failure = '55P03' THEN
@@ -174,25 +189,60 @@ BEGIN
         END IF;
       END;
     END IF;
-    -- What stays as it is, is recorded once.
-    IF done IS NULL AND EXISTS (
-      SELECT
-      FROM pgtenant_watchdog.actions a
-      WHERE a.ended IS NULL AND a.role = this.role AND a.reason = this.reason
-        AND a.database IS NOT DISTINCT FROM this.database AND a.pid IS NOT DISTINCT FROM this.pid
-        AND a.started IS NOT DISTINCT FROM this.started)
-    THEN
+    -- One row for a session or a setting, until it is ended.
+    SELECT a.id, a.signaled, a.sqlstate INTO same
+    FROM pgtenant_watchdog.actions a
+    WHERE a.ended IS NULL AND a.role = this.role AND a.reason = this.reason
+      AND a.database IS NOT DISTINCT FROM this.database AND a.pid IS NOT DISTINCT FROM this.pid
+      AND a.started IS NOT DISTINCT FROM this.started
+    LIMIT 1;
+    IF NOT FOUND THEN
+      INSERT INTO pgtenant_watchdog.actions
+        (tenant, role, reason, expected, observed, pid, database, application_name, client_addr, started, signaled, ended,
+         sqlstate)
+      VALUES (this.tenant, this.role, this.reason, left(this.expected, 200), this.observed, this.pid, this.database,
+              this.application_name, this.client_addr, this.started, told, done, failure);
+    ELSIF done IS NOT NULL OR told IS NOT NULL AND same.signaled IS NULL OR failure <> coalesce(same.sqlstate, '') THEN
+      UPDATE pgtenant_watchdog.actions a
+      SET signaled = coalesce(a.signaled, told), ended = done, sqlstate = coalesce(failure, a.sqlstate)
+      WHERE a.id = same.id;
+    ELSE
       CONTINUE;
     END IF;
-    INSERT INTO pgtenant_watchdog.actions
-      (tenant, role, reason, expected, observed, pid, database, application_name, client_addr, started, ended, sqlstate)
-    VALUES (this.tenant, this.role, this.reason, this.expected, this.observed, this.pid, this.database,
-            this.application_name, this.client_addr, this.started, done, failure);
     actions := actions + 1;
+    IF this.tenant <> ALL (offenders) THEN
+      offenders := offenders || this.tenant::text;
+    END IF;
+  END LOOP;
+
+  -- Half a second for those that were told just now. A session that this role may not look at may still be there.
+  FOR attempt IN 1..10 LOOP
+    PERFORM pg_stat_clear_snapshot();
+    UPDATE pgtenant_watchdog.actions a
+    SET ended = clock_timestamp()
+    WHERE a.ended IS NULL AND a.signaled IS NOT NULL
+      AND NOT EXISTS (
+        SELECT
+        FROM pg_stat_activity s
+        WHERE s.pid = a.pid AND (s.backend_start <= a.started) IS NOT FALSE);
+    EXIT WHEN NOT EXISTS (
+      SELECT FROM pgtenant_watchdog.actions a WHERE a.ended IS NULL AND a.signaled >= begun);
+    PERFORM pg_sleep(0.05);
   END LOOP;
 
   PERFORM set_config('idle_in_transaction_session_timeout', before, true);
+  -- However many offences there are, the last of them are kept, and nobody else's go for them.
+  FOREACH offender IN ARRAY offenders LOOP
+    DELETE FROM pgtenant_watchdog.actions a
+    WHERE a.tenant = offender
+      AND a.id <= (
+        SELECT b.id
+        FROM pgtenant_watchdog.actions b
+        WHERE b.tenant = offender
+        ORDER BY b.id DESC
+        OFFSET rows_of_one_tenant LIMIT 1);
+  END LOOP;
   DELETE FROM pgtenant_watchdog.actions WHERE recorded < clock_timestamp() - retention;
   RETURN actions;
 END
-$sweep$
+$function$

@@ -3,7 +3,7 @@
 use super::wire::{read_data_source, validate_data_source_config};
 use super::{Server, convert, within};
 use crate::tf_provider::timeouts::{self, Operation};
-use crate::tf_provider::{Diagnostics, planning};
+use crate::tf_provider::{Diagnostics, Work, planning};
 
 pub(super) fn validate(
     server: &Server,
@@ -25,7 +25,7 @@ pub(super) async fn read(
     let data_source = server.catalog().data_source(&request.type_name)?;
     let shape = data_source.shape();
     let config = shape.decode(request.config.as_ref())?;
-    let cx = server.context(timeouts::of(&shape.schema.block, &config, Operation::Read));
+    let cx = server.context(timeouts::of(&shape.schema.block, &config, Operation::Read), Work::Look);
     let mut state = within(&cx, data_source.handler.read(&cx, config)).await?;
     planning::settle(&shape.schema.block, &mut state.value);
     Ok(read_data_source::Response {

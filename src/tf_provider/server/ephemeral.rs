@@ -5,7 +5,7 @@ use super::wire::{
     close_ephemeral_resource, open_ephemeral_resource, renew_ephemeral_resource, validate_ephemeral_resource_config,
 };
 use super::{Server, convert, within};
-use crate::tf_provider::{Diagnostics, planning};
+use crate::tf_provider::{Diagnostics, Work, planning, timeouts};
 
 pub(super) fn validate(
     server: &Server,
@@ -27,7 +27,7 @@ pub(super) async fn open(
     let resource = server.catalog().ephemeral_resource(&request.type_name)?;
     let shape = resource.shape();
     let config = shape.decode(request.config.as_ref())?;
-    let cx = server.context(None);
+    let cx = server.context(timeouts::DEFAULT_LOOK, Work::Look);
     let mut state = within(&cx, resource.handler.open(&cx, config)).await?;
     planning::settle(&shape.schema.block, &mut state.value);
     Ok(open_ephemeral_resource::Response {

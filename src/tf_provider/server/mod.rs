@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::wire::tfplugin5 as wire;
-use super::{Context, Provider};
-use answer::{answer, answer_or};
+use super::{Context, Provider, Work};
+use answer::Told;
 use catalog::Catalog;
 
 /// The largest message, in bytes, that is read or written: 256 MiB, as Terraform itself takes.
@@ -31,11 +31,12 @@ pub struct Server {
     catalog: OnceLock<Catalog>,
     /// Cancelled and replaced by `Stop`: work that comes after it runs.
     stop: Mutex<CancellationToken>,
+    told: Told,
 }
 
 impl Server {
     pub fn new(provider: impl Provider) -> Self {
-        Server { provider: Box::new(provider), catalog: OnceLock::new(), stop: Mutex::default() }
+        Server { provider: Box::new(provider), catalog: OnceLock::new(), stop: Mutex::default(), told: Told::default() }
     }
 
     /// Asks all running operations to end. Later ones run as ever.
@@ -43,13 +44,18 @@ impl Server {
         std::mem::take(&mut *self.stop.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
     }
 
+    /// Lets the provider finish what it has to, when Terraform ends it in order.
+    pub async fn close(&self) {
+        self.provider.close().await;
+    }
+
     fn catalog(&self) -> &Catalog {
         self.catalog.get_or_init(|| Catalog::of(&*self.provider))
     }
 
-    fn context(&self, timeout: Option<Duration>) -> Context {
+    fn context(&self, timeout: Duration, work: Work) -> Context {
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Context { cancel: stop.child_token(), stop, timeout }
+        Context { cancel: stop.child_token(), stop, timeout: Some(timeout), work }
     }
 }
 
@@ -70,39 +76,39 @@ type Answer<T> = Result<Response<T>, Status>;
 #[async_trait]
 impl wire::provider_server::Provider for Server {
     async fn get_metadata(&self, _: Request<wire::get_metadata::Request>) -> Answer<wire::get_metadata::Response> {
-        answer(async { Ok(schema::metadata(self.catalog())) }).await
+        self.answer(async { Ok(schema::metadata(self.catalog())) }).await
     }
 
     async fn get_schema(
         &self,
         _: Request<wire::get_provider_schema::Request>,
     ) -> Answer<wire::get_provider_schema::Response> {
-        answer(async { Ok(schema::schemas(self.catalog())) }).await
+        self.answer(async { Ok(schema::schemas(self.catalog())) }).await
     }
 
     async fn prepare_provider_config(
         &self,
         request: Request<wire::prepare_provider_config::Request>,
     ) -> Answer<wire::prepare_provider_config::Response> {
-        answer(async { provider::prepare(self, request.into_inner()) }).await
+        self.answer(async { provider::prepare(self, request.into_inner()) }).await
     }
 
     async fn configure(&self, request: Request<wire::configure::Request>) -> Answer<wire::configure::Response> {
-        answer(provider::configure(self, request.into_inner())).await
+        self.answer(provider::configure(self, request.into_inner())).await
     }
 
     async fn validate_resource_type_config(
         &self,
         request: Request<wire::validate_resource_type_config::Request>,
     ) -> Answer<wire::validate_resource_type_config::Response> {
-        answer(async { resource::validate(self, request.into_inner()) }).await
+        self.answer(async { resource::validate(self, request.into_inner()) }).await
     }
 
     async fn upgrade_resource_state(
         &self,
         request: Request<wire::upgrade_resource_state::Request>,
     ) -> Answer<wire::upgrade_resource_state::Response> {
-        answer(async { resource::upgrade(self, request.into_inner()) }).await
+        self.answer(async { resource::upgrade(self, request.into_inner()) }).await
     }
 
     async fn read_resource(
@@ -110,14 +116,14 @@ impl wire::provider_server::Provider for Server {
         request: Request<wire::read_resource::Request>,
     ) -> Answer<wire::read_resource::Response> {
         let request = request.into_inner();
-        answer_or(resource::unread(&request), resource::read(self, request)).await
+        self.answer_or(resource::unread(&request), resource::read(self, request)).await
     }
 
     async fn plan_resource_change(
         &self,
         request: Request<wire::plan_resource_change::Request>,
     ) -> Answer<wire::plan_resource_change::Response> {
-        answer(resource::plan(self, request.into_inner())).await
+        self.answer(resource::plan(self, request.into_inner())).await
     }
 
     async fn apply_resource_change(
@@ -125,74 +131,74 @@ impl wire::provider_server::Provider for Server {
         request: Request<wire::apply_resource_change::Request>,
     ) -> Answer<wire::apply_resource_change::Response> {
         let request = request.into_inner();
-        answer_or(resource::unapplied(&request), resource::apply(self, request)).await
+        self.answer_or(resource::unapplied(&request), resource::apply(self, request)).await
     }
 
     async fn import_resource_state(
         &self,
         request: Request<wire::import_resource_state::Request>,
     ) -> Answer<wire::import_resource_state::Response> {
-        answer(resource::import(self, request.into_inner())).await
+        self.answer(resource::import(self, request.into_inner())).await
     }
 
     async fn move_resource_state(
         &self,
         request: Request<wire::move_resource_state::Request>,
     ) -> Answer<wire::move_resource_state::Response> {
-        answer(async { resource::move_state(self, &request.into_inner()) }).await
+        self.answer(async { resource::move_state(self, &request.into_inner()) }).await
     }
 
     async fn validate_data_source_config(
         &self,
         request: Request<wire::validate_data_source_config::Request>,
     ) -> Answer<wire::validate_data_source_config::Response> {
-        answer(async { data_source::validate(self, request.into_inner()) }).await
+        self.answer(async { data_source::validate(self, request.into_inner()) }).await
     }
 
     async fn read_data_source(
         &self,
         request: Request<wire::read_data_source::Request>,
     ) -> Answer<wire::read_data_source::Response> {
-        answer(data_source::read(self, request.into_inner())).await
+        self.answer(data_source::read(self, request.into_inner())).await
     }
 
     async fn validate_ephemeral_resource_config(
         &self,
         request: Request<wire::validate_ephemeral_resource_config::Request>,
     ) -> Answer<wire::validate_ephemeral_resource_config::Response> {
-        answer(async { ephemeral::validate(self, request.into_inner()) }).await
+        self.answer(async { ephemeral::validate(self, request.into_inner()) }).await
     }
 
     async fn open_ephemeral_resource(
         &self,
         request: Request<wire::open_ephemeral_resource::Request>,
     ) -> Answer<wire::open_ephemeral_resource::Response> {
-        answer(ephemeral::open(self, request.into_inner())).await
+        self.answer(ephemeral::open(self, request.into_inner())).await
     }
 
     async fn renew_ephemeral_resource(
         &self,
         request: Request<wire::renew_ephemeral_resource::Request>,
     ) -> Answer<wire::renew_ephemeral_resource::Response> {
-        answer(async { ephemeral::renew(self, request.into_inner()) }).await
+        self.answer(async { ephemeral::renew(self, request.into_inner()) }).await
     }
 
     async fn close_ephemeral_resource(
         &self,
         request: Request<wire::close_ephemeral_resource::Request>,
     ) -> Answer<wire::close_ephemeral_resource::Response> {
-        answer(async { ephemeral::close(self, &request.into_inner()) }).await
+        self.answer(async { ephemeral::close(self, &request.into_inner()) }).await
     }
 
     async fn get_functions(&self, _: Request<wire::get_functions::Request>) -> Answer<wire::get_functions::Response> {
-        answer(async { Ok(schema::functions(self.catalog())) }).await
+        self.answer(async { Ok(schema::functions(self.catalog())) }).await
     }
 
     async fn call_function(
         &self,
         request: Request<wire::call_function::Request>,
     ) -> Answer<wire::call_function::Response> {
-        answer(async { Ok(function::call(self, &request.into_inner())) }).await
+        self.answer(async { Ok(function::call(self, &request.into_inner())) }).await
     }
 
     async fn stop(&self, _: Request<wire::stop::Request>) -> Answer<wire::stop::Response> {

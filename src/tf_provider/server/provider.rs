@@ -2,7 +2,7 @@
 
 use super::wire::{configure, prepare_provider_config};
 use super::{Server, convert, within};
-use crate::tf_provider::Diagnostics;
+use crate::tf_provider::{Diagnostics, Work, timeouts};
 
 pub(super) fn prepare(
     server: &Server,
@@ -18,7 +18,8 @@ pub(super) async fn configure(
     request: configure::Request,
 ) -> Result<configure::Response, Diagnostics> {
     let config = server.catalog().provider.decode(request.config.as_ref())?;
-    let cx = server.context(None);
+    server.told.forget();
+    let cx = server.context(timeouts::DEFAULT_LOOK, Work::Look);
     let diagnostics = within(&cx, server.provider.configure(&cx, config)).await;
     Ok(configure::Response { diagnostics: convert::diagnostics(diagnostics).collect() })
 }

@@ -7,7 +7,9 @@ use super::wire::{
 use super::{Server, convert, within};
 use crate::tf_provider::codec::json;
 use crate::tf_provider::timeouts::{self, Operation};
-use crate::tf_provider::{ApplyRequest, Block, Diagnostic, Diagnostics, Path, PlanRequest, State, Value, planning};
+use crate::tf_provider::{
+    ApplyRequest, Block, Diagnostic, Diagnostics, Path, PlanRequest, State, Value, Work, planning,
+};
 
 pub(super) fn validate(
     server: &Server,
@@ -97,7 +99,7 @@ pub(super) async fn read(
     if value.is_null() {
         return Ok(unread(&request));
     }
-    let cx = server.context(timeouts::of(&shape.schema.block, &value, Operation::Read));
+    let cx = server.context(timeouts::of(&shape.schema.block, &value, Operation::Read), Work::Look);
     let state = State { value, private: request.private, diagnostics: Diagnostics::default() };
     let mut state = within(&cx, resource.handler.read(&cx, state)).await?.unwrap_or_default();
     planning::settle(&shape.schema.block, &mut state.value);
@@ -119,7 +121,8 @@ pub(super) async fn plan(
     let prior = shape.decode(request.prior_state.as_ref())?;
     let proposed = shape.decode(request.proposed_new_state.as_ref())?;
     let config = shape.decode(request.config.as_ref())?;
-    let cx = server.context(None);
+    let described = if proposed.is_null() { &prior } else { &config };
+    let cx = server.context(timeouts::of(block, described, Operation::Read), Work::Look);
 
     if proposed.is_null() {
         let diagnostics = within(&cx, resource.handler.plan_destroy(&cx, &prior)).await;
@@ -182,7 +185,7 @@ pub(super) async fn apply(
         (None, None) => return Ok(unapplied(&request)),
     };
     let destroyed = if planned.is_none() { prior.clone() } else { None };
-    let cx = server.context(timeout);
+    let cx = server.context(timeout, Work::Apply);
     let request = ApplyRequest { config, prior, planned, private: request.planned_private };
     let applied = within(&cx, resource.handler.apply(&cx, request)).await;
     let mut state = match destroyed {
@@ -210,7 +213,7 @@ pub(super) async fn import(
 ) -> Result<import_resource_state::Response, Diagnostics> {
     let resource = server.catalog().resource(&request.type_name)?;
     let shape = resource.shape();
-    let cx = server.context(timeouts::of(&shape.schema.block, &Value::Null, Operation::Read));
+    let cx = server.context(timeouts::of(&shape.schema.block, &Value::Null, Operation::Read), Work::Look);
     let mut state = within(&cx, resource.handler.import(&cx, &request.id)).await?;
     planning::settle(&shape.schema.block, &mut state.value);
     let imported = import_resource_state::ImportedResource {
