@@ -328,10 +328,9 @@ impl Resource for GuardrailsResource {
         let Some(model) = planned else {
             let prior = prior.unwrap_or_default();
             // Made anew before this one goes (`create_before_destroy`): the limits are the new one's.
-            let walk = self.connection.walk().await;
-            let is_replaced = prior.tenant().is_ok_and(|tenant| walk.governs(&tenant));
-            drop(walk);
-            if is_replaced {
+            if let Ok(tenant) = prior.tenant()
+                && self.connection.walk().await.governs(&tenant)
+            {
                 return Applied::default();
             }
             let mut released = match Guardrails::released(&prior) {

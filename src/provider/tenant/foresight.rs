@@ -26,7 +26,9 @@ pub(super) fn validate(config: &Model) -> Diagnostics {
     {
         let detail = "A database may be UTF8, LATIN1 to LATIN10, SQL_ASCII, WIN1250 to WIN1258, KOI8R and some more: \
                       https://www.postgresql.org/docs/current/multibyte.html";
-        diagnostics.push(Diagnostic::error(format!("There is no encoding {name:?}"), detail).at_attribute("encoding"));
+        diagnostics.push(
+            Diagnostic::error(format!("A database cannot have the encoding {name:?}"), detail).at_attribute("encoding"),
+        );
     }
     let role = if config.role.is_null() { &config.name } else { &config.role };
     if let Field::Known(role) = role
@@ -441,5 +443,72 @@ fn category(which: Category) -> &'static str {
     match which {
         Category::Collate => "lc_collate",
         Category::Ctype => "lc_ctype",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::Secret;
+    use crate::tf_provider::Path;
+
+    fn model(password: bool, version: Option<i64>) -> Model {
+        let password_wo = if password { Field::Known(Secret::new("s3cret")) } else { Field::Null };
+        Model { password_wo, password_wo_version: version.into(), ..Model::default() }
+    }
+
+    /// What is said of a configuration with a password and a version, after a state with a version.
+    fn check(config: (bool, Option<i64>), prior: Option<i64>, replaced: Option<(i64, Presence)>, said: &str) {
+        let config = model(config.0, config.1);
+        let prior = prior.map(|version| model(false, Some(version)));
+        let replaced = replaced.map(|(version, presence)| Known { password_version: Some(version), presence });
+        let mut diagnostics = validate(&config);
+        diagnostics.0.extend(of_password(&config, prior.as_ref(), replaced));
+        let found = diagnostics.0.iter().map(|found| {
+            assert_eq!(found.path, Some(Path::attribute("password_wo_version")));
+            format!("{:?}: {}", found.severity, found.summary)
+        });
+        assert_eq!(found.collect::<Vec<_>>().join("; "), said);
+    }
+
+    #[test]
+    fn a_password_and_its_version_go_together() {
+        const ALONE: &str = "Error: `password_wo_version` without `password_wo`";
+        check((true, Some(1)), None, None, "");
+        check((true, None), None, None, "Error: `password_wo` without `password_wo_version`");
+        check((false, None), Some(1), None, "");
+        check((false, Some(1)), None, None, ALONE);
+        check((false, Some(1)), Some(1), None, "");
+        check((false, Some(2)), Some(1), None, ALONE);
+        check((true, Some(2)), Some(1), None, "");
+    }
+
+    #[test]
+    fn a_role_that_is_made_again_gets_a_password_of_a_new_version() {
+        const NEW: &str = "A replacement needs a new `password_wo_version`";
+        check((true, Some(1)), None, Some((1, Presence::Complete)), &format!("Error: {NEW}"));
+        check((false, Some(1)), None, Some((1, Presence::Complete)), &format!("Error: {NEW}"));
+        check((true, Some(2)), None, Some((1, Presence::Complete)), "");
+        check((true, Some(1)), None, Some((1, Presence::Gone)), &format!("Warning: {NEW}"));
+        // The first password of a half-made one was never anybody's.
+        check((true, Some(1)), None, Some((1, Presence::HalfMade)), "");
+        // The first plan of a replacement: the second one tells.
+        check((true, Some(1)), Some(1), Some((1, Presence::Complete)), "");
+    }
+
+    #[test]
+    fn input_that_needs_no_server_is_refused() {
+        let said = |model: &Model| validate(model).0.into_iter().map(|found| found.summary).collect::<Vec<_>>();
+        for (encoding, summary) in [
+            ("utf-8", vec![]),
+            ("UTF9", vec!["A database cannot have the encoding \"UTF9\""]),
+            ("GBK", vec!["A database cannot have the encoding \"GBK\""]),
+        ] {
+            assert_eq!(said(&Model { encoding: Field::Known(encoding.to_owned()), ..Model::default() }), summary);
+        }
+        let member_of = ["acme".to_owned()].into_iter().collect();
+        let own = Model { name: Field::Known("acme".to_owned()), member_of, ..Model::default() };
+        assert_eq!(said(&own), ["Role \"acme\" is the tenant's own"]);
+        assert_eq!(said(&Model { role: Field::Known("other".to_owned()), ..own }), Vec::<String>::new());
     }
 }

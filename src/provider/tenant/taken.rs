@@ -185,3 +185,76 @@ fn absent(object: &str, name: &str, quoted: &str, other: Option<String>) -> Stri
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::fixture;
+
+    /// Of a cluster that has these databases and roles, none of them a tenant's: what is said of a tenant `acme` with a role
+    /// `app`. A superuser has an exclamation mark.
+    fn check(databases: &[&str], roles: &[&str], said: &str, import: bool) {
+        let mut snapshot = fixture::snapshot();
+        let (database, role) = (snapshot.databases.remove(0), snapshot.roles.remove(0));
+        snapshot.databases.extend(databases.iter().map(|&name| {
+            let mut database = database.clone();
+            (database.name, database.comment) = (name.to_owned(), None);
+            database
+        }));
+        snapshot.roles.extend(roles.iter().map(|&name| {
+            let mut role = role.clone();
+            (role.name, role.comment) = (name.trim_end_matches('!').to_owned(), None);
+            role.superuser = name.ends_with('!');
+            role
+        }));
+        let names = Names { role: "app".parse().unwrap(), ..fixture::names() };
+        let conflict = Observed::locate(&snapshot, &names).conflict(&snapshot, &names).expect("a conflict");
+        let detail = occupied(&conflict, &snapshot, &names).detail;
+        assert!(detail.contains(said), "{said:?} is not in: {detail}");
+        assert_eq!(detail.contains("id = \"acme/acme/app/app\""), import, "{detail}");
+    }
+
+    #[test]
+    fn an_import_is_proposed_where_it_works() {
+        check(&["acme"], &["app"], "with all that is in it:", true);
+        check(&["acme"], &[], "run `CREATE ROLE \"app\"`; then:", true);
+        check(&[], &["app"], "run `CREATE DATABASE \"acme\"`; then:", true);
+        check(&["acme"], &["app!"], "Choose another name.", false);
+    }
+
+    #[test]
+    fn what_an_import_lacks_is_told_apart() {
+        let mut snapshot = fixture::snapshot();
+        let names = |database: &str, role: &str| Names {
+            tenant: "globex".parse().unwrap(),
+            database: database.parse().unwrap(),
+            role: role.parse().unwrap(),
+            ..fixture::names()
+        };
+        let said = |snapshot: &Snapshot, names: &Names| {
+            missing(snapshot, names, &Observed::locate(snapshot, names)).unwrap_or_default()
+        };
+        assert_eq!(
+            said(&snapshot, &names("acme", "nobody")),
+            "The database \"acme\" belongs to tenant \"acme\". There is no role \"nobody\". Run `CREATE ROLE \"nobody\"` first to \
+             import the rest with an empty one."
+        );
+        snapshot.databases[0].comment = None;
+        assert!(said(&snapshot, &names("acme", "acme")).starts_with("The role \"acme\" belongs to tenant"));
+        snapshot.roles[0].comment = None;
+        assert_eq!(said(&snapshot, &names("acme", "acme")), "");
+    }
+
+    #[test]
+    fn an_import_id_keeps_the_rules_of_names() {
+        for (id, word) in [
+            (["acme", "postgres", "acme", "app"], "postgres"),
+            (["acme", "acme", "rds_superuser", "app"], "rds_superuser"),
+            (["acme", "acme", "acme", "pg_temp"], "pg_temp"),
+            (["template1", "acme", "acme", "app"], "template1"),
+        ] {
+            assert_eq!(parse(id).unwrap_err().summary, format!("The name {word:?} is reserved"));
+        }
+        assert_eq!(parse(["acme", "acme", "acme", "app"]), Ok(fixture::names()));
+    }
+}
