@@ -20,6 +20,7 @@ use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::walk::{self, Claim};
 use super::{diagnose, names};
 
 /// There is one of it.
@@ -175,6 +176,9 @@ impl Resource for BaselineResource {
             model.controls = Field::Unknown;
         }
         let mut diagnostics = Diagnostics::default();
+        if !request.is_second() && !self.connection.walk().await.claim(Claim::Baseline, ID) {
+            diagnostics.push(walk::two_of("pgtenant_cluster_baseline"));
+        }
         let value = model.clone().encode();
         if request.prior.as_ref() != Some(&value)
             && let Err(error) = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await

@@ -15,8 +15,8 @@ use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::{Configured, ConnectionBudget};
-use super::{diagnose, reconcile};
 use super::walk::Walk;
+use super::{diagnose, reconcile};
 
 /// Shared by all resources of the provider.
 #[derive(Default)]

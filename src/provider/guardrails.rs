@@ -329,7 +329,15 @@ impl Resource for GuardrailsResource {
             Err(diagnostics) => return request.unchanged(diagnostics),
         };
         let Some(model) = planned else {
-            let mut released = match Guardrails::released(&prior.unwrap_or_default()) {
+            let prior = prior.unwrap_or_default();
+            // Made anew before this one goes (`create_before_destroy`): the limits are the new one's.
+            let walk = self.connection.walk().await;
+            let is_replaced = prior.tenant().is_ok_and(|tenant| walk.governs(&tenant));
+            drop(walk);
+            if is_replaced {
+                return Applied::default();
+            }
+            let mut released = match Guardrails::released(&prior) {
                 Ok(released) => released,
                 Err(diagnostic) => return request.unchanged(diagnostic),
             };
@@ -348,6 +356,9 @@ impl Resource for GuardrailsResource {
         let (state, diagnostics) = match (outcome, observed.flatten(), prior) {
             (Ok(said), Some(observed), _) => {
                 let (model, diagnostics) = settled(&model, &observed, said);
+                if let Ok(tenant) = model.tenant() {
+                    self.connection.walk().await.govern(tenant);
+                }
                 (Some(model), diagnostics)
             }
             (Err(diagnostic), Some(observed), Some(prior)) => (Some(prior.observe(&observed)), diagnostic.into()),

@@ -21,7 +21,6 @@ use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::reconcile::{Reached, reconcile};
-use super::walk::Known;
 use super::{diagnose, names};
 use operations::Tenant;
 
@@ -76,7 +75,9 @@ model! {
         .sensitive()
         .write_only(),
         password_wo_version: Field<i64> = optional(
-            "Change this number to write the password again: a write-only value cannot be compared. Needed with `password_wo`."
+            "Required with `password_wo`. Change this number to set the password again: a write-only value cannot be compared. A \
+             replacement needs a new one, for its new role gets the password anew. Without `password_wo` it may only be the \
+             version that was set last, as after an import."
         ),
         suspended: Field<bool> = optional_computed(
             "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept."
@@ -89,8 +90,9 @@ model! {
         .default(false),
         extensions: Field<Set<Item<String>>> = optional_computed(
             "The extensions in the tenant's database, all of them but `plpgsql`. They are installed in a schema \
-             `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it. Default: \
-             none; for a tenant that was imported, those that it had then."
+             `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it. The plan \
+             checks that the server has each, and that what it requires is on the list. Default: none; for a tenant that was \
+             imported, those that it had then."
         )
         .default(Value::List(Vec::new())),
         member_of: Field<Set<Item<String>>> = optional_computed(
@@ -157,7 +159,7 @@ model! {
 
 /// The description of what only `CREATE DATABASE` sets.
 fn when_made(text: &str) -> String {
-    format!("{text} Only when the database is made; a change makes it anew.")
+    format!("{text} Only when the database is made; a change makes it anew. The plan checks that the server can.")
 }
 
 impl Model {
@@ -450,11 +452,10 @@ impl Resource for TenantResource {
         let expected = model.known()?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let mut observed = Observed::locate(&snapshot, &expected.names);
+        self.note(&model, &expected.names, &observed).await;
         if !observed.exists() {
             return Ok(None);
         }
-        let known = Known { password_version: model.password_wo_version.known(), complete: observed.is_complete() };
-        self.connection.walk().await.note(expected.names.tenant.clone(), known);
         let mut diagnostics = Diagnostics::default();
         if self.connection.deep_verify().await {
             if let Err(error) = operations::look(&cluster, &mut observed, true, &cx.cancel).await {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tenant::TenantName;
+use crate::tf_provider::Diagnostic;
 
 /// What only one resource of a configuration may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,14 +13,30 @@ pub(super) enum Claim {
     Database,
     Role,
     Guardrails,
+    /// A server has one.
+    Baseline,
+    Watchdog,
 }
 
 /// A tenant that the state has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub password_version: Option<i64>,
-    /// Not half-made.
-    pub complete: bool,
+    pub presence: Presence,
+}
+
+impl Known {
+    pub(super) fn is_there(self) -> bool {
+        self.presence != Presence::Gone
+    }
+}
+
+/// How much of it is on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Complete,
+    HalfMade,
+    Gone,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +44,7 @@ pub(super) struct Walk {
     claims: BTreeSet<(Claim, String)>,
     known: BTreeMap<TenantName, Known>,
     made: BTreeSet<TenantName>,
+    governed: BTreeSet<TenantName>,
 }
 
 impl Walk {
@@ -52,6 +70,24 @@ impl Walk {
     pub(super) fn makes(&self, tenant: &TenantName) -> bool {
         self.made.contains(tenant)
     }
+
+    /// Notes that guardrails were set for this tenant.
+    pub(super) fn govern(&mut self, tenant: TenantName) {
+        self.governed.insert(tenant);
+    }
+
+    pub(super) fn governs(&self, tenant: &TenantName) -> bool {
+        self.governed.contains(tenant)
+    }
+}
+
+/// What a configuration has two of, and a server one.
+pub(super) fn two_of(resource: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("Two `{resource}` for one server"),
+        "Each would undo what the other does. Make them one, or give the one of another server a provider block of its own \
+         (`alias`).",
+    )
 }
 
 #[cfg(test)]
@@ -69,9 +105,9 @@ mod tests {
     fn what_was_read_of_a_tenant_stays() {
         let mut walk = Walk::default();
         let acme: TenantName = "acme".parse().unwrap();
-        let read = Known { password_version: Some(1), complete: false };
+        let read = Known { password_version: Some(1), presence: Presence::HalfMade };
         walk.note(acme.clone(), read);
-        walk.note(acme.clone(), Known { complete: true, ..read });
+        walk.note(acme.clone(), Known { presence: Presence::Complete, ..read });
         assert_eq!(walk.known(&acme), Some(read));
         assert!(!walk.makes(&acme));
         walk.make(acme.clone());

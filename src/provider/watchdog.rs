@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, Duration, Error, RoleName};
+use crate::postgres::{Cluster, Duration, Error, RoleName, Script};
 use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
 use crate::tenant::{Control, Finding, Of};
 use crate::tf_provider::{
@@ -17,9 +17,8 @@ use crate::tf_provider::{
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::diagnose;
-
-/// More rounds than a watchdog needs: install, close, and one to see that nothing is left.
-const ROUNDS: usize = 4;
+use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::walk::{self, Claim};
 
 /// There is one of it.
 const ID: &str = "cluster";
@@ -221,6 +220,9 @@ impl Resource for WatchdogResource {
         }
         let value = model.clone().encode();
         let mut diagnostics = Diagnostics::default();
+        if !request.is_second() && !self.connection.walk().await.claim(Claim::Watchdog, ID) {
+            diagnostics.push(walk::two_of("pgtenant_watchdog"));
+        }
         if request.prior.as_ref() != Some(&value)
             && let Err(mut diagnostic) = self.check_plan(cx, &model).await
         {
@@ -242,29 +244,32 @@ impl Resource for WatchdogResource {
             Ok(models) => models,
             Err(diagnostics) => return request.unchanged(diagnostics),
         };
-        let Some(model) = planned else {
-            let keeps = prior.as_ref().and_then(|prior| prior.keep_actions.known()).unwrap_or(true);
-            return match remove(&cluster, keeps, &cx.cancel).await {
-                Ok(()) => Applied::default(),
-                Err(error) => request.unchanged(diagnose::error("remove the watchdog", &error, cx)),
+        let mut watchdog = Watchdog {
+            model: planned,
+            keeps_actions: prior.as_ref().and_then(|prior| prior.keep_actions.known()).unwrap_or(true),
+            database: cluster.maintenance().quoted(),
+            creates: None,
+        };
+        let Reached { observed, outcome } = reconcile(cx, &cluster, &mut watchdog).await;
+        let Some(model) = watchdog.model else {
+            return match outcome {
+                Ok(diagnostics) => Applied { diagnostics, ..Applied::default() },
+                Err(diagnostic) => request.unchanged(diagnostic),
             };
         };
-        match converge(cx, &cluster, &model).await {
-            Ok((state, statuses, diagnostics)) => {
+        match (outcome, observed) {
+            (Ok(said), Some(observed)) => {
+                let (state, statuses, mut diagnostics) = installed(&model, &observed);
+                diagnostics.extend(said);
                 Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics }
             }
-            Err(diagnostic) => {
-                // What a create left behind, the next apply finds: no state to remember.
-                let Some(prior) = prior else { return request.unchanged(diagnostic) };
-                let (state, private) = match inspect(&cluster, &CancellationToken::new()).await {
-                    Ok(observed) => {
-                        let (state, statuses) = prior.observe(&observed);
-                        (state, statuses.encode())
-                    }
-                    Err(_) => (prior, request.private),
-                };
-                Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() }
+            // A create that failed half-way is in the state as well: the next apply goes on from there.
+            (Err(diagnostic), Some(observed)) if prior.is_some() || observed.exists() => {
+                let (state, statuses) = prior.unwrap_or(model).observe(&observed);
+                Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics: diagnostic.into() }
             }
+            (Err(diagnostic), _) => request.unchanged(diagnostic),
+            (Ok(_), None) => unreachable!("a goal is reached where it was seen"),
         }
     }
 
@@ -303,7 +308,7 @@ impl WatchdogResource {
         let failed = |error: Error| diagnose::error("plan the watchdog", &error, cx);
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else { return Ok(()) };
         let observed = inspect(&cluster, &cx.cancel).await.map_err(failed)?;
-        check(&cluster, model, &observed)
+        check(model, &observed, &cluster.maintenance().quoted())
     }
 }
 
@@ -319,50 +324,66 @@ fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<String, Finding>
     watchdog::assess(desired, observed).into_iter().map(named).collect()
 }
 
-/// Observes, repairs what differs, and observes again, until nothing differs.
-async fn converge(
-    cx: &Context,
-    cluster: &Cluster,
-    model: &Model,
-) -> Result<(Model, Statuses, Diagnostics), Diagnostic> {
-    let failed = |error: Error| diagnose::error("install the watchdog", &error, cx);
-    let desired = model.desired();
-    for _ in 0..ROUNDS {
-        let observed = inspect(cluster, &cx.cancel).await.map_err(failed)?;
-        check(cluster, model, &observed)?;
-        let script = watchdog::repair(&desired, &observed);
-        if script.is_empty() {
-            let findings = findings(&desired, &observed);
-            let advice = "To repair it, ask a superuser or the object's owner; what does not belong into the watchdog's \
-                          schema, move elsewhere.";
-            let (controls, statuses, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
-            let (reached, _) = model.clone().observe(&observed);
-            return Ok((Model { controls, ..reached }, statuses, diagnostics));
-        }
-        let creates = observed.cron.installed.is_none();
-        cluster.run(&script, &cx.cancel).await.map_err(|error| {
-            let denied = error.sqlstate() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
-            if creates && denied { not_creatable(&error, &observed) } else { failed(error) }
-        })?;
-    }
-    Err(Diagnostic::error(
-        "Could not install the watchdog",
-        "Something else on the server changes it back while it is installed; the server's log says who.",
-    ))
+/// The watchdog on its way to being as it is planned, or gone.
+struct Watchdog {
+    /// `None`: it is to be gone.
+    model: Option<Model>,
+    /// Whether the table of what it did stays then.
+    keeps_actions: bool,
+    /// The maintenance database, quoted.
+    database: String,
+    /// As of the last look.
+    creates: Option<Observed>,
 }
 
-async fn remove(cluster: &Cluster, keep_actions: bool, cancel: &CancellationToken) -> Result<(), Error> {
-    let observed = inspect(cluster, cancel).await?;
-    cluster.run(&watchdog::remove(keep_actions, &observed), cancel).await
+impl Subject for Watchdog {
+    type Observed = Observed;
+
+    fn what(&self) -> String {
+        format!("{} the watchdog", if self.model.is_some() { "install" } else { "remove" })
+    }
+
+    async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
+        inspect(cluster, cancel).await
+    }
+
+    fn next(&mut self, observed: &Observed) -> Result<Next, Diagnostic> {
+        let needed = match &self.model {
+            Some(model) => {
+                check(model, observed, &self.database)?;
+                self.creates = observed.cron.installed.is_none().then(|| observed.clone());
+                watchdog::repair(&model.desired(), observed)
+            }
+            None => watchdog::remove(self.keeps_actions, observed),
+        };
+        Ok(Next { needed, tried: Vec::new() })
+    }
+
+    fn failed(&self, error: &Error, _script: &Script, cx: &Context) -> Diagnostic {
+        let denied = error.sqlstate() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+        match &self.creates {
+            Some(observed) if denied => not_creatable(error, observed),
+            _ => diagnose::error(&self.what(), error, cx),
+        }
+    }
+}
+
+/// What Terraform is told of a watchdog that is as planned.
+fn installed(model: &Model, observed: &Observed) -> (Model, Statuses, Diagnostics) {
+    let findings = findings(&model.desired(), observed);
+    let advice = "To repair it, ask a superuser or the object's owner; what does not belong into the watchdog's schema, move \
+                  elsewhere.";
+    let (controls, statuses, diagnostics) = controls::settled("controls", &model.controls, &findings, advice);
+    let (reached, _) = model.clone().observe(observed);
+    (Model { controls, ..reached }, statuses, diagnostics)
 }
 
 /// That nothing stands in the way.
-fn check(cluster: &Cluster, model: &Model, observed: &Observed) -> Result<(), Diagnostic> {
+fn check(model: &Model, observed: &Observed, database: &str) -> Result<(), Diagnostic> {
     let interval = model.interval.as_known().and_then(|text| text.parse().ok());
-    let database = cluster.maintenance();
     match observed.obstacle(interval) {
         None => Ok(()),
-        Some(obstacle) => Err(describe(&obstacle, &database.quoted())),
+        Some(obstacle) => Err(describe(&obstacle, database)),
     }
 }
 

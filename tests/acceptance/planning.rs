@@ -222,11 +222,25 @@ fn guardrails_hold_after_a_replacement() {
     demand("another locale");
     workspace.run(&["apply", "-auto-approve", "-replace", THIS, "-replace", GUARDRAILS]).ok().unwrap();
     demand("-replace of both");
-    // Gone behind Terraform's back, and not looked for.
+    // Gone behind Terraform's back.
     server.superuser("DROP DATABASE renewed");
     server.superuser("DROP ROLE renewed");
     workspace.apply();
     demand("dropped by hand");
+    workspace.destroy();
+}
+
+/// The old guardrails go when the new ones are set, and leave those.
+#[test]
+fn guardrails_that_are_made_anew_before_the_old_ones_go_hold() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    let more = "connection_limit = 3\n  lifecycle { create_before_destroy = true }";
+    workspace.write("main.tf", &(tenant("relaid", "") + &guardrails(more)));
+    workspace.apply();
+    workspace.run(&["apply", "-auto-approve", "-replace", GUARDRAILS]).ok().unwrap();
+    assert_eq!(value(server, "postgres", "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'relaid'"), "3");
+    workspace.assert_empty_plan();
     workspace.destroy();
 }
 
@@ -306,6 +320,8 @@ fn two_of_one_name_are_refused_while_planning() {
     check(&two("role = \"shared\"", "role = \"shared\""), "Two tenants have the role \"shared\"");
     check(&two("database = \"shared\"", "database = \"shared\""), "Two tenants have the database \"shared\"");
     check(&two("", "database = \"twin_a\""), "Two tenants have the database \"twin_a\"");
+    let two_of = |resource: &str| ["a", "b"].map(|label| format!("resource \"{resource}\" {label:?} {{}}\n")).concat();
+    check(&two_of("pgtenant_cluster_baseline"), "Two `pgtenant_cluster_baseline` for one server");
     let instances = "resource \"pgtenant_tenant\" \"each\" {
   for_each = { one = \"twin\", two = \"twin\" }
   name     = each.value
@@ -413,6 +429,60 @@ fn what_is_the_providers_own_is_no_tenants() {
     }
     server.superuser("DROP ROLE own_boss, own_role");
     server.superuser("DROP DATABASE own_database");
+}
+
+#[test]
+fn an_admin_that_cannot_make_tenants_is_told() {
+    let server = Server::shared();
+    let mut env = server.env();
+    env.extend(server.another_admin("weak_admin"));
+    let mut workspace = workspace(server);
+    workspace.envs(env);
+    workspace.write("main.tf", &tenant("weak", ""));
+    workspace.apply();
+    for attribute in ["CREATEDB", "CREATEROLE"] {
+        server.superuser(&format!("ALTER ROLE weak_admin NO{attribute}"));
+        let summary = format!("The admin role lacks {attribute}");
+        workspace.write("main.tf", &(tenant("weak", "") + &tenant("weaker", "").replace("\"this\"", "\"weaker\"")));
+        let told = told(&workspace.run(&["plan", "-json"]));
+        assert!(told.iter().any(|(severity, found, _)| severity == "warning" && *found == summary), "{told:?}");
+        assert!(workspace.apply_error().contains(&summary));
+        assert_eq!(count(server, "weaker"), "0");
+        // What is there is not dropped for what cannot follow.
+        workspace.write("main.tf", &tenant("weak", "lc_collate = \"C\""));
+        assert!(workspace.plan_error().contains(&summary));
+        server.superuser(&format!("ALTER ROLE weak_admin {attribute}"));
+    }
+    workspace.write("main.tf", &tenant("weak", ""));
+    workspace.destroy();
+}
+
+/// A server that is made in the same apply is asked before anything is made on it.
+#[test]
+fn what_is_not_known_while_planning_is_refused_before_anything_is_made() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    let config = |more: &str| {
+        let host = format!(
+            "resource \"terraform_data\" \"host\" {{ input = {{ host = {:?}, list = [\"vector_of_nobody\"] }} }}\n",
+            server.host
+        );
+        host + "provider \"pgtenant\" { host = terraform_data.host.output.host }\n" + &tenant("belated", more)
+    };
+    for (more, summary) in [
+        ("encoding = \"LATIN1\"", "does not go with encoding LATIN1"),
+        ("extensions = [\"vector_of_nobody\"]", "Extension \"vector_of_nobody\" is not available"),
+        ("extensions = terraform_data.host.output.list", "Extension \"vector_of_nobody\" is not available"),
+        ("member_of = [\"nobody_at_all\"]", "There is no role \"nobody_at_all\""),
+    ] {
+        workspace.write("main.tf", &config(more));
+        workspace.plan();
+        let message = workspace.apply_error();
+        assert!(message.contains(summary), "{summary:?} is not in:\n{message}");
+        assert_eq!(count(server, "belated"), "0");
+        // Bad input has to be mended, or not to be planned, before all is destroyed.
+        workspace.run(&["destroy", "-auto-approve", "-refresh=false"]).ok().unwrap();
+    }
 }
 
 /// The hint leads to an import that works, whichever half is there.

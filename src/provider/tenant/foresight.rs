@@ -14,7 +14,7 @@ use crate::tenant::foresight::{self, Category, Refusal};
 use crate::tenant::{Locale, Names, Observed};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
-use super::super::walk::{Claim, Known};
+use super::super::walk::{Claim, Known, Presence};
 use super::taken::{occupied, own};
 use super::{Model, TenantResource, diagnose};
 
@@ -45,36 +45,49 @@ pub(super) fn validate(config: &Model) -> Diagnostics {
     diagnostics
 }
 
-/// What the passwords of a plan lack. `replaced` is the tenant that this one takes the place of.
+/// What the password of a plan lacks. `replaced` is the tenant that this one takes the place of.
 fn of_password(config: &Model, prior: Option<&Model>, replaced: Option<Known>) -> Option<Diagnostic> {
     let version = config.password_wo_version.as_known()?;
-    let recorded = match (prior, replaced) {
-        (Some(prior), _) => prior.password_wo_version.as_known(),
-        (None, Some(replaced)) if replaced.password_version == Some(*version) => {
-            return Some(
-                Diagnostic::error(
-                    "A replacement needs a new `password_wo_version`",
-                    format!(
-                        "The new role gets the password that `password_wo` has in that apply, and version {version} was set \
-                         before: what else keeps the password by its version would keep the old one. Raise the version."
-                    ),
-                )
-                .at_attribute("password_wo_version"),
-            );
-        }
-        (None, _) => None,
-    };
-    (config.password_wo.is_null() && recorded != Some(version)).then(|| {
-        Diagnostic::error(
+    let replaced = replaced.filter(|replaced| prior.is_none() && replaced.password_version == Some(*version));
+    let replaced = replaced.map(|replaced| replaced.presence);
+    let before = prior.and_then(|prior| prior.password_wo_version.as_known());
+    let diagnostic = match replaced {
+        Some(Presence::Complete) => again(*version),
+        _ if config.password_wo.is_null() && before != Some(version) => Diagnostic::error(
             "`password_wo_version` without `password_wo`",
             "There is no password to set for this version. Set both, or neither. The version alone may only be the one that \
              was set last, as after an import.",
-        )
-        .at_attribute("password_wo_version")
-    })
+        ),
+        Some(Presence::Gone) => Diagnostic { severity: Severity::Warning, ..again(*version) },
+        // A half-made one that is made anew gets the password that it was to have.
+        Some(Presence::HalfMade) | None => return None,
+    };
+    Some(diagnostic.at_attribute("password_wo_version"))
+}
+
+fn again(version: i64) -> Diagnostic {
+    Diagnostic::error(
+        "A replacement needs a new `password_wo_version`",
+        format!(
+            "The new role gets the password that `password_wo` has in this apply, and version {version} was set before: what \
+             else keeps the password by its version, such as a secret store, goes on with the old one. Raise the version."
+        ),
+    )
 }
 
 impl TenantResource {
+    /// Notes what was read of a tenant that the state has, for the plan of what takes its place: Terraform plans what is tainted or
+    /// gone as if it had never been.
+    pub(super) async fn note(&self, state: &Model, names: &Names, observed: &Observed) {
+        let presence = match (observed.exists(), observed.is_complete()) {
+            (false, _) => Presence::Gone,
+            (true, true) => Presence::Complete,
+            (true, false) => Presence::HalfMade,
+        };
+        let known = Known { password_version: state.password_wo_version.known(), presence };
+        self.connection.walk().await.note(names.tenant.clone(), known);
+    }
+
     /// What is to be said of a plan.
     pub(super) async fn foresee(
         &self,
@@ -107,7 +120,7 @@ impl TenantResource {
         let mut diagnostics = validate(config);
         let mut walk = self.connection.walk().await;
         if let Some(prior) = prior {
-            let known = Known { password_version: prior.password_wo_version.known(), complete: true };
+            let known = Known { password_version: prior.password_wo_version.known(), presence: Presence::Complete };
             // By its new name as well: it may be replaced under that.
             for names in [prior.names(), planned.names()].into_iter().flatten() {
                 walk.note(names.tenant, known);
@@ -115,7 +128,7 @@ impl TenantResource {
         }
         let mut replaced = None;
         if let (None, Ok(names)) = (prior, planned.names()) {
-            replaced = walk.known(&names.tenant).filter(|known| known.complete);
+            replaced = walk.known(&names.tenant);
             walk.make(names.tenant);
         }
         diagnostics.0.extend(of_password(config, prior, replaced));
@@ -155,7 +168,8 @@ impl TenantResource {
         let Some(cluster) = self.connection.cluster().await? else { return Ok(diagnostics) };
         let mut replaces = request.is_second();
         if let Ok(names) = planned.names() {
-            replaces |= prior.is_none() && self.connection.walk().await.known(&names.tenant).is_some();
+            replaces |=
+                prior.is_none() && self.connection.walk().await.known(&names.tenant).is_some_and(Known::is_there);
             diagnostics.0.extend(own(&cluster, &names));
             let is_new = prior.is_none_or(|prior| {
                 (&prior.name, &prior.database, &prior.role) != (&planned.name, &planned.database, &planned.role)

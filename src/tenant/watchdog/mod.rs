@@ -620,7 +620,7 @@ pub fn repair(desired: &Desired, observed: &Observed) -> Script {
 /// What is to be run for nothing to be left but, if that is wanted, the table of what was done.
 pub fn remove(keep_actions: bool, observed: &Observed) -> Script {
     let unschedule = observed.job.iter().flat_map(|_| as_login(unschedule())).collect();
-    let mut rest = vec![drop_sweep()];
+    let mut rest: Vec<Statement> = observed.cron.sweep.iter().map(|_| drop_sweep()).collect();
     if !keep_actions {
         // Without CASCADE, and by their names: what somebody else put there is not dropped unasked.
         let tables = observed.cron.actions.iter().map(|_| "actions").chain(observed.set_aside());
