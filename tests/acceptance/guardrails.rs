@@ -100,7 +100,9 @@ fn spelling_is_the_users(server: &Server) {
 /// role's own setting is what it was.
 fn limits_that_were_written_half_way_are_finished(server: &Server) {
     let workspace = workspace(server);
-    let config = |timeout: &str| tenant("halfway", "role = \"halfway_role\"") + &guardrails(&format!("statement_timeout = {timeout:?}"));
+    let config = |timeout: &str| {
+        tenant("halfway", "role = \"halfway_role\"") + &guardrails(&format!("statement_timeout = {timeout:?}"))
+    };
     workspace.write("main.tf", &config("60s"));
     workspace.apply();
     server.superuser("ALTER DATABASE halfway SET statement_timeout = 90000");
