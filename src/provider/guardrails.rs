@@ -283,7 +283,10 @@ impl Resource for GuardrailsResource {
         let model = Model::decode(&state.value)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let Some(observed) = find(&snapshot, &model.tenant()?) else { return Ok(None) };
-        Ok(Some(State { value: model.observe(&observed).encode(), ..state }))
+        let model = model.observe(&observed);
+        let is_silent = model.overrides.as_known().is_some_and(BTreeMap::is_empty);
+        let behind = is_silent && !limits::overrides(&model.limits(), &observed).is_empty();
+        Ok(Some(State { value: model.encode(), private: Private { behind }.encode(), ..state }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -304,7 +307,7 @@ impl Resource for GuardrailsResource {
         }
         model.id = model.tenant.clone();
         let mut diagnostics = Diagnostics::default();
-        model.overrides = self.plan_overrides(&request, &model, &mut diagnostics).await;
+        model.overrides = self.plan_overrides(&request, &model, prior.as_ref(), &mut diagnostics).await;
         let mut checked = self.check_plan(cx, &model, prior.as_ref(), &mut diagnostics).await;
         if checked.is_ok() {
             checked = self.check_budget(cx, &model, prior.as_ref(), &mut diagnostics).await;
@@ -416,7 +419,13 @@ impl GuardrailsResource {
 
     /// What stands against the limits after the apply: nothing, or what a tenant turns out to have that is made in the same
     /// apply, or was left behind. Unknown makes Terraform set the limits of that one, though they are those that the state has.
-    async fn plan_overrides(&self, request: &PlanRequest, model: &Model, diagnostics: &mut Diagnostics) -> Controls {
+    async fn plan_overrides(
+        &self,
+        request: &PlanRequest,
+        model: &Model,
+        prior: Option<&Model>,
+        diagnostics: &mut Diagnostics,
+    ) -> Controls {
         let nothing = Field::Known(BTreeMap::new());
         let Ok(tenant) = model.tenant() else { return nothing };
         let mut walk = self.connection.walk().await;
@@ -430,8 +439,9 @@ impl GuardrailsResource {
                 .at_attribute("tenant"),
             );
         }
-        let is_behind = Private::decode(&request.private).behind;
-        if request.prior.is_some() && (is_behind || walk.makes(&tenant)) { Field::Unknown } else { nothing }
+        let Some(prior) = prior else { return nothing };
+        let is_behind = Private::decode(&request.private).behind && prior.limits() == model.limits();
+        if is_behind || walk.makes(&tenant) { Field::Unknown } else { nothing }
     }
 
     /// What can be known at plan time: that the server has each limit, and takes each parameter.

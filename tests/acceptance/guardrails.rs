@@ -100,7 +100,9 @@ fn spelling_is_the_users(server: &Server) {
 /// role's own setting is what it was.
 fn limits_that_were_written_half_way_are_finished(server: &Server) {
     let workspace = workspace(server);
-    let config = |timeout: &str| tenant("halfway", "") + &guardrails(&format!("statement_timeout = {timeout:?}"));
+    let config = |timeout: &str| {
+        tenant("halfway", "role = \"halfway_role\"") + &guardrails(&format!("statement_timeout = {timeout:?}"))
+    };
     workspace.write("main.tf", &config("60s"));
     workspace.apply();
     server.superuser("ALTER DATABASE halfway SET statement_timeout = 90000");
@@ -109,9 +111,9 @@ fn limits_that_were_written_half_way_are_finished(server: &Server) {
     workspace.write("main.tf", &config("90s"));
     assert_eq!(workspace.plan().changes(THIS), ["overrides"]);
     workspace.apply();
-    assert!(rows(server, "halfway").contains(&"statement_timeout=90000".to_owned()));
-    let role = "SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = 'halfway'::regrole AND setdatabase = 0";
-    assert!(value(server, "postgres", role).contains("statement_timeout=90000"));
+    for level in ["halfway", "halfway_role"] {
+        assert!(rows(server, level).contains(&"statement_timeout=90000".to_owned()), "{level}");
+    }
 }
 
 fn guardrails_that_turn_to_another_tenant_leave_the_first_one_safe(server: &Server) {
