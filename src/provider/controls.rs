@@ -1,7 +1,7 @@
 //! Controls in a resource's state: sentences for people, and beside them, in the provider's private bytes, their status as
 //! data. What is planned of them, and what is said of those that an apply left as they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,12 @@ pub(super) struct Statuses(BTreeMap<String, Known>);
 impl Statuses {
     pub(super) fn of(findings: &BTreeMap<String, Finding>) -> Self {
         Statuses(findings.iter().map(|(name, finding)| (name.clone(), (&finding.status).into())).collect())
+    }
+
+    /// The controls that are found otherwise than they should be here, and enforced there.
+    pub(super) fn found_beside(&self, there: &Statuses) -> BTreeSet<String> {
+        let here = self.0.iter().filter(|(_, status)| **status == Known::Found).map(|(name, _)| name);
+        here.filter(|name| there.0.get(*name) == Some(&Known::Enforced)).cloned().collect()
     }
 
     /// Of the private bytes of a resource that remembers nothing else there.

@@ -285,16 +285,28 @@ fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
 }
 
 /// The state of a tenant whose creation failed half-way: Terraform marks it as tainted, and replaces or destroys it. There is
-/// nothing to protect in it.
+/// nothing to protect in it. Where it could not be looked at, there are its names, by which the next refresh looks.
 fn unfinished(
     model: &Model,
     desired: &Desired,
-    observed: &Observed,
+    observed: Option<&Observed>,
     private: Private,
     diagnostic: Diagnostic,
 ) -> Applied {
-    let (found, statuses) = model.clone().observe(desired, observed);
-    let state = Model { deletion_protection: Field::Known(false), ..found };
+    let (found, statuses) = match observed {
+        Some(observed) => model.clone().observe(desired, observed),
+        None => (Model { isolation: Field::Known(BTreeMap::new()), ..model.clone() }, Statuses::default()),
+    };
+    let settled = |field: Field<String>| field.as_known().cloned().into();
+    let state = Model {
+        deletion_protection: Field::Known(false),
+        encoding: settled(found.encoding),
+        locale_provider: settled(found.locale_provider),
+        lc_collate: settled(found.lc_collate),
+        lc_ctype: settled(found.lc_ctype),
+        locale: settled(found.locale),
+        ..found
+    };
     Applied {
         state: Some(state.encode()),
         private: Private { statuses, ..private }.encode(),
@@ -325,7 +337,7 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnos
         locale: settle(&model.locale, found.locale),
         ..model.clone()
     };
-    let private = Private { statuses, replaced: false, ..private };
+    let private = Private { statuses, behind: BTreeSet::new(), replaced: false, ..private };
     Applied { state: Some(state.encode()), private: private.encode(), diagnostics }
 }
 
@@ -373,6 +385,10 @@ const NOT_DEEP: &str = "the provider block has deep_verify = false";
 struct Private {
     /// The statuses of the controls in `isolation`.
     statuses: Statuses,
+    /// The controls that are as the state was, and not as it is since the last refresh. That takes over what it finds, and so what
+    /// an interrupted apply had changed: that the rest was not done shows here alone.
+    #[serde(default)]
+    behind: BTreeSet<String>,
     /// What a tenant that was imported had: what it keeps where the configuration does not say.
     #[serde(default)]
     imported: Imported,
@@ -492,7 +508,8 @@ impl Resource for TenantResource {
             observed.login = Err(NOT_DEEP.to_owned());
         }
         let (model, statuses) = model.observe(&expected, &observed);
-        let private = Private { statuses, ..Private::decode(&state.private) };
+        let behind = Statuses::of(&named(findings(&model.known()?, &observed))).found_beside(&statuses);
+        let private = Private { statuses, behind, ..Private::decode(&state.private) };
         Ok(Some(State { value: model.encode(), private: private.encode(), diagnostics }))
     }
 
@@ -523,6 +540,8 @@ impl Resource for TenantResource {
             model.isolation = controls::planned(&before.isolation, statuses, accept, false);
             if request.prior.as_ref() != Some(&model.clone().encode()) {
                 model.isolation = controls::planned(&before.isolation, statuses, accept, true);
+            } else if let Field::Known(controls) = &mut model.isolation {
+                controls.extend(private.behind.iter().map(|name| (name.clone(), Item::Unknown)));
             }
         } else {
             model.isolation = Field::Unknown;
@@ -584,8 +603,10 @@ impl Resource for TenantResource {
                 diagnostic.severity = Severity::Warning;
                 return self.complete(&model, &tenant.desired, &observed, diagnostic.into(), private).await;
             }
-            (Err(diagnostic), Some(observed)) if prior.is_none() && tenant.made() && observed.exists() => {
-                return unfinished(&model, &tenant.desired, &observed, private, diagnostic);
+            (Err(diagnostic), observed)
+                if prior.is_none() && tenant.made() && observed.as_ref().is_none_or(Observed::exists) =>
+            {
+                return unfinished(&model, &tenant.desired, observed.as_ref(), private, diagnostic);
             }
             (Err(diagnostic), Some(observed)) if observed.exists() => {
                 let Some(prior) = &prior else { return request.unchanged(diagnostic) };
@@ -640,7 +661,7 @@ impl Resource for TenantResource {
         };
         let expected = model.known()?;
         let (model, statuses) = model.observe(&expected, &observed);
-        let private = Private { statuses, imported, replaced: false };
+        let private = Private { statuses, behind: BTreeSet::new(), imported, replaced: false };
         Ok(State { private: private.encode(), ..State::from(model.encode()) })
     }
 }

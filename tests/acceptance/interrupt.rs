@@ -253,3 +253,22 @@ fn a_provider_does_not_outlive_a_terraform_that_is_killed() {
     check_resumed(&workspace, name, &begun);
     workspace.destroy();
 }
+
+/// As an apply leaves it that is killed when the database is renamed and the markers are not written.
+#[test]
+fn a_rename_that_was_made_half_way_is_finished() {
+    let admin = Admin::new("interrupt_rename");
+    let config = |database: &str| fixture::tenant("interrupt_moved", &format!("database = {database:?}"));
+    let workspace = admin.workspace(&config("interrupt_moved"));
+    workspace.apply();
+    server().superuser("ALTER DATABASE interrupt_moved RENAME TO interrupt_there");
+    // Where the first name is wanted still, only that is wrong.
+    assert_eq!(workspace.plan().changes("pgtenant_tenant.this"), ["database"]);
+    workspace.write("main.tf", &config("interrupt_there"));
+    assert_eq!(workspace.plan().changes("pgtenant_tenant.this"), ["isolation.registered"]);
+    workspace.apply();
+    let marker = "SELECT shobj_description(oid, 'pg_database')::jsonb ->> 'database' FROM pg_database
+                  WHERE datname = 'interrupt_there'";
+    assert_eq!(value(server(), "postgres", marker), "interrupt_there");
+    workspace.destroy();
+}
