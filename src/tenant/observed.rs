@@ -394,10 +394,9 @@ impl Observed {
     pub fn conflict(&self, snapshot: &Snapshot, names: &Names) -> Option<Conflict> {
         if let (Some(marker), Some(role)) = (self.database_marker(), self.role_marker())
             && self.is_complete()
+            && (role.stage != Stage::Made || marker.names().as_ref() != Some(names) || marker.was.is_some())
         {
-            if role.stage != Stage::Made || marker.names().as_ref() != Some(names) || marker.was.is_some() {
-                return Some(Conflict::Tenant(marker));
-            }
+            return Some(Conflict::Tenant(marker));
         }
         // The role is made first and carries the marker: whatever is closed and of the name that
         // the marker holds was made by the same, unfinished run.

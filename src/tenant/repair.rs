@@ -1059,7 +1059,7 @@ mod tests {
         check(
             |_, o| {
                 guarded(o);
-                (role(o).connection_limit, database(o).connection_limit) = (0, 3);
+                (role(o).connection_limit, database(o).connection_limit) = (0, 6);
                 set(o, "lock_timeout", "1h");
                 o.settings.push(setting(Some("acme"), None, "work_mem", "1GB"));
                 o.settings.push(setting(None, Some("acme"), "work_mem", "2GB"));
