@@ -555,7 +555,7 @@ impl Resource for TenantResource {
         }
         diagnostics.0.extend(prior.as_ref().and_then(|prior| about_password(prior, &model, statuses)));
         diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
-        private.replaced = request.is_second();
+        private.replaced = prior.is_none() && self.is_known(&model).await;
         Planned { value: model.encode(), private: private.encode(), diagnostics, ..Planned::default() }
     }
 
@@ -667,6 +667,13 @@ impl Resource for TenantResource {
 }
 
 impl TenantResource {
+    /// Whether the state has a tenant of this name: one that is planned as new takes its place. Terraform plans what is tainted
+    /// as if it had never been.
+    async fn is_known(&self, model: &Model) -> bool {
+        let Ok(names) = model.names() else { return false };
+        self.connection.walk().await.known(&names.tenant).is_some()
+    }
+
     /// A tenant on its way to what is planned.
     async fn subject(
         &self,

@@ -25,15 +25,18 @@ pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Fin
         _ => None,
     };
     if let Some(why) = why {
-        let role = Fact::Present(Objects::one(Kind::Role, desired.names.role.as_str()));
+        let missing = |kind: Kind, name: &str| {
+            vec![Deviation::Missing(Seen { fact: Fact::Present(Objects::one(kind, name)), ours: true })]
+        };
+        let (role, database) = (desired.names.role.as_str(), desired.names.database.as_str());
         return Control::all(Of::Tenant)
             .map(|control| {
                 let found = match (control, &observed.role) {
-                    (Control::Role, None) => {
-                        let role = Seen { fact: role.clone(), ours: true };
-                        finding(control, Status::Found, vec![Deviation::Missing(role)])
-                    }
+                    (Control::Role, None) => finding(control, Status::Found, missing(Kind::Role, role)),
                     (Control::Role, Some(_)) => finding(control, Status::Enforced, Vec::new()),
+                    (Control::DatabaseOpen, Some(_)) => {
+                        finding(control, Status::Found, missing(Kind::Database, database))
+                    }
                     _ => finding(control, Status::NotInspected(why.to_owned()), Vec::new()),
                 };
                 (control, found)
@@ -608,7 +611,9 @@ mod tests {
         let findings = findings(&desired, &observed);
         for finding in findings.values().filter(|finding| finding.status == Status::Found && observed.inside.is_ok()) {
             // A plan promises what is found. Its password the tenant gets with its role, and what is missing first of all.
-            let promised = [Control::Role, Control::Password].contains(&finding.control) || !finding.repair.is_empty();
+            let made = observed.database.is_none() && finding.control == Control::DatabaseOpen;
+            let promised =
+                made || [Control::Role, Control::Password].contains(&finding.control) || !finding.repair.is_empty();
             assert!(promised, "nothing repairs {}: {}", finding.control, finding.describe());
         }
         (desired, observed)
@@ -708,6 +713,7 @@ mod tests {
         let (desired, observed) = check(|_, observed| observed.database = None, &[CREATE_DATABASE], &[]);
         let told = findings(&desired, &observed);
         assert_eq!(told[&Control::Role].describe(), "enforced");
+        assert_eq!(told[&Control::DatabaseOpen].describe(), "found: database acme is missing");
         assert_eq!(told[&Control::Schema].describe(), "not inspected: its database is missing");
         check(|_, observed| observed.role = None, &[CREATE_ROLE, marked], &[]);
     }

@@ -2,7 +2,7 @@
 //! and finished by the next apply or destroy.
 
 use crate::fixture::{guardrails, outcome, tenant, value, workspace};
-use crate::support::postgres::{Options, Server};
+use crate::support::postgres::{Options, SUPERUSER, Server};
 
 on_every_major! { @column pg15, 15, RdsLike:
     an_interrupted_drop_is_named_and_finished,
@@ -81,7 +81,7 @@ fn what_keeps_the_role_is_found_before_data_is_dropped(server: &Server) {
     workspace.write("main.tf", &tenant("guest", ""));
     workspace.apply();
     server.superuser("CREATE DATABASE guest_elsewhere");
-    server.sql("guest_elsewhere", "postgres", "GRANT USAGE ON SCHEMA public TO guest").unwrap();
+    server.sql("guest_elsewhere", SUPERUSER, "GRANT USAGE ON SCHEMA public TO guest").unwrap();
     server.superuser("ALTER DATABASE guest_elsewhere ALLOW_CONNECTIONS false");
     let refused = workspace.run(&["destroy", "-auto-approve"]);
     assert!(!refused.status.success());
@@ -144,7 +144,7 @@ fn a_password_is_written_once_for_each_version(server: &Server) {
     workspace.apply();
     assert!(server.session_with_password("kept", "kept", "another horse").is_ok());
     // A role that is made again has none until the version is raised.
-    server.sql("kept", "postgres", "DROP OWNED BY kept").unwrap();
+    server.sql("kept", SUPERUSER, "DROP OWNED BY kept").unwrap();
     server.superuser("DROP OWNED BY kept; DROP ROLE kept");
     assert!(workspace.run(&["apply", "-auto-approve"]).status.success());
     assert_eq!(verifier(server, "kept"), "none");
@@ -179,7 +179,8 @@ fn a_database_that_is_adopted_is_not_closed_by_what_fails_inside(server: &Server
     assert_eq!(outcome(server, "live", "live", "SELECT 1"), "1");
     assert_eq!(outcome(server, "live", "live_reports", "SELECT 1"), "1", "PUBLIC goes last");
     // What is left out is left as it is.
-    workspace.write("main.tf", &config(""));
+    let accept = "accept = { extensions = \"the application's\", objects = \"the application's\" }";
+    workspace.write("main.tf", &config(accept));
     workspace.apply();
     assert_eq!(value(server, "live", "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"), "1");
     assert_eq!(outcome(server, "live", "live", "SELECT 1"), "1");
