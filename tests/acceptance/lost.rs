@@ -2,7 +2,7 @@
 //! and finished by the next apply or destroy.
 
 use crate::fixture::{guardrails, outcome, tenant, value, workspace};
-use crate::support::postgres::{Options, SUPERUSER, Server};
+use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 
 on_every_major! { @column pg15, 15, RdsLike:
     an_interrupted_drop_is_named_and_finished,
@@ -80,8 +80,8 @@ fn what_keeps_the_role_is_found_before_data_is_dropped(server: &Server) {
     let workspace = workspace(server);
     workspace.write("main.tf", &tenant("guest", ""));
     workspace.apply();
-    server.superuser("CREATE DATABASE guest_elsewhere");
-    server.sql("guest_elsewhere", SUPERUSER, "GRANT USAGE ON SCHEMA public TO guest").unwrap();
+    server.superuser("CREATE DATABASE guest_elsewhere OWNER platform_admin");
+    server.sql("guest_elsewhere", ADMIN, "GRANT USAGE ON SCHEMA public TO guest").unwrap();
     server.superuser("ALTER DATABASE guest_elsewhere ALLOW_CONNECTIONS false");
     let refused = workspace.run(&["destroy", "-auto-approve"]);
     assert!(!refused.status.success());
@@ -179,8 +179,9 @@ fn a_database_that_is_adopted_is_not_closed_by_what_fails_inside(server: &Server
     assert_eq!(outcome(server, "live", "live", "SELECT 1"), "1");
     assert_eq!(outcome(server, "live", "live_reports", "SELECT 1"), "1", "PUBLIC goes last");
     // What is left out is left as it is.
-    let accept = "accept = { extensions = \"the application's\", objects = \"the application's\" }";
-    workspace.write("main.tf", &config(accept));
+    let controls = ["extensions", "memberships", "objects"].map(|control| format!("{control} = \"as it was\""));
+    let accept = format!("accept = {{ {} }}", controls.join(", "));
+    workspace.write("main.tf", &config(&accept));
     workspace.apply();
     assert_eq!(value(server, "live", "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"), "1");
     assert_eq!(outcome(server, "live", "live", "SELECT 1"), "1");

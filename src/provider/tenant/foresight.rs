@@ -169,9 +169,12 @@ impl TenantResource {
         let mut diagnostics = Diagnostics::default();
         let Some(cluster) = self.connection.cluster().await? else { return Ok(diagnostics) };
         let mut replaces = request.is_second();
+        // With a half-made tenant nothing is lost.
+        let mut drops = replaces;
         if let Ok(names) = planned.names() {
-            replaces |=
-                prior.is_none() && self.connection.walk().await.known(&names.tenant).is_some_and(Known::is_there);
+            let known = self.connection.walk().await.known(&names.tenant);
+            replaces |= prior.is_none() && known.is_some_and(Known::is_there);
+            drops = replaces && known.is_none_or(|known| known.presence != Presence::HalfMade);
             diagnostics.0.extend(own(&cluster, &names));
             let is_new = prior.is_none_or(|prior| {
                 (&prior.name, &prior.database, &prior.role) != (&planned.name, &planned.database, &planned.role)
@@ -194,7 +197,7 @@ impl TenantResource {
             let diagnostic = describe(&refusal);
             diagnostics.push(match certainty(&refusal) {
                 Certainty::Input => diagnostic,
-                Certainty::Now | Certainty::Likely if replaces => diagnostic,
+                Certainty::Now | Certainty::Likely if drops => diagnostic,
                 Certainty::Now => warning(diagnostic),
                 Certainty::Likely => Diagnostic { severity: Severity::Warning, ..diagnostic },
             });
