@@ -24,6 +24,10 @@
 //!              -> session.run(Script) -> inspect again -> Model -> codec -> response
 //! ```
 //!
+//! The last two lines are one loop for all resources and all goals (present, suspended, archived, gone): `provider/reconcile.rs`
+//! runs what is to be done next until nothing differs or nothing moves, puts back what must not stay half done, and answers with
+//! what was seen last, whatever the outcome.
+//!
 //! The equation is [`tenant::diff`]: drift is what the charter requires and is not so, and what is so and the charter does
 //! not allow. A fact that no rule knows is drift. Isolation, guardrails, the baseline, the watchdog and the audit each have
 //! a charter; the words of a control, and what it supports, stand in one table, [`tenant::control`].
@@ -33,8 +37,10 @@
 //!
 //! # Invariants
 //!
-//! - Creating, updating and finishing a half-made tenant are one path: observe, diff, run what differs,
-//!   until nothing does. What the tenant can hold up is tried once, and told if it did not go.
+//! - Making, changing, finishing and ending are one path: observe, diff, run what differs, until nothing does. What the
+//!   tenant can hold up is tried once, and told if it did not go.
+//! - Intent is on the server before the act: a marker says that a tenant is being made, renamed or archived, and whether
+//!   Terraform is known to have it. A killed process leaves nothing that the next run does not finish.
 //! - Nothing is silent: what this admin may not repair is planned as unknown, warned of, and planned again, until it is
 //!   gone or accepted with a reason.
 //! - A read answers "gone" or "could not tell", and never takes one for the other. Reads are served from

@@ -284,6 +284,16 @@ fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
     findings.into_iter().map(|(control, finding)| (control.name().to_owned(), finding)).collect()
 }
 
+/// The state of a tenant of which less became than was planned: what is there.
+fn left(prior: &Model, observed: &Observed, private: Private, diagnostic: Diagnostic) -> Applied {
+    let (state, statuses) = match prior.known() {
+        Ok(expected) => prior.clone().observe(&expected, observed),
+        Err(_) => (prior.clone(), private.statuses.clone()),
+    };
+    let private = Private { statuses, ..private }.encode();
+    Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() }
+}
+
 /// The state of a tenant whose creation failed half-way: Terraform marks it as tainted, and replaces or destroys it. There is
 /// nothing to protect in it. Where it could not be looked at, there are its names, by which the next refresh looks.
 fn unfinished(
@@ -594,33 +604,23 @@ impl Resource for TenantResource {
         if let Some(observed) = &observed {
             operations::leave(&cluster, observed).await;
         }
-        let diagnostic = match (outcome, observed) {
-            (Ok(said), Some(observed)) => {
-                return self.complete(&model, &tenant.desired, &observed, said, private).await;
-            }
+        let is_new = prior.is_none() && tenant.made();
+        match (outcome, observed) {
+            (Ok(said), Some(observed)) => self.complete(&model, &tenant.desired, &observed, said, private).await,
             // It is complete: what could not be verified is no failure of its creation.
-            (Err(mut diagnostic), Some(observed)) if prior.is_none() && observed.is_complete() && tenant.made() => {
+            (Err(mut diagnostic), Some(observed)) if is_new && observed.is_complete() => {
                 diagnostic.severity = Severity::Warning;
-                return self.complete(&model, &tenant.desired, &observed, diagnostic.into(), private).await;
+                self.complete(&model, &tenant.desired, &observed, diagnostic.into(), private).await
             }
-            (Err(diagnostic), observed)
-                if prior.is_none() && tenant.made() && observed.as_ref().is_none_or(Observed::exists) =>
-            {
-                return unfinished(&model, &tenant.desired, observed.as_ref(), private, diagnostic);
+            (Err(diagnostic), observed) if is_new && observed.as_ref().is_none_or(Observed::exists) => {
+                unfinished(&model, &tenant.desired, observed.as_ref(), private, diagnostic)
             }
-            (Err(diagnostic), Some(observed)) if observed.exists() => {
-                let Some(prior) = &prior else { return request.unchanged(diagnostic) };
-                let (Ok(expected), diagnostics) = (prior.known(), diagnostic.into()) else {
-                    return request.unchanged(Diagnostics::default());
-                };
-                let (state, statuses) = prior.clone().observe(&expected, &observed);
-                let private = Private { statuses, ..private }.encode();
-                return Applied { state: Some(state.encode()), private, diagnostics };
-            }
-            (Err(diagnostic), _) => diagnostic,
+            (Err(diagnostic), observed) => match (prior, observed) {
+                (Some(prior), Some(observed)) if observed.exists() => left(&prior, &observed, private, diagnostic),
+                _ => request.unchanged(diagnostic),
+            },
             (Ok(_), None) => unreachable!("a goal is reached where it was seen"),
-        };
-        request.unchanged(diagnostic)
+        }
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {
@@ -737,11 +737,7 @@ impl TenantResource {
             (Ok(diagnostics), _) => Applied { diagnostics, ..Applied::default() },
             // The answer was lost, and all is done.
             (Err(_), Some(observed)) if !observed.exists() => Applied::default(),
-            (Err(diagnostic), Some(observed)) => {
-                let (state, statuses) = prior.clone().observe(&tenant.desired, &observed);
-                let private = Private { statuses, ..private }.encode();
-                Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() }
-            }
+            (Err(diagnostic), Some(observed)) => left(prior, &observed, private, diagnostic),
             (Err(diagnostic), None) => request.unchanged(diagnostic),
         }
     }

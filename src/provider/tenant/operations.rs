@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Connected, Filter, Snapshot};
 use crate::postgres::error::SqlState;
-use crate::postgres::{Authentication, Cluster, Error, Script};
+use crate::postgres::{Authentication, Cluster, ConnectError, Error, Script};
 use crate::tenant::destroy::{self, Obstacle};
 use crate::tenant::{Change, Desired, Goal, Marker, Names, Observed, must_shut, render, repair};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics};
@@ -305,11 +305,31 @@ pub(in super::super) async fn look(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let entered = enter(cluster, observed, cancel).await;
+    if let Err(error) = &entered
+        && deep
+        && is_silent(error)
+    {
+        // Nor will it answer whoever begins to log in.
+        observed.login = Err(error.to_string());
+        return entered;
+    }
     if deep && let (Some(role), Some(database)) = (observed.role_name(), observed.database_name()) {
         let asked = cluster.begin_login(&role, &database, cancel).await;
         observed.login = asked.map_err(|error| error.to_string());
     }
     entered
+}
+
+/// Whether nothing answered, in time or at all.
+fn is_silent(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::TooSlow { .. }
+            | Error::Lost { .. }
+            | Error::Connect(
+                ConnectError::TimedOut { .. } | ConnectError::Unreachable { .. } | ConnectError::Dropped { .. }
+            )
+    )
 }
 
 async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &CancellationToken) -> Result<(), Error> {
