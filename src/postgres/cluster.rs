@@ -20,7 +20,7 @@ use super::catalog::offer::{self, Offer};
 use super::catalog::reach::{self, Home, Reach};
 use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
-use super::catalog::snapshot::{self, Filter, Snapshot};
+use super::catalog::snapshot::{self, Filter, Server, Snapshot};
 use super::catalog::tables::{self, Tables};
 use super::connector::Connector;
 use super::error::{ConnectError, Error, SqlState};
@@ -49,6 +49,7 @@ pub struct Cluster {
     permits: AtomicUsize,
     idle: Mutex<Vec<Session>>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
+    server: Mutex<Option<Server>>,
     way: Mutex<Way>,
     is_patient: AtomicBool,
 }
@@ -63,6 +64,7 @@ impl Cluster {
             permits: AtomicUsize::new(max_connections),
             idle: Mutex::new(Vec::new()),
             snapshot: Mutex::new(None),
+            server: Mutex::new(None),
             way: Mutex::new(Way::Untried),
             is_patient: AtomicBool::new(false),
         })
@@ -86,9 +88,20 @@ impl Cluster {
         Ok(snapshot)
     }
 
+    /// The server, as of the last look at its catalogs: what is asked of it alone does not change while this process runs.
+    pub async fn server(&self, cancel: &CancellationToken) -> Result<Server, Error> {
+        let known = self.server.lock().await.clone();
+        match known {
+            Some(server) => Ok(server),
+            None => Ok(self.snapshot(cancel).await?.server.clone()),
+        }
+    }
+
     /// What the shared catalogs say now.
     pub async fn inspect(&self, filter: &Filter, cancel: &CancellationToken) -> Result<Snapshot, Error> {
-        self.read(None, cancel, async |session| snapshot::read(session, filter, cancel).await).await
+        let read = self.read(None, cancel, async |session| snapshot::read(session, filter, cancel).await).await?;
+        *self.server.lock().await = Some(read.server.clone());
+        Ok(read)
     }
 
     /// What the catalogs of one database say now.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::postgres::catalog::snapshot::{Filter, Snapshot};
+use crate::postgres::catalog::snapshot::{Filter, Server, Snapshot};
 use crate::postgres::fact::Text;
 use crate::postgres::{Cluster, Duration, Error, ParameterName};
 use crate::tenant::limits::{self, Limits, OnRecord, Timeout};
@@ -458,8 +458,7 @@ impl GuardrailsResource {
             return Ok(());
         }
         let Some(cluster) = self.connection.cluster().await? else { return Ok(()) };
-        let snapshot = cluster.snapshot(&cx.cancel).await?;
-        diagnostics.extend(too_new(model, &snapshot));
+        diagnostics.extend(too_new(model, &cluster.server(&cx.cancel).await?));
         let before = prior.and_then(|prior| prior.parameters.known_entries()).unwrap_or_default();
         // What is not known yet is checked by the apply.
         for (name, value) in &model.parameters.known_entries().unwrap_or_default() {
@@ -511,8 +510,7 @@ impl GuardrailsResource {
 }
 
 /// Limits that came with a later major than the server's.
-fn too_new(model: &Model, snapshot: &Snapshot) -> Diagnostics {
-    let server = &snapshot.server;
+fn too_new(model: &Model, server: &Server) -> Diagnostics {
     let set = model.durations.0.iter().filter(|(_, field)| !field.is_null());
     let missing =
         set.filter_map(|(timeout, _)| Some((timeout, timeout.needs().filter(|needed| !server.has(*needed))?)));
