@@ -265,9 +265,14 @@ fn missing_objects(desired: &Desired, observed: &Observed) -> Vec<Change> {
         changes.push(Change::MarkRole { role: names.role.clone(), marker });
     }
     if observed.database.is_none() {
+        let mut locale = desired.locale.clone();
+        if !observed.server.has(Feature::IcuDatabases) {
+            // There is but one, and no word for it.
+            locale.provider = None;
+        }
         changes.push(Change::CreateDatabase {
             database: names.database.clone(),
-            locale: desired.locale.clone(),
+            locale,
             connection_limit: limits.connection_limit + ADMIN_CONNECTIONS,
         });
     }
