@@ -266,7 +266,7 @@ fn missing_objects(desired: &Desired, observed: &Observed) -> Vec<Change> {
     }
     if observed.database.is_none() {
         let mut locale = desired.locale.clone();
-        if !observed.server.has(Feature::IcuDatabases) {
+        if !observed.server.has(Feature::LocaleProviders) {
             // There is but one, and no word for it.
             locale.provider = None;
         }
