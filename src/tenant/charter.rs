@@ -120,12 +120,12 @@ impl Desired {
     /// The password that is to be written now: `Some(None)` takes it away. A password is written once for each version: what
     /// is stored cannot be compared, and who else holds it is told by the version alone.
     pub(super) fn due_password(&self, observed: &Observed) -> Option<Option<&Verifier>> {
-        let recorded = observed.role_marker().and_then(|marker| marker.password_version);
+        // Of a role without a marker no version is known.
+        let differs =
+            |wanted: Option<i64>| observed.role_marker().is_none_or(|marker| marker.password_version != wanted);
         match &self.password {
-            Password::Set(verifier) => {
-                (observed.role.is_none() || recorded != self.password_version).then_some(Some(verifier))
-            }
-            Password::Take => recorded.is_some().then_some(None),
+            Password::Set(verifier) => differs(self.password_version).then_some(Some(verifier)),
+            Password::Take => (observed.role.is_some() && differs(None)).then_some(None),
             Password::Keep => None,
         }
     }
@@ -150,7 +150,8 @@ impl Desired {
             None => {
                 // What the server shows of a password that was set before there was a record of it.
                 let shown: Option<Challenge> = observed.recorded().or_else(|| observed.challenge());
-                (observed.role_marker().and_then(|marker| marker.password_version), shown)
+                // Where the record was lost, what Terraform knows counts.
+                (observed.role_marker().map_or(self.password_version, |marker| marker.password_version), shown)
             }
         };
         Marker { password, ..Marker::new(&self.names, stage, version) }
@@ -378,7 +379,9 @@ impl Charter for TenantCharter<'_> {
         }
         required.push((Control::SearchPath, self.parameter(level, "search_path", &Setting::Schemas(path))));
         required.extend(self.required_limits());
-        if let (Some(version), None) = (desired.password_version, desired.due_password(self.observed)) {
+        if let (Some(version), None) = (desired.password_version, desired.due_password(self.observed))
+            && self.observed.role_marker().is_some()
+        {
             required.push((Control::Password, Fact::Password { role: self.role.to_owned(), version }));
         }
         let marker = |objects, marker: &Marker| (Control::Registered, Fact::Marker { objects, text: marker.text() });

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use super::table::{At, By, Fact, Kind, facts};
+use super::table::{At, By, Fact, Kind, VERIFIER, facts};
 use crate::fixture::{PROVIDER, workspace};
 use crate::support::postgres::{ADMIN, Options, Rows, SUPERUSER, Server, SqlError};
 use crate::support::terraform::{Change, Plan, Run, Workspace};
@@ -234,6 +234,10 @@ variable "tenants" {
   type = set(string)
 }
 
+variable "verifier" {
+  type = string
+}
+
 provider "pgtenant" {
   deep_verify = var.deep
 }
@@ -243,7 +247,7 @@ resource "pgtenant_cluster_baseline" "this" {}
 resource "pgtenant_tenant" "this" {
   for_each            = var.tenants
   name                = each.key
-  password_wo         = "the password of ${each.key}"
+  password_wo         = var.verifier
   password_wo_version = 1
   deletion_protection = false
   extensions          = startswith(each.key, "p") ? ["pgcrypto"] : []
@@ -298,7 +302,7 @@ impl Ground {
 
         let mut workspace = workspace(&server);
         let all = [names('p', PLAIN), names('b', BARE), names('g', GROUPED), names('n', NEIGHBOURS)].concat();
-        workspace.env("TF_VAR_tenants", &serde_json::to_string(&all).unwrap());
+        workspace.env("TF_VAR_tenants", &serde_json::to_string(&all).unwrap()).env("TF_VAR_verifier", VERIFIER);
         let newer = [(14, "idle_session_timeout = \"1h\""), (17, "transaction_timeout = \"10min\"")];
         let newer: Vec<&str> = newer.iter().filter(|(since, _)| *since <= major).map(|(_, text)| *text).collect();
         let guardrails = format!(

@@ -165,12 +165,19 @@ pub fn facts(major: u32) -> Vec<Fact> {
 
 use At::{Elsewhere, Maintenance, Neighbour, Own, Template};
 
+/// What each tenant's password is stored as.
+pub const VERIFIER: &str = "SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$FKLtc8bPk8JHh0ILK5+iLC8qZEt72LS2E05uU8AFwU8=:\
+                            QNyVp911LqQlPGiyVHwUR65HcHbyC4sld4tvzp+FS7E=";
+
 fn role() -> Vec<Fact> {
     let attribute = |name: &str, back: &str| {
         fact(Maintenance, &format!("ALTER ROLE {{t}} {name}"), &["T role_attributes"])
             .undo(&format!("ALTER ROLE {{t}} {back}"))
     };
-    let password = |sql: &str| fact(Maintenance, sql, &["T password"]).configured(CHOICE);
+    let password = |sql: &str| {
+        let back = format!("ALTER ROLE {{t}} PASSWORD '{VERIFIER}'");
+        fact(Maintenance, sql, &["T password"]).undo(&back).configured(CHOICE)
+    };
     vec![
         attribute("SUPERUSER", "NOSUPERUSER").loosely(),
         attribute("CREATEDB", "NOCREATEDB"),
@@ -311,7 +318,12 @@ fn guardrails() -> Vec<Fact> {
         limit("ALTER ROLE {t} CONNECTION LIMIT 500", "G connection_limit").undo("ALTER ROLE {t} CONNECTION LIMIT 3"),
         limit("ALTER ROLE {t} CONNECTION LIMIT 0", "G connection_limit").undo("ALTER ROLE {t} CONNECTION LIMIT 3"),
         over("ALTER DATABASE {t} CONNECTION LIMIT -1", "G overrides.database.connection_limit"),
-        over("ALTER DATABASE {t} CONNECTION LIMIT 1", "G overrides.database.connection_limit"),
+        // So few keep the admin out as well.
+        fact(
+            Maintenance,
+            "ALTER DATABASE {t} CONNECTION LIMIT 1",
+            &["T governed", "G overrides.database.connection_limit"],
+        ),
         fact(Maintenance, "ALTER DATABASE {t} SET statement_timeout = 0", &["G statement_timeout"]).loosely(),
         limit("ALTER DATABASE {t} SET statement_timeout = '31s'", "G statement_timeout"),
         limit("ALTER DATABASE {t} SET statement_timeout = '030s'", "G statement_timeout"),
