@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
-use super::snapshot::Server;
+use super::snapshot::{SERVER, Server};
 use crate::postgres::RoleName;
 use crate::postgres::error::Error;
 use crate::postgres::session::Session;
@@ -45,7 +45,8 @@ pub struct Available {
 
 pub(in crate::postgres) async fn read(session: &Session, cancel: &CancellationToken) -> Result<Offer, Error> {
     const SUMMARY: &str = "read what the server offers to a new database";
-    let rows = session.query(SUMMARY, include_str!("offer.sql"), &[], cancel).await?;
+    let sql = include_str!("offer.sql").replace("{server}", SERVER);
+    let rows = session.query(SUMMARY, &sql, &[], cancel).await?;
     super::decode(SUMMARY, &rows)
 }
 

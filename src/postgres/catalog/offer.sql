@@ -2,13 +2,7 @@
 -- https://www.postgresql.org/docs/current/view-pg-available-extension-versions.html
 -- https://www.postgresql.org/docs/current/catalog-pg-collation.html
 SELECT pg_catalog.jsonb_build_object(
-  'server', pg_catalog.jsonb_build_object(
-    'version_num', pg_catalog.current_setting('server_version_num')::int,
-    'version', pg_catalog.current_setting('server_version'),
-    'admin', r.rolname,
-    'superuser', r.rolsuper,
-    'bootstrap', pg_catalog.pg_get_userbyid(10),
-    'now', pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS.MS"Z"')),
+  'server', {server},
   'create_database', r.rolcreatedb OR r.rolsuper,
   'create_role', r.rolcreaterole OR r.rolsuper,
   'template', (

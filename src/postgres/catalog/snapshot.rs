@@ -48,6 +48,9 @@ pub struct Snapshot {
     pub prepared: Vec<Prepared>,
 }
 
+/// What [`Server`] is read from, for whatever statement asks for it.
+pub(super) const SERVER: &str = include_str!("server.sql");
+
 /// The server, and who this provider is on it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Server {
@@ -252,5 +255,6 @@ fn statement(major: u32) -> String {
     let has_parameter_acl = major >= Feature::ParameterAcl.since();
     let parameter_acl = if has_parameter_acl { include_str!("parameter_acl.sql") } else { NONE };
     let may_set = if has_parameter_acl { "pg_catalog.has_parameter_privilege(s.plain, 'SET')" } else { "false" };
-    include_str!("snapshot.sql").replace("{parameter_acl}", parameter_acl).replace("{may_set}", may_set)
+    let sql = include_str!("snapshot.sql").replace("{server}", SERVER);
+    sql.replace("{parameter_acl}", parameter_acl).replace("{may_set}", may_set)
 }
