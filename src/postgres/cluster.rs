@@ -26,7 +26,7 @@ use super::connector::Connector;
 use super::error::{ConnectError, Error, SqlState};
 use super::outage::{Outage, Way};
 use super::session::Session;
-use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step};
+use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step, Whole};
 
 /// How long a `DROP DATABASE` may go on after it was interrupted behind its point of no return.
 const LAST_WAIT: Duration = Duration::from_secs(5);
@@ -238,14 +238,14 @@ impl Cluster {
     }
 
     async fn run_step(&self, step: &Step, cancel: &CancellationToken) -> Result<(), Error> {
-        if let Some(database) = &step.vacates {
+        if let Some(Whole::Renames(database) | Whole::Drops(database)) = &step.whole {
             self.leave(database).await;
         }
         let mut attempt = 1;
         loop {
-            let result = match &step.drops {
-                Some(database) => self.run_drop(step, database, cancel).await,
-                None => {
+            let result = match &step.whole {
+                Some(Whole::Drops(database)) => self.run_drop(step, database, cancel).await,
+                _ => {
                     self.with_session(step.database.as_ref(), cancel, async |session| session.run(step, cancel).await)
                         .await
                 }

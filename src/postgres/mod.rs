@@ -35,4 +35,4 @@ pub use name::{DatabaseName, ExtensionName, RoleName, SchemaName};
 pub use parameter::{Duration, ParameterName};
 pub use scram::{Authentication, Challenge};
 pub use secret::{Secret, Verifier};
-pub use statement::{Script, Statement, Step};
+pub use statement::{Script, Statement, Step, Whole};

@@ -25,10 +25,15 @@ pub struct Step {
     /// Where it runs; `None` is the maintenance database.
     pub database: Option<DatabaseName>,
     pub statements: Vec<Statement>,
-    /// A database that nobody may be connected to meanwhile: our own idle sessions with it are closed first.
-    pub vacates: Option<DatabaseName>,
-    /// The database that it drops.
-    pub drops: Option<DatabaseName>,
+    /// What it does to a whole database, if it does. Nobody may be connected to that: our own idle sessions are closed first.
+    pub whole: Option<Whole>,
+}
+
+/// What can be done to a whole database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whole {
+    Renames(DatabaseName),
+    Drops(DatabaseName),
 }
 
 impl Step {

@@ -467,8 +467,7 @@ mod tests {
         let step = |summary: &str| Step {
             database: None,
             statements: vec![crate::postgres::Statement::new(summary, "X")],
-            vacates: None,
-            drops: None,
+            whole: None,
         };
         let left = not_done(&Script(vec![step("revoke a"), step("revoke b")]), &sql("42501"));
         assert_eq!((left.severity, left.summary.as_str()), (Severity::Warning, "Could not revoke a, revoke b"));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::postgres::{
     DatabaseName, Duration, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step, Verifier,
+    Whole,
 };
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
@@ -245,7 +246,7 @@ pub fn render(changes: &[Change]) -> Script {
             Some(step) if !alone && !last_alone && !change.begins_a_step() && step.database == database => {
                 step.statements.extend(statements);
             }
-            _ => steps.push(Step { database, statements, vacates: change.vacates(), drops: change.drops() }),
+            _ => steps.push(Step { database, statements, whole: change.whole() }),
         }
         last_alone = alone;
     }
@@ -264,18 +265,10 @@ pub fn render_patiently(change: &Change, patience: std::time::Duration) -> Scrip
 }
 
 impl Change {
-    fn drops(&self) -> Option<DatabaseName> {
+    fn whole(&self) -> Option<Whole> {
         match self {
-            Change::DropDatabase { database, .. } => Some(database.clone()),
-            _ => None,
-        }
-    }
-
-    /// The database that nobody may be connected to while it runs.
-    fn vacates(&self) -> Option<DatabaseName> {
-        match self {
-            Change::RenameDatabase { from, .. } => Some(from.clone()),
-            Change::DropDatabase { database, .. } => Some(database.clone()),
+            Change::RenameDatabase { from, .. } => Some(Whole::Renames(from.clone())),
+            Change::DropDatabase { database, .. } => Some(Whole::Drops(database.clone())),
             _ => None,
         }
     }
