@@ -635,8 +635,24 @@ pub fn remove(keep_actions: bool, observed: &Observed) -> Script {
 /// Each group of statements as one transaction in the maintenance database.
 fn script(steps: [Vec<Statement>; 2]) -> Script {
     let steps = steps.into_iter().filter(|statements| !statements.is_empty());
-    Script(steps.map(|statements| Step { database: None, statements, vacates: None, drops: None }).collect())
+    Script(steps.map(|statements| Step { database: None, statements, whole: None }).collect())
 }
+
+/// Drops whatever else is called as the watchdog's function is. The server names them: no name that it showed is in our SQL.
+const NAMESAKES: &str = "
+DECLARE
+  other pg_catalog.regprocedure;
+BEGIN
+  FOR other IN
+    SELECT p.oid
+    FROM pg_catalog.pg_proc p
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'pgtenant_watchdog' AND p.proname = 'sweep'
+      AND pg_catalog.oidvectortypes(p.proargtypes) <> 'boolean, bigint, interval'
+  LOOP
+    EXECUTE pg_catalog.format('DROP ROUTINE %s', other);
+  END LOOP;
+END";
 
 /// The statements that repair one part.
 fn repair_part(desired: &Desired, observed: &Observed, control: Control, drift: &[Deviation]) -> Vec<Statement> {
@@ -672,9 +688,11 @@ fn repair_part(desired: &Desired, observed: &Observed, control: Control, drift: 
                 .collect()
         }
         Control::WatchdogSweep if is_missing || differs || is_anothers => {
-            let namesakes = observed.overloads().map(|other| {
-                let text = format!("DROP ROUTINE {}", other.identity);
-                Statement::new("drop a namesake of the watchdog's function", text)
+            let namesakes = observed.overloads().next().map(|_| {
+                Statement::new(
+                    "drop the namesakes of the watchdog's function",
+                    format!("DO {}", escape_literal(NAMESAKES)),
+                )
             });
             let object = object(&kind);
             let close = format!("REVOKE ALL ON {object} FROM PUBLIC");
@@ -683,7 +701,7 @@ fn repair_part(desired: &Desired, observed: &Observed, control: Control, drift: 
                 Statement::new("define the watchdog's function", SWEEP),
                 Statement::new("keep others from the watchdog's function", close),
             ];
-            namesakes.chain(define).chain(admit(observed, "EXECUTE", &object)).collect()
+            namesakes.into_iter().chain(define).chain(admit(observed, "EXECUTE", &object)).collect()
         }
         Control::WatchdogJob if is_missing => as_login(schedule(desired)),
         // pg_cron's own way to make a job active again is not open to everybody.
@@ -1079,7 +1097,7 @@ mod tests {
         check(
             |o| o.cron.others.push(other("function", namesake)),
             &[&format!("sweep: found: routine sweep has a namesake, function \"{namesake}\"")],
-            &[&format!("drop a namesake of the watchdog's function, {DEFINE}")],
+            &[&format!("drop the namesakes of the watchdog's function, {DEFINE}")],
         );
         check(
             |o| sweep(o).acl.push(grant(None, "EXECUTE")),
