@@ -394,10 +394,13 @@ impl Subject for Opening {
     }
 
     async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {
+        let snapshot = cluster.inspect(&Filter::Everything, cancel).await?;
         let mut unwanted = self.before.clone();
-        unwanted.extend(baseline::noted(&cluster.inspect(&Filter::Everything, cancel).await?));
+        unwanted.extend(baseline::noted(&snapshot));
         unwanted.retain(|name| !self.wanted.contains(name));
-        inspect(cluster, &unwanted, cancel).await
+        let mut observed = Observed::locate(&snapshot, &unwanted);
+        enter(cluster, &mut observed, cancel).await?;
+        Ok(observed)
     }
 
     fn next(&mut self, observed: &Observed) -> Result<Next, Diagnostic> {

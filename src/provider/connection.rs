@@ -93,10 +93,10 @@ impl Connection {
     /// Notes on the server that Terraform has heard of what it was told: it ends the provider in order.
     pub(super) async fn settle(&self) {
         let unsettled = std::mem::take(&mut *self.unsettled.lock().await);
-        let Ok(Some(cluster)) = self.cluster().await else { return };
         if unsettled.is_empty() {
             return;
         }
+        let Ok(Some(cluster)) = self.cluster().await else { return };
         let comments = unsettled.keys().map(Marker::prefix).collect();
         let cancel = reconcile::grace();
         let settled = async {
