@@ -45,7 +45,7 @@ pub(super) trait Subject: Send {
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<Self::Observed, Error>> + Send;
 
-    /// What comes next on the way to the goal. An error refuses the operation before anything else is changed.
+    /// What comes next on the way to the goal. An error ends the operation, and undoes what was changed until then.
     fn next(&mut self, observed: &Self::Observed) -> Result<Next, Diagnostic>;
 
     /// Tries what others may refuse or hold up. Only an interruption is an error.
@@ -102,7 +102,11 @@ pub(super) async fn reconcile<S: Subject>(cx: &Context, cluster: &Cluster, subje
         };
         let next = match subject.next(&observed) {
             Ok(next) => next,
-            Err(diagnostic) => return Reached { observed: Some(observed), outcome: Err(diagnostic) },
+            Err(diagnostic) if first.is_none() => {
+                return Reached { observed: Some(observed), outcome: Err(diagnostic) };
+            }
+            // What came up on the way.
+            Err(diagnostic) => return fail(cluster, subject, first, diagnostic).await,
         };
         if next.needed.is_empty() && (next.tried.is_empty() || said.is_some()) {
             return Reached { observed: Some(observed), outcome: Ok(said.unwrap_or_default()) };

@@ -290,7 +290,7 @@ fn left(prior: &Model, observed: &Observed, private: Private, diagnostic: Diagno
         Ok(expected) => prior.clone().observe(&expected, observed),
         Err(_) => (prior.clone(), private.statuses.clone()),
     };
-    let private = Private { statuses, ..private }.encode();
+    let private = Private { statuses, replaced: false, ..private }.encode();
     Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() }
 }
 
@@ -319,7 +319,7 @@ fn unfinished(
     };
     Applied {
         state: Some(state.encode()),
-        private: Private { statuses, ..private }.encode(),
+        private: Private { statuses, replaced: false, ..private }.encode(),
         diagnostics: diagnostic.into(),
     }
 }
@@ -710,6 +710,9 @@ impl TenantResource {
         said: Diagnostics,
         private: Private,
     ) -> Applied {
+        if desired.known_as.is_none() {
+            self.connection.walk().await.complete(desired.names.tenant.clone());
+        }
         if observed.role_marker().is_some_and(|marker| marker.is_unsettled()) {
             self.connection.unsettled(desired.names.clone()).await;
         }
@@ -730,6 +733,10 @@ impl TenantResource {
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
         let before = desired.names.clone();
+        // Made anew before this one goes (`create_before_destroy`): what is there is the new one.
+        if self.connection.walk().await.completed(&before.tenant) {
+            return Applied::default();
+        }
         let mut tenant = Tenant::new(desired, before, false);
         tenant.ends(prior, private.replaced);
         let Reached { observed, outcome } = reconcile(cx, cluster, &mut tenant).await;

@@ -31,7 +31,7 @@ impl Known {
     }
 }
 
-/// How much of it is on the server.
+/// How much of it is on the server, as far as Terraform has heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Complete,
@@ -44,6 +44,7 @@ pub(super) struct Walk {
     claims: BTreeSet<(Claim, String)>,
     known: BTreeMap<TenantName, Known>,
     made: BTreeSet<TenantName>,
+    completed: BTreeSet<TenantName>,
     governed: BTreeSet<TenantName>,
 }
 
@@ -69,6 +70,15 @@ impl Walk {
 
     pub(super) fn makes(&self, tenant: &TenantName) -> bool {
         self.made.contains(tenant)
+    }
+
+    /// Notes that this tenant was made, and is complete.
+    pub(super) fn complete(&mut self, tenant: TenantName) {
+        self.completed.insert(tenant);
+    }
+
+    pub(super) fn completed(&self, tenant: &TenantName) -> bool {
+        self.completed.contains(tenant)
     }
 
     /// Notes that guardrails were set for this tenant.

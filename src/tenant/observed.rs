@@ -295,6 +295,11 @@ impl Observed {
         complete(self.database_marker()) && complete(self.role_marker())
     }
 
+    /// Whether it is complete, and Terraform may not have heard of that.
+    pub fn is_unclaimed(&self) -> bool {
+        self.is_complete() && self.role_marker().is_some_and(|marker| marker.stage == Stage::Made)
+    }
+
     /// Whether it was never complete: there is nothing in it yet.
     pub fn is_half_made(&self) -> bool {
         let marker = if self.role.is_some() { self.role_marker() } else { self.database_marker() };
@@ -392,9 +397,8 @@ impl Observed {
     /// Whether a tenant of these names may be made here: nothing stands there yet, or a half-made
     /// tenant of that name does, or a complete one of just this description that no Terraform state is known to have.
     pub fn conflict(&self, snapshot: &Snapshot, names: &Names) -> Option<Conflict> {
-        if let (Some(marker), Some(role)) = (self.database_marker(), self.role_marker())
-            && self.is_complete()
-            && (role.stage != Stage::Made || marker.names().as_ref() != Some(names) || marker.was.is_some())
+        if let Some(marker) = self.database_marker().filter(|_| self.is_complete())
+            && (!self.is_unclaimed() || marker.names().as_ref() != Some(names) || marker.was.is_some())
         {
             return Some(Conflict::Tenant(marker));
         }

@@ -4,25 +4,16 @@
 use crate::fixture::{guardrails, outcome, tenant, value, workspace};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 
-on_every_major! { @column pg15, 15, RdsLike:
+on_two_majors! {
     an_interrupted_drop_is_named_and_finished,
     a_tenant_is_gone_when_neither_role_nor_database_is_there,
     what_keeps_the_role_is_found_before_data_is_dropped,
     a_create_that_failed_is_in_the_state_and_finished_with_its_password,
+    a_half_made_tenant_is_removed_whatever_was_planned_for_it,
     a_password_is_written_once_for_each_version,
     a_database_that_is_adopted_is_not_closed_by_what_fails_inside,
     a_limit_that_keeps_everybody_out_is_put_right_from_outside,
-    a_tenant_that_terraform_never_heard_of_is_taken_up
-}
-on_every_major! { @column pg17, 17, RdsLike:
-    an_interrupted_drop_is_named_and_finished,
-    a_tenant_is_gone_when_neither_role_nor_database_is_there,
-    what_keeps_the_role_is_found_before_data_is_dropped,
-    a_create_that_failed_is_in_the_state_and_finished_with_its_password,
-    a_password_is_written_once_for_each_version,
-    a_database_that_is_adopted_is_not_closed_by_what_fails_inside,
-    a_limit_that_keeps_everybody_out_is_put_right_from_outside,
-    a_tenant_that_terraform_never_heard_of_is_taken_up
+    a_tenant_that_terraform_never_heard_of_is_taken_up,
 }
 
 /// How many roles and databases of a name there are.
@@ -99,9 +90,9 @@ fn what_keeps_the_role_is_found_before_data_is_dropped(server: &Server) {
 
 fn a_create_that_failed_is_in_the_state_and_finished_with_its_password(server: &Server) {
     let workspace = workspace(server);
-    let config = |version: &str, more: &str| {
+    let config = |password: &str, more: &str| {
         format!(
-            "resource \"pgtenant_tenant\" \"this\" {{\n  name = \"begun\"\n  password_wo = \"{version}\"\n  \
+            "resource \"pgtenant_tenant\" \"this\" {{\n  name = \"begun\"\n  password_wo = \"{password}\"\n  \
              password_wo_version = 1\n  {more}\n}}\n"
         )
     };
@@ -120,11 +111,32 @@ fn a_create_that_failed_is_in_the_state_and_finished_with_its_password(server: &
     workspace.write("main.tf", &config("another horse", "deletion_protection = false"));
     workspace.apply();
     workspace.destroy();
-    // Half-made, it is not protected.
-    workspace.write("main.tf", &config("correct horse", "extensions = [\"pageinspect\"]"));
+}
+
+fn a_half_made_tenant_is_removed_whatever_was_planned_for_it(server: &Server) {
+    let workspace = workspace(server);
+    let config = |extensions: &str, lifecycle: &str| {
+        format!(
+            "resource \"pgtenant_tenant\" \"this\" {{\n  name = \"begging\"\n  extensions = {extensions}\n  {lifecycle}\n}}\n"
+        )
+    };
+    // It is not trusted: only a superuser may create it.
+    workspace.write("main.tf", &config("[\"pageinspect\"]", ""));
     assert!(!workspace.run(&["apply", "-auto-approve"]).status.success());
+    // The second is a replacement that fails as well.
+    assert!(!workspace.run(&["apply", "-auto-approve"]).status.success());
+    // Nothing in it is protected.
     workspace.destroy();
-    assert_eq!(there(server, "begun"), ["0", "0"]);
+    assert_eq!(there(server, "begging"), ["0", "0"]);
+    // Finished before it is destroyed, it is not destroyed.
+    let first = "lifecycle { create_before_destroy = true }";
+    workspace.write("main.tf", &config("[\"pageinspect\"]", first));
+    assert!(!workspace.run(&["apply", "-auto-approve"]).status.success());
+    workspace.write("main.tf", &config("[]", &format!("deletion_protection = false\n  {first}")));
+    workspace.apply();
+    assert_eq!(outcome(server, "begging", "begging", "SELECT 1"), "1");
+    workspace.destroy();
+    assert_eq!(there(server, "begging"), ["0", "0"]);
 }
 
 fn a_password_is_written_once_for_each_version(server: &Server) {

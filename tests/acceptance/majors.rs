@@ -33,6 +33,14 @@ macro_rules! on_every_major {
     };
 }
 
+/// The same for two of them, where the major makes no difference that is expected.
+macro_rules! on_two_majors {
+    ($($test:ident),+ $(,)?) => {
+        on_every_major! { @column pg15, 15, RdsLike: $($test),+ }
+        on_every_major! { @column pg17, 17, RdsLike: $($test),+ }
+    };
+}
+
 type Column = OnceLock<Result<Server, String>>;
 
 /// Runs a test on the shared server of its column; where there is none, skips it by name.

@@ -81,7 +81,7 @@ impl TenantResource {
     /// Notes what was read of a tenant that the state has, for the plan of what takes its place: Terraform plans what is tainted or
     /// gone as if it had never been.
     pub(super) async fn note(&self, state: &Model, names: &Names, observed: &Observed) {
-        let presence = match (observed.exists(), observed.is_complete()) {
+        let presence = match (observed.exists(), observed.is_complete() && !observed.is_unclaimed()) {
             (false, _) => Presence::Gone,
             (true, true) => Presence::Complete,
             (true, false) => Presence::HalfMade,

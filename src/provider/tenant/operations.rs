@@ -192,6 +192,8 @@ impl Subject for Tenant {
                 _ if observed.is_half_made() => {
                     self.desired.goal = if ending.replaced { Goal::Emptied } else { Goal::Gone };
                 }
+                // It is complete, and its create could not say so: the one that follows takes it up.
+                _ if ending.replaced && observed.is_unclaimed() => return Ok(Next::default()),
                 Some(protected) if observed.exists() => return Err(protected),
                 _ => {}
             }
@@ -212,8 +214,9 @@ impl Subject for Tenant {
             self.login = None;
         }
         if let (Err(why), true, true) = (&observed.inside, self.changes_inside, repair.needed.is_empty()) {
-            let detail =
-                format!("What is to be changed inside its database is not: {why}. Mend that, and apply again.");
+            let detail = format!(
+                "Its database was not entered ({why}), so what is to be changed in it was not. Mend that, and apply again."
+            );
             return Err(Diagnostic::error(format!("Could not {}", self.what()), detail));
         }
         self.made |= !repair.needed.is_empty();
