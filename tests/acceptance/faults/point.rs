@@ -62,6 +62,9 @@ impl Fault {
 const PATIENCE: Duration = Duration::from_secs(1);
 /// By then every run must have ended: a bound for what hangs, not a measure of speed.
 const END: Duration = Duration::from_secs(45);
+/// The same where an `apply` still plans: Terraform does not pass Ctrl-C on to the provider then, and what a silent server is asked
+/// ends after the two minutes that a plan has.
+const END_OF_PLAN: Duration = Duration::from_secs(150);
 
 /// A server, the proxy before it, and a place to work in.
 pub struct Bench {
@@ -195,7 +198,8 @@ impl Bench {
         self.proxy.begin(Watch::At(at, fault.strike()));
         let mut running = self.workspace.spawn(&command(operation));
         let mut outcome = Outcome { injected: false, failed: None, ended_after: Duration::ZERO };
-        let struck = self.follow(&mut running, fault);
+        let plans = at <= reference.planning && matches!(fault, Fault::Silence(_));
+        let struck = self.follow(&mut running, fault, if plans { END_OF_PLAN } else { END });
         outcome.injected = self.proxy.struck();
         outcome.ended_after = struck.elapsed();
         let first = if running.is_running() {
@@ -213,7 +217,7 @@ impl Bench {
     }
 
     /// Waits until the run has ended, and does what the fault asks. Gives the moment of the fault.
-    fn follow(&self, running: &mut Running, fault: Fault) -> Instant {
+    fn follow(&self, running: &mut Running, fault: Fault, end: Duration) -> Instant {
         let mut struck = Instant::now();
         while running.is_running() && !self.proxy.struck() && struck.elapsed() < END {
             pause();
@@ -234,7 +238,7 @@ impl Bench {
             self.proxy.release();
         }
         let mut interrupted = false;
-        while (running.is_running() || providers.iter().any(|pid| is_running(*pid))) && struck.elapsed() < END {
+        while (running.is_running() || providers.iter().any(|pid| is_running(*pid))) && struck.elapsed() < end {
             if matches!(fault, Fault::Silence(_)) && !interrupted && struck.elapsed() > PATIENCE {
                 running.interrupt();
                 interrupted = true;
