@@ -1,6 +1,8 @@
 //! One cluster: a bounded set of sessions over all its databases, and the snapshot that reads are
 //! served from.
 
+pub mod lock;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,11 +45,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Cluster {
     connector: Arc<Connector>,
     /// One permit for each session in use. Sessions in use and idle ones together never exceed the
-    /// number of permits that there are.
+    /// number of permits that there are. A session that keeps locks has taken its permit with it.
     in_use: Semaphore,
     /// How many permits there are: fewer than at first when the server has not so many slots.
     permits: AtomicUsize,
     idle: Mutex<Vec<Session>>,
+    /// The session that holds the advisory locks: beside the permits.
+    keeper: Mutex<lock::Keeper>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     server: Mutex<Option<Server>>,
     way: Mutex<Way>,
@@ -63,6 +67,7 @@ impl Cluster {
             in_use: Semaphore::new(max_connections),
             permits: AtomicUsize::new(max_connections),
             idle: Mutex::new(Vec::new()),
+            keeper: Mutex::default(),
             snapshot: Mutex::new(None),
             server: Mutex::new(None),
             way: Mutex::new(Way::Untried),
@@ -429,6 +434,10 @@ impl Cluster {
                     let error = outage.error.clone();
                     *way = Way::Open;
                     return Err(error);
+                }
+                if self.give_up_locks().await {
+                    outage.again = Instant::now();
+                    continue;
                 }
             }
             let patience = if self.is_patient.load(Ordering::Relaxed) { PATIENCE } else { Duration::ZERO };

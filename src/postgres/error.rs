@@ -8,6 +8,7 @@ use tokio_postgres::error::{DbError, Severity};
 
 pub use tokio_postgres::error::SqlState;
 
+use super::catalog::lock::Holder;
 use super::socket::TooLarge;
 
 /// How many bytes are kept of one text of the server's.
@@ -36,6 +37,9 @@ pub enum Error {
     /// The session ended before the answer: whether the statement was executed is not known.
     #[error("{summary}: the connection to the server was lost: {message}")]
     Lost { summary: String, message: String },
+    /// Another process holds the advisory lock.
+    #[error("another process of {:?} holds the lock, as pid {}", .holder.role, .holder.pid)]
+    Locked { holder: Box<Holder> },
     /// The catalogs answered something that this version does not understand.
     #[error("{summary}: the server's answer was not understood: {message}")]
     Unreadable { summary: String, message: String },

@@ -24,8 +24,9 @@ pub mod statement;
 pub mod text;
 mod tls;
 
-pub use catalog::{inside::Inside, snapshot::Snapshot};
+pub use catalog::{inside::Inside, lock::Holder, snapshot::Snapshot};
 pub use cluster::Cluster;
+pub use cluster::lock::Lock;
 pub use connect::{ConnectOptions, SslMode, SslRootCert};
 pub use encoding::Encoding;
 pub use error::{ConnectError, Error, Slots};

@@ -111,7 +111,9 @@ model! {
              environment variable is in seconds."
         )),
         pub(super) max_connections: Field<i64> = optional(MAX_CONNECTIONS.about(
-            "How many connections the provider holds at most, over all databases and whatever Terraform's parallelism."
+            "How many connections the provider holds at most, over all databases and whatever Terraform's parallelism. While \
+             something is changed, one of them keeps the locks by which two runs that change one tenant do it one after \
+             the other; with 1 nothing is locked."
         )),
         pub(super) assume_role: Field<String> = optional(ASSUME_ROLE.about(
             "A role to become after logging in (`SET ROLE`). It then owns what is made, and the role that logs in can \

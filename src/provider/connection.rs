@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::offer::Offer;
 use crate::postgres::catalog::snapshot::Filter;
-use crate::postgres::{Cluster, Error, ParameterName, RoleName};
+use crate::postgres::{Cluster, Error, Lock, ParameterName, RoleName};
 use crate::tenant::capacity::{Budget, Overcommitment};
 use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
@@ -17,6 +17,9 @@ use crate::tf_provider::{Context, Diagnostic};
 use super::configuration::{Configured, ConnectionBudget};
 use super::walk::Walk;
 use super::{diagnose, reconcile};
+
+/// How many tenants are kept locked after they were made: the server's table of locks is the tenants' as well.
+const MOST_LOCKS: usize = 256;
 
 /// Shared by all resources of the provider.
 #[derive(Default)]
@@ -33,8 +36,9 @@ pub struct Connection {
     budget: Mutex<Option<Budget>>,
     /// Whether something was applied since the provider block came.
     applying: AtomicBool,
-    /// Tenants of which Terraform was just told something that it has not written to its state yet.
-    unsettled: Mutex<BTreeMap<TenantName, Names>>,
+    /// Tenants of which Terraform was just told something that it has not written to its state yet, and the lock that keeps other
+    /// processes out until then: one that makes the same tenant would take it up.
+    unsettled: Mutex<BTreeMap<TenantName, (Names, Option<Lock>)>>,
 }
 
 impl Connection {
@@ -87,7 +91,11 @@ impl Connection {
 
     /// Notes a tenant that Terraform was told of in this walk for the first time, or by a new name.
     pub(super) async fn unsettled(&self, names: Names) {
-        self.unsettled.lock().await.insert(names.tenant.clone(), names);
+        let Ok(Some(cluster)) = self.cluster().await else { return };
+        let mut unsettled = self.unsettled.lock().await;
+        let locks = unsettled.len() < MOST_LOCKS;
+        let lock = if locks { Some(cluster.lock(names.shared().map(str::to_owned).into()).await) } else { None };
+        unsettled.insert(names.tenant.clone(), (names, lock));
     }
 
     /// Notes on the server that Terraform has heard of what it was told: it ends the provider in order.
@@ -102,7 +110,7 @@ impl Connection {
         let settled = async {
             let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, &cancel).await?;
             let changes: Vec<_> =
-                unsettled.values().flat_map(|names| destroy::settle(&Observed::locate(&snapshot, names))).collect();
+                unsettled.values().flat_map(|(names, _)| destroy::settle(&Observed::locate(&snapshot, names))).collect();
             cluster.run(&render(&changes), &cancel).await
         };
         if let Err(error) = settled.await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::postgres::catalog::snapshot::Server;
 use crate::postgres::error::SqlState;
-use crate::postgres::{ConnectError, Error, Feature, Script, Slots, Step};
+use crate::postgres::{ConnectError, Error, Feature, Holder, Script, Slots, Step};
 use crate::tenant::Observed;
 use crate::tf_provider::{Context, Diagnostic, Interruption, Path, Work};
 
@@ -16,6 +16,7 @@ pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
             interrupted(what, error, cx)
         }
         Error::Connect(error) => connect(error),
+        Error::Locked { holder } => Diagnostic::error(format!("Could not {what}"), locked(holder)),
         Error::TooSlow { .. } => Diagnostic::error(
             format!("Could not {what}"),
             format!("{}. Try again when the server is less busy.", sentence(&error.to_string())),
@@ -35,6 +36,19 @@ pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
             ),
         ),
     }
+}
+
+/// Who is at work on the same thing, and what to do.
+fn locked(holder: &Holder) -> String {
+    let Holder { pid, role, .. } = holder;
+    let known = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let with = known(&holder.application).map(|application| format!(", with application_name {application:?}")).unwrap_or_default();
+    let from = known(&holder.client).map(|client| format!(", from {client}")).unwrap_or_default();
+    let since = known(&holder.since).map(|since| format!(", connected since {since} UTC")).unwrap_or_default();
+    format!(
+        "Another process is changing it: role {role:?} as pid {pid}{with}{from}{since}. Nothing was changed. Run `terraform apply` \
+         again when that one is done. If nobody is behind it any more, end its session: SELECT pg_terminate_backend({pid})."
+    )
 }
 
 fn interrupted(what: &str, error: &Error, cx: &Context) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! `pgtenant_guardrails`: what a tenant may take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -552,6 +552,10 @@ impl Subject for Guardrails {
     fn what(&self) -> String {
         let verb = if self.desired.is_some() { "set" } else { "release" };
         format!("{verb} the guardrails of tenant {:?}", self.tenant.as_str())
+    }
+
+    fn locked(&self) -> BTreeSet<String> {
+        BTreeSet::from([self.tenant.to_string()])
     }
 
     async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Self::Observed, Error> {

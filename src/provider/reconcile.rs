@@ -1,12 +1,13 @@
 //! The one loop of all resources: observe, decide, run, and observe again, until nothing differs or nothing moves. What is
 //! there and what comes next is said by a [`Subject`]; what Terraform is told of it, by the resource.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, Error, Script, Step};
+use crate::postgres::{Cluster, Error, Lock, Script, Step};
 use crate::tenant::Change;
 use crate::tf_provider::{Context, Diagnostic, Diagnostics};
 
@@ -37,6 +38,12 @@ pub(super) trait Subject: Send {
 
     /// What fails when it fails: `create tenant "acme"`.
     fn what(&self) -> String;
+
+    /// The names of what it may change: another process that is about to change one of them is kept out. Nothing has the empty
+    /// name, which stands for what is the whole cluster's.
+    fn locked(&self) -> BTreeSet<String> {
+        BTreeSet::from([String::new()])
+    }
 
     /// What is there now.
     fn observe(
@@ -85,11 +92,23 @@ pub(super) struct Reached<O> {
 
 /// Brings a subject to its goal.
 pub(super) async fn reconcile<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S) -> Reached<S::Observed> {
+    let lock = cluster.lock(subject.locked()).await;
+    let reached = bring(cx, cluster, subject, &lock).await;
+    cluster.unlock(lock).await;
+    reached
+}
+
+async fn bring<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S, lock: &Lock) -> Reached<S::Observed> {
     let mut first = None;
     let mut said: Option<Diagnostics> = None;
     let (mut last, mut repeated, mut losses) = (Script::default(), 0, 0);
     loop {
-        let observed = match subject.observe(cluster, &cx.cancel).await {
+        // It may be lost with its session.
+        let seen = match cluster.hold(lock, &cx.cancel).await {
+            Ok(()) => subject.observe(cluster, &cx.cancel).await,
+            Err(error) => Err(error),
+        };
+        let observed = match seen {
             Ok(observed) => observed,
             Err(error) if passes(&error) && losses < LOSSES => {
                 losses += 1;

@@ -20,7 +20,7 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::reconcile::{Reached, reconcile};
+use super::reconcile::{Reached, Subject, reconcile};
 use super::{diagnose, names};
 use operations::Tenant;
 
@@ -600,12 +600,14 @@ impl Resource for TenantResource {
             Ok(tenant) => tenant,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
+        // Until it is known whether Terraform is still to hear of it.
+        let lock = cluster.lock(tenant.locked()).await;
         let Reached { observed, outcome } = reconcile(cx, &cluster, &mut tenant).await;
         if let Some(observed) = &observed {
             operations::leave(&cluster, observed).await;
         }
         let is_new = prior.is_none() && tenant.made();
-        match (outcome, observed) {
+        let applied = match (outcome, observed) {
             (Ok(said), Some(observed)) => self.complete(&model, &tenant.desired, &observed, said, private).await,
             // It is complete: what could not be verified is no failure of its creation.
             (Err(mut diagnostic), Some(observed)) if is_new && observed.is_complete() => {
@@ -620,7 +622,9 @@ impl Resource for TenantResource {
                 _ => request.unchanged(diagnostic),
             },
             (Ok(_), None) => unreachable!("a goal is reached where it was seen"),
-        }
+        };
+        cluster.unlock(lock).await;
+        applied
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<State, Diagnostics> {

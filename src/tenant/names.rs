@@ -43,6 +43,13 @@ pub struct Names {
     pub schema: SchemaName,
 }
 
+impl Names {
+    /// Those that are the whole server's: no two tenants have one of them.
+    pub fn shared(&self) -> [&str; 3] {
+        [self.tenant.as_str(), self.database.as_str(), self.role.as_str()]
+    }
+}
+
 /// Whether PostgreSQL, RDS or every other database depends on this name: `postgres`, `template0`,
 /// `template1`, `rdsadmin`, and whatever begins with `rds_` or `pg_`, in any case; and `public`,
 /// which SQL does not take for a role.

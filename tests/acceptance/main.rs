@@ -24,6 +24,7 @@ mod lost;
 mod models;
 mod outage;
 mod planning;
+mod rivals;
 mod scale;
 mod secrets;
 mod signals;

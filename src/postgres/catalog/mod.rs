@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod cron;
 mod hex;
 pub mod inside;
+pub mod lock;
 pub mod login;
 pub mod offer;
 pub mod reach;

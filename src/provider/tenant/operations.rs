@@ -1,6 +1,7 @@
 //! What becomes of a tenant on the server: made, changed, finished, suspended, archived, dropped. What Terraform is told of
 //! it is `tenant.rs`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -153,6 +154,10 @@ impl Subject for Tenant {
             (_, Some(_)) => "update",
         };
         format!("{verb} tenant {:?}", self.before.tenant.as_str())
+    }
+
+    fn locked(&self) -> BTreeSet<String> {
+        [&self.before, &self.desired.names].into_iter().flat_map(Names::shared).map(str::to_owned).collect()
     }
 
     async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Observed, Error> {

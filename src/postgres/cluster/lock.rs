@@ -1,0 +1,189 @@
+//! Advisory locks, by which processes that change one thing do it one after the other. All those of a process are held by one
+//! session of its own pool, while there are any: when the process ends, however it ends, the server lets go of them.
+//!
+//! They keep this provider out of its own way and nobody else: <https://www.postgresql.org/docs/current/explicit-locking.html>.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::MutexGuard;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Cluster, wait};
+use crate::postgres::catalog::lock::{self, Holder};
+use crate::postgres::error::{ConnectError, Error, SqlState};
+use crate::postgres::session::Session;
+
+/// How long a lock is waited for that another process holds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long until it is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the server may take to let go of one, before the whole session is closed.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What is locked: any texts, the same ones in every process. It is held until [`Cluster::unlock`].
+#[derive(Debug)]
+pub struct Lock(BTreeSet<String>);
+
+#[derive(Default)]
+pub(super) struct Keeper {
+    session: Option<Session>,
+    /// What the session holds on the server.
+    held: BTreeSet<String>,
+    /// How many locks of this process are for it.
+    users: BTreeMap<String, usize>,
+    /// The server was so full that the session was needed for the work itself: this process locks nothing any more.
+    has_given_up: bool,
+}
+
+enum Answer {
+    Held,
+    /// By another process of an admin like this one.
+    Taken(Box<Holder>),
+    /// By nobody that has a say in it: whoever may connect can hold any lock. Or by nobody any more.
+    Blocked,
+}
+
+impl Cluster {
+    /// Notes what [`Cluster::hold`] is to lock.
+    pub async fn lock(&self, names: BTreeSet<String>) -> Lock {
+        let mut keeper = self.keeper.lock().await;
+        for name in &names {
+            *keeper.users.entry(name.clone()).or_default() += 1;
+        }
+        Lock(names)
+    }
+
+    /// Takes a lock on the server, unless this process has it already. Another process is waited for 5 seconds.
+    ///
+    /// Without a session to spare (`max_connections` of 1, or a server that is full) nothing is locked.
+    pub async fn hold(&self, lock: &Lock, cancel: &CancellationToken) -> Result<(), Error> {
+        let begun = Instant::now();
+        let mut was_blocked = false;
+        loop {
+            let answer = match self.try_to_hold(lock, cancel).await {
+                // Somebody has hardened the server beyond what PostgreSQL comes with.
+                Err(error) if error.sqlstate() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Answer::Blocked,
+                answer => answer?,
+            };
+            match answer {
+                Answer::Held => return Ok(()),
+                Answer::Taken(holder) if begun.elapsed() >= PATIENCE => return Err(Error::Locked { holder }),
+                Answer::Taken(_) => {}
+                Answer::Blocked if was_blocked => {
+                    tracing::warn!("there is no advisory lock to be had for {:?}; going on without", lock.0);
+                    return Ok(());
+                }
+                Answer::Blocked => was_blocked = true,
+            }
+            wait(PAUSE, cancel).await?;
+        }
+    }
+
+    async fn try_to_hold(&self, lock: &Lock, cancel: &CancellationToken) -> Result<Answer, Error> {
+        let mut keeper = self.keeper(cancel).await?;
+        let Keeper { session: Some(session), held, .. } = &mut *keeper else { return Ok(Answer::Held) };
+        let missing: Vec<&str> = lock.0.iter().filter(|name| !held.contains(*name)).map(String::as_str).collect();
+        if missing.is_empty() {
+            return Ok(Answer::Held);
+        }
+        let tried = lock::take(session, &missing, cancel).await?;
+        let taken = tried.iter().filter(|one| one.taken).map(|one| one.name.clone());
+        if tried.iter().all(|one| one.taken) {
+            held.extend(taken);
+            return Ok(Answer::Held);
+        }
+        // All or nothing: two that have half of it each would wait for each other.
+        if !keeper.let_go(taken.collect()).await {
+            self.lose(&mut keeper);
+        }
+        let holder = tried.into_iter().find_map(|one| one.holder);
+        Ok(holder.map_or(Answer::Blocked, |holder| Answer::Taken(Box::new(holder))))
+    }
+
+    /// The keeper, with its session if there can be one.
+    async fn keeper(&self, cancel: &CancellationToken) -> Result<MutexGuard<'_, Keeper>, Error> {
+        loop {
+            let mut keeper = tokio::select! {
+                keeper = self.keeper.lock() => keeper,
+                () = cancel.cancelled() => return Err(ConnectError::Cancelled.into()),
+            };
+            if keeper.session.as_ref().is_some_and(|session| !session.is_usable()) {
+                self.lose(&mut keeper);
+            }
+            if keeper.session.is_some() || keeper.has_given_up || self.permits.load(Ordering::Relaxed) < 2 {
+                return Ok(keeper);
+            }
+            // Whoever waits for a slot must not keep others from giving up theirs.
+            drop(keeper);
+            let (permit, session) = self.enter(self.maintenance(), cancel).await?;
+            let mut keeper = self.keeper.lock().await;
+            if keeper.session.is_some() {
+                self.idle.lock().await.push(session);
+            } else {
+                keeper.session = Some(session);
+                permit.forget();
+                self.permits.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Lets go of a lock.
+    pub async fn unlock(&self, lock: Lock) {
+        let mut keeper = self.keeper.lock().await;
+        for name in lock.0 {
+            if let Some(users) = keeper.users.get_mut(&name) {
+                *users -= 1;
+            }
+        }
+        keeper.users.retain(|_, users| *users > 0);
+        let Keeper { held, users, .. } = &mut *keeper;
+        let unused = held.extract_if(.., |name| !users.contains_key(name)).collect();
+        if !keeper.let_go(unused).await {
+            self.lose(&mut keeper);
+        } else if keeper.users.is_empty()
+            && let Some(session) = keeper.session.take()
+        {
+            self.idle.lock().await.push(session);
+            self.give_back_a_permit();
+        }
+    }
+
+    /// The session is gone, or is to be, and what it held with it. Whoever needs that takes it again.
+    fn lose(&self, keeper: &mut Keeper) {
+        if let Some(session) = keeper.session.take() {
+            tokio::spawn(session.close());
+            self.give_back_a_permit();
+        }
+        keeper.held.clear();
+    }
+
+    fn give_back_a_permit(&self) {
+        self.permits.fetch_add(1, Ordering::Relaxed);
+        self.in_use.add_permits(1);
+    }
+
+    /// Ends the session of the locks, so that the work can go on where the server has one slot only.
+    pub(super) async fn give_up_locks(&self) -> bool {
+        let Ok(mut keeper) = self.keeper.try_lock() else { return false };
+        let Some(session) = keeper.session.take() else { return false };
+        tracing::warn!("the server has one connection for this process: going on without advisory locks");
+        keeper.has_given_up = true;
+        keeper.held.clear();
+        session.close().await;
+        self.give_back_a_permit();
+        true
+    }
+}
+
+impl Keeper {
+    /// Whether the server let go of them.
+    async fn let_go(&self, names: Vec<String>) -> bool {
+        let (Some(session), false) = (&self.session, names.is_empty()) else { return true };
+        matches!(tokio::time::timeout(GOODBYE, lock::let_go(session, &names)).await, Ok(Ok(())))
+    }
+}
