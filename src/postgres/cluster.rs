@@ -2,18 +2,19 @@
 //! served from.
 
 pub mod lock;
+mod pool;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
-use tokio::task::JoinSet;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
+use self::pool::{Pool, Slot};
 use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside};
@@ -44,13 +45,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Cluster {
     connector: Arc<Connector>,
-    /// One permit for each session in use. Sessions in use and idle ones together never exceed the
-    /// number of permits that there are. A session that keeps locks has taken its permit with it.
-    in_use: Semaphore,
-    /// How many permits there are: fewer than at first when the server has not so many slots.
-    permits: AtomicUsize,
-    idle: Mutex<Vec<Session>>,
-    /// The session that holds the advisory locks: beside the permits.
+    /// All sessions but the one that holds the advisory locks.
+    pool: Pool,
     keeper: Mutex<lock::Keeper>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     server: Mutex<Option<Server>>,
@@ -61,12 +57,9 @@ pub struct Cluster {
 impl Cluster {
     /// `max_connections` bounds all sessions of this process with the cluster; at least 1.
     pub fn new(options: ConnectOptions, max_connections: usize) -> Result<Self, ConnectError> {
-        let max_connections = max_connections.max(1);
         Ok(Cluster {
+            pool: Pool::new(options.database.clone(), max_connections),
             connector: Arc::new(Connector::new(options)?),
-            in_use: Semaphore::new(max_connections),
-            permits: AtomicUsize::new(max_connections),
-            idle: Mutex::new(Vec::new()),
             keeper: Mutex::default(),
             snapshot: Mutex::new(None),
             server: Mutex::new(None),
@@ -123,10 +116,9 @@ impl Cluster {
     ) -> Result<Authentication, Error> {
         let begin = || self.connector.begin_login(role, database, cancel);
         loop {
-            let permit = self.permit(cancel).await?;
-            self.make_room().await;
+            let (slot, _) = self.pool.enter(database, true, cancel).await?;
             match self.reach(database, cancel, &begin).await {
-                Err(error) if error.is_full() && self.has_others() => self.shrink(permit),
+                Err(error) if error.is_full() && self.pool.has_others() => shrink(slot, &self.pool),
                 asked => return Ok(asked?),
             }
         }
@@ -302,8 +294,7 @@ impl Cluster {
 
     /// Ends this process's own idle sessions with `database`, which may then be renamed or dropped.
     pub async fn leave(&self, database: &DatabaseName) {
-        let left = self.idle.lock().await.extract_if(.., |session| session.database == *database).collect();
-        close(left).await;
+        self.pool.leave(database).await;
     }
 
     /// What changes nothing: when the answer is lost, it is asked for again in another session.
@@ -330,54 +321,37 @@ impl Cluster {
         cancel: &CancellationToken,
         work: impl AsyncFnOnce(&Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (permit, session) = self.enter(database.unwrap_or(self.maintenance()), cancel).await?;
+        let (slot, session) = self.enter(database.unwrap_or(self.maintenance()), cancel).await?;
         let result = work(&session).await;
         if session.is_usable() {
-            self.idle.lock().await.push(session);
+            slot.keep(session);
         } else {
             if session.is_silent() {
                 // The others are likely to be as dead: whoever comes next gets a new one.
-                tokio::spawn(close(std::mem::take(&mut *self.idle.lock().await)));
+                self.pool.forget_idle();
             }
             session.close().await;
         }
-        drop(permit);
         result
     }
 
-    async fn permit(&self, cancel: &CancellationToken) -> Result<SemaphorePermit<'_>, ConnectError> {
-        tokio::select! {
-            permit = self.in_use.acquire() => Ok(permit.expect("the semaphore is never closed")),
-            () = cancel.cancelled() => Err(ConnectError::Cancelled),
-        }
-    }
-
-    /// An idle session with `database` or a new one, and the permit to use it.
+    /// An idle session with `database` or a new one, and the right to it.
     async fn enter(
         &self,
         database: &DatabaseName,
         cancel: &CancellationToken,
-    ) -> Result<(SemaphorePermit<'_>, Session), ConnectError> {
+    ) -> Result<(Slot<'_>, Session), ConnectError> {
         let connect = || self.connector.connect(database, cancel);
         loop {
-            let permit = self.permit(cancel).await?;
-            if let Some(session) = self.take_idle(database).await {
-                return Ok((permit, session));
+            let (slot, session) = self.pool.enter(database, false, cancel).await?;
+            if let Some(session) = session {
+                return Ok((slot, session));
             }
-            self.make_room().await;
             match self.reach(database, cancel, &connect).await {
-                Err(error) if error.is_full() && self.has_others() => self.shrink(permit),
-                session => return Ok((permit, session?)),
+                Err(error) if error.is_full() && self.pool.has_others() => shrink(slot, &self.pool),
+                session => return Ok((slot, session?)),
             }
         }
-    }
-
-    async fn take_idle(&self, database: &DatabaseName) -> Option<Session> {
-        let mut idle = self.idle.lock().await;
-        // One that the server has ended meanwhile is replaced by a new one.
-        idle.retain(Session::is_usable);
-        let at = idle.iter().position(|session| session.database == *database)?;
-        Some(idle.swap_remove(at))
     }
 
     /// Makes `attempt` until it succeeds, or there is no hope, or patience is at its end. While nobody has got through one
@@ -425,11 +399,11 @@ impl Cluster {
             }
             let Way::Blocked(outage) = &mut *way else { continue };
             if outage.error.is_full() {
-                if self.end_an_idle_one().await {
+                if self.pool.end_an_idle_one().await {
                     outage.again = Instant::now();
                     continue;
                 }
-                if self.has_others() {
+                if self.pool.has_others() {
                     // One of ours will be free: that the server is full is none of their business.
                     let error = outage.error.clone();
                     *way = Way::Open;
@@ -452,37 +426,6 @@ impl Cluster {
         }
     }
 
-    /// Whether other work than the caller's has a session, or is about to have one.
-    fn has_others(&self) -> bool {
-        self.permits.load(Ordering::Relaxed) - self.in_use.available_permits() > 1
-    }
-
-    /// The server has not as many slots as there are permits.
-    fn shrink(&self, permit: SemaphorePermit<'_>) {
-        permit.forget();
-        let left = self.permits.fetch_sub(1, Ordering::Relaxed) - 1;
-        tracing::warn!("the server has no more connections for this process; going on with {left}");
-    }
-
-    /// Closes idle sessions until one more may be opened. The caller holds a permit, so the permits
-    /// that are out stand for the sessions in use, its own to come among them.
-    async fn make_room(&self) {
-        let mut idle = self.idle.lock().await;
-        let permits = self.permits.load(Ordering::Relaxed);
-        let too_many = (idle.len() + permits - self.in_use.available_permits()).saturating_sub(permits);
-        let too_many = too_many.min(idle.len());
-        let left = idle.drain(..too_many).collect();
-        drop(idle);
-        close(left).await;
-    }
-
-    async fn end_an_idle_one(&self) -> bool {
-        let ended = self.idle.lock().await.pop();
-        let any = ended.is_some();
-        close(ended.into_iter().collect()).await;
-        any
-    }
-
     /// Where the server is, as `host:port` or the path of its socket.
     pub fn address(&self) -> String {
         self.connector.address()
@@ -499,10 +442,10 @@ impl Cluster {
     }
 }
 
-/// Closes them all at once.
-async fn close(sessions: Vec<Session>) {
-    let closing: JoinSet<()> = sessions.into_iter().map(Session::close).collect();
-    closing.join_all().await;
+/// The server has not as many connections as there may be sessions.
+fn shrink(slot: Slot<'_>, pool: &Pool) {
+    slot.take_away(None);
+    tracing::warn!("the server has no more connections for this process; going on with {}", pool.most());
 }
 
 async fn wait(pause: Duration, cancel: &CancellationToken) -> Result<(), ConnectError> {

@@ -94,7 +94,7 @@ impl Connection {
         let Ok(Some(cluster)) = self.cluster().await else { return };
         let mut unsettled = self.unsettled.lock().await;
         let locks = unsettled.len() < MOST_LOCKS;
-        let lock = if locks { Some(cluster.lock(names.shared().map(str::to_owned).into()).await) } else { None };
+        let lock = if locks { Some(cluster.keep_locked(names.shared().map(str::to_owned).into()).await) } else { None };
         unsettled.insert(names.tenant.clone(), (names, lock));
     }
 

@@ -101,7 +101,8 @@ SELECT pg_catalog.jsonb_build_object(
         'name', d.datname,
         'owner', pg_catalog.pg_get_userbyid(d.datdba),
         'owner_usable', pg_catalog.pg_has_role(d.datdba, 'USAGE'),
-        'connectable', d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT'),
+        -- NULL for one that was dropped meanwhile.
+        'connectable', d.datallowconn AND COALESCE(pg_catalog.has_database_privilege(d.oid, 'CONNECT'), false),
         'allow_connections', d.datallowconn,
         'is_template', d.datistemplate,
         'connection_limit', d.datconnlimit,

@@ -4,7 +4,6 @@
 //! They keep this provider out of its own way and nobody else: <https://www.postgresql.org/docs/current/explicit-locking.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::MutexGuard;
@@ -27,7 +26,11 @@ const GOODBYE: Duration = Duration::from_millis(500);
 
 /// What is locked: any texts, the same ones in every process. It is held until [`Cluster::unlock`].
 #[derive(Debug)]
-pub struct Lock(BTreeSet<String>);
+pub struct Lock {
+    names: BTreeSet<String>,
+    /// Whether something is done to them meanwhile.
+    works: bool,
+}
 
 #[derive(Default)]
 pub(super) struct Keeper {
@@ -49,13 +52,21 @@ enum Answer {
 }
 
 impl Cluster {
-    /// Notes what [`Cluster::hold`] is to lock.
+    /// Notes what [`Cluster::hold`] is to lock. A session with a database of one of these names is kept until it is unlocked.
     pub async fn lock(&self, names: BTreeSet<String>) -> Lock {
+        for name in &names {
+            self.pool.begin(name);
+        }
+        Lock { works: true, ..self.keep_locked(names).await }
+    }
+
+    /// Notes what is to stay locked when it is: nothing is done to it any more.
+    pub async fn keep_locked(&self, names: BTreeSet<String>) -> Lock {
         let mut keeper = self.keeper.lock().await;
         for name in &names {
             *keeper.users.entry(name.clone()).or_default() += 1;
         }
-        Lock(names)
+        Lock { names, works: false }
     }
 
     /// Takes a lock on the server, unless this process has it already. Another process is waited for 5 seconds.
@@ -75,7 +86,7 @@ impl Cluster {
                 Answer::Taken(holder) if begun.elapsed() >= PATIENCE => return Err(Error::Locked { holder }),
                 Answer::Taken(_) => {}
                 Answer::Blocked if was_blocked => {
-                    tracing::warn!("there is no advisory lock to be had for {:?}; going on without", lock.0);
+                    tracing::warn!("there is no advisory lock to be had for {:?}; going on without", lock.names);
                     return Ok(());
                 }
                 Answer::Blocked => was_blocked = true,
@@ -87,7 +98,7 @@ impl Cluster {
     async fn try_to_hold(&self, lock: &Lock, cancel: &CancellationToken) -> Result<Answer, Error> {
         let mut keeper = self.keeper(cancel).await?;
         let Keeper { session: Some(session), held, .. } = &mut *keeper else { return Ok(Answer::Held) };
-        let missing: Vec<&str> = lock.0.iter().filter(|name| !held.contains(*name)).map(String::as_str).collect();
+        let missing: Vec<&str> = lock.names.iter().filter(|name| !held.contains(*name)).map(String::as_str).collect();
         if missing.is_empty() {
             return Ok(Answer::Held);
         }
@@ -115,19 +126,17 @@ impl Cluster {
             if keeper.session.as_ref().is_some_and(|session| !session.is_usable()) {
                 self.lose(&mut keeper);
             }
-            if keeper.session.is_some() || keeper.has_given_up || self.permits.load(Ordering::Relaxed) < 2 {
+            if keeper.session.is_some() || keeper.has_given_up || self.pool.most() < 2 {
                 return Ok(keeper);
             }
             // Whoever waits for a slot must not keep others from giving up theirs.
             drop(keeper);
-            let (permit, session) = self.enter(self.maintenance(), cancel).await?;
+            let (slot, session) = self.enter(self.maintenance(), cancel).await?;
             let mut keeper = self.keeper.lock().await;
             if keeper.session.is_some() {
-                self.idle.lock().await.push(session);
+                slot.keep(session);
             } else {
-                keeper.session = Some(session);
-                permit.forget();
-                self.permits.fetch_sub(1, Ordering::Relaxed);
+                keeper.session = slot.take_away(Some(session));
             }
         }
     }
@@ -135,7 +144,10 @@ impl Cluster {
     /// Lets go of a lock.
     pub async fn unlock(&self, lock: Lock) {
         let mut keeper = self.keeper.lock().await;
-        for name in lock.0 {
+        for name in lock.names {
+            if lock.works {
+                self.pool.done(&name);
+            }
             if let Some(users) = keeper.users.get_mut(&name) {
                 *users -= 1;
             }
@@ -148,8 +160,7 @@ impl Cluster {
         } else if keeper.users.is_empty()
             && let Some(session) = keeper.session.take()
         {
-            self.idle.lock().await.push(session);
-            self.give_back_a_permit();
+            self.pool.grow(Some(session));
         }
     }
 
@@ -157,14 +168,9 @@ impl Cluster {
     fn lose(&self, keeper: &mut Keeper) {
         if let Some(session) = keeper.session.take() {
             tokio::spawn(session.close());
-            self.give_back_a_permit();
+            self.pool.grow(None);
         }
         keeper.held.clear();
-    }
-
-    fn give_back_a_permit(&self) {
-        self.permits.fetch_add(1, Ordering::Relaxed);
-        self.in_use.add_permits(1);
     }
 
     /// Ends the session of the locks, so that the work can go on where the server has one slot only.
@@ -175,7 +181,7 @@ impl Cluster {
         keeper.has_given_up = true;
         keeper.held.clear();
         session.close().await;
-        self.give_back_a_permit();
+        self.pool.grow(None);
         true
     }
 }
