@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
 
 use support::postgres::{ADMIN, Options, Server, pem};
-use support::scratch;
 use support::terraform::{Installation, Workspace};
 use support::traffic::traffic;
+use support::{on_path, scratch};
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 const SIZE_LIMIT: u64 = 10_000_000;
@@ -28,12 +28,25 @@ const TENANTS: usize = 50;
 const PLANNED: usize = 200;
 const PLANS: usize = 5;
 
+/// How many tenants are created and destroyed, how often, and how many sessions of psql do the same.
+const CREATED: usize = 100;
+const CREATIONS: usize = 3;
+const SESSIONS: usize = 10;
+
 const PROVIDER_TF: &str = "provider \"pgtenant\" {}\n";
 const TENANTS_TF: &str = r#"
 resource "pgtenant_tenant" "bench" {
   for_each            = toset([for number in range(TENANTS) : "bench${number}"])
   name                = each.key
   deletion_protection = false
+}
+"#;
+
+/// As many resources that Terraform has built in, of the size of a tenant.
+const FLOOR_TF: &str = r#"
+resource "terraform_data" "bench" {
+  for_each = toset([for number in range(TENANTS) : "bench${number}"])
+  input    = merge({ name = each.key }, { for number in range(22) : "control${number}" => "enforced" })
 }
 "#;
 
@@ -88,7 +101,8 @@ fn main() -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("This is not an optimised build: the figures mean nothing. Run `cargo bench`.");
     }
-    let measured = size().and_then(|()| handshake()).and_then(|()| tenants()).and_then(|()| plans());
+    let measured =
+        size().and_then(|()| handshake()).and_then(|()| tenants()).and_then(|()| creations()).and_then(|()| plans());
     scratch::clear();
     match measured {
         Ok(()) => ExitCode::SUCCESS,
@@ -191,6 +205,115 @@ fn tenants() -> Result<(), String> {
     Ok(())
 }
 
+/// Creating and destroying tenants against psql, which sends what the provider sent to change something: all that belongs to one
+/// tenant in one session with the maintenance database and one with its own. In turns, for the machine is not the same from one
+/// minute to the next. Terraform's own part is what as many of its built-in resources take.
+fn creations() -> Result<(), String> {
+    let Some(psql) = on_path("psql") else {
+        row("create and destroy", "-", "psql, the floor, is not on the PATH");
+        return Ok(());
+    };
+    let server = Server::start(Options::default())?;
+    let text = |template: &str| template.replace("TENANTS", &CREATED.to_string());
+    let mut tenants = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
+    tenants.envs(server.env()).write("main.tf", &(PROVIDER_TF.to_owned() + &text(TENANTS_TF)));
+    let built_in = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
+    built_in.write("main.tf", &text(FLOOR_TF));
+    let mut measured =
+        ["apply", "destroy"].map(|command| (command, [Vec::new(), Vec::new(), Vec::new()], String::new()));
+    for _ in 0..CREATIONS {
+        for (command, times, log) in &mut measured {
+            let mark = server.log_mark();
+            for (at, workspace) in [(0, &built_in), (1, &tenants)] {
+                let (time, done) = timed(|| workspace.try_run(&[command, "-auto-approve"])?.ok());
+                done?;
+                times[at].push(time);
+            }
+            *log = server.log_since(mark);
+        }
+        for (_, times, log) in &mut measured {
+            let scripts = replayed(log);
+            let (time, done) = timed(|| replay(&psql, &server, &scripts));
+            done?;
+            times[2].push(time);
+        }
+    }
+    for (command, times, log) in measured {
+        let [terraforms, ours, floor] = times.map(median);
+        row(
+            &format!("{command} of {CREATED} tenants"),
+            &seconds(ours),
+            &format!("Terraform's part {}", seconds(terraforms)),
+        );
+        let traffic = traffic(&log, ADMIN);
+        let each = |count: usize| count as f64 / CREATED as f64;
+        let (connections, statements) = (each(traffic.connections), each(traffic.statements));
+        row("", "", &format!("{connections:.2} connections and {statements:.2} statements for each"));
+        row("", "", &against(ours, floor, &format!("psql, {SESSIONS} sessions at a time")));
+        row("", "", &against(ours.saturating_sub(terraforms), floor, "the same, less Terraform's part"));
+    }
+    Ok(())
+}
+
+/// One script for each session, from the log of what was changed.
+fn replayed(log: &str) -> Vec<String> {
+    let is_next = |line: &str| line.starts_with(|c: char| c.is_ascii_digit());
+    let mut changes: Vec<(String, String)> = Vec::new();
+    let mut is_open = false;
+    for line in log.lines() {
+        if is_next(line) {
+            let begun = line.split_once(&format!(" {ADMIN}@")).and_then(|(_, rest)| {
+                let (database, rest) = rest.split_once("/terraform-provider-pgtenant LOG:  statement: ")?;
+                (!rest.starts_with("SELECT ")).then(|| (database.to_owned(), rest.to_owned()))
+            });
+            is_open = begun.is_some();
+            changes.extend(begun);
+        } else if let (true, Some((_, text))) = (is_open, changes.last_mut()) {
+            text.push('\n');
+            text.push_str(line.trim_start_matches('\t'));
+        }
+    }
+    let quoted = |number: usize| format!("\"bench{number}\"");
+    let mut scripts = vec![String::new(); SESSIONS];
+    for number in 0..CREATED {
+        let name = format!("bench{number}");
+        let script = &mut scripts[number % SESSIONS];
+        for at in ["postgres", &name] {
+            if !changes.iter().any(|(database, _)| database == at) {
+                continue;
+            }
+            script.push_str(&format!("\\connect {at}\n"));
+            // What is said of all at the end belongs to none.
+            let is_of_it =
+                |text: &str| text.contains(&quoted(number)) && !text.contains(&quoted((number + 1) % CREATED));
+            let of_it = changes.iter().filter(|(database, text)| database == at && (at == name || is_of_it(text)));
+            for (_, text) in of_it {
+                // One query, and so one transaction, as it was.
+                script.push_str(&text.replace(";\n", "\\;\n"));
+                script.push_str(";\n");
+            }
+        }
+    }
+    scripts
+}
+
+fn replay(psql: &Path, server: &Server, scripts: &[String]) -> Result<(), String> {
+    let run = |script: &String| -> Result<(), String> {
+        let mut command = Command::new(psql);
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-", "postgres"]).envs(server.env());
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
+        let mut child = piped.map_err(|error| format!("cannot run psql: {error}"))?;
+        let written = child.stdin.take().expect("piped").write_all(script.as_bytes());
+        written.map_err(|error| format!("psql ended early: {error}"))?;
+        let status = child.wait().map_err(|error| format!("psql: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("psql: {status}")) }
+    };
+    thread::scope(|scope| {
+        let running: Vec<_> = scripts.iter().map(|script| scope.spawn(move || run(script))).collect();
+        running.into_iter().try_for_each(|one| one.join().expect("no panic"))
+    })
+}
+
 /// A plan of many tenants, looking inside or not, against one of as many resources that cost Terraform the same and the
 /// provider nothing. In turns, for the machine is not the same from one minute to the next.
 fn plans() -> Result<(), String> {
@@ -218,10 +341,7 @@ fn plans() -> Result<(), String> {
             seen.push((deep, traffic(&server.log_since(mark), ADMIN)));
         }
     }
-    let medians = times.map(|mut times| {
-        times.sort();
-        times[PLANS / 2]
-    });
+    let medians = times.map(median);
     let floor = "plan of as many and as large terraform_data";
     for (at, deep) in [(1, "false"), (2, "true")] {
         let what = format!("plan of {PLANNED}, deep_verify = {deep}");
@@ -269,6 +389,11 @@ fn client_certificate() -> Result<String, rcgen::Error> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512)?;
     let certificate = CertificateParams::new(vec!["localhost".to_owned()])?.self_signed(&key)?;
     Ok(pem("CERTIFICATE", certificate.der()))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {

@@ -76,6 +76,9 @@ impl ConnectOptions {
             ("statement_timeout".to_owned(), "0".to_owned()),
             ("lock_timeout".to_owned(), "0".to_owned()),
             ("idle_in_transaction_session_timeout".to_owned(), "0".to_owned()),
+            // A query of the catalogs is planned once for all its parameters, and never compiled.
+            ("plan_cache_mode".to_owned(), "force_generic_plan".to_owned()),
+            ("jit".to_owned(), "off".to_owned()),
         ];
         if let Some(role) = &self.assume_role {
             settings.push(("role".to_owned(), role.as_str().to_owned()));
@@ -128,7 +131,8 @@ mod tests {
         let options =
             |role: Option<&str>| ConnectOptions { assume_role: role.map(|role| role.parse().unwrap()), ..options() };
         let expected = "-c search_path=pg_catalog -c client_min_messages=warning -c default_transaction_read_only=off -c \
-                        statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
+                        statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 \
+                        -c plan_cache_mode=force_generic_plan -c jit=off";
         assert_eq!(options(None).startup_options(), expected);
         assert_eq!(options(Some("the ops")).startup_options(), format!("{expected} -c role=the\\ ops"));
     }

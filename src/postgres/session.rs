@@ -3,6 +3,7 @@
 //! A session reads the warnings that come with each answer, ends its statement on the server when the
 //! operation is cancelled, and closes so that the server has let go of it when `close` returns.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Connection, Row};
+use tokio_postgres::{AsyncMessage, Client, Connection, Row, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::DatabaseName;
@@ -29,6 +30,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub struct Session {
     client: Client,
     heard: Arc<Mutex<Heard>>,
+    prepared: Mutex<HashMap<String, Statement>>,
     connection: JoinHandle<()>,
     /// A second handle to the socket: it reaches its end when the server has closed the other side.
     socket: Option<Socket>,
@@ -92,8 +94,19 @@ impl Session {
                 }
             }
         });
-        let (spent, silent) = Default::default();
-        Session { client, heard, connection, socket, canceller, spent, silent, database: database.clone(), major }
+        let (prepared, spent, silent) = Default::default();
+        Session {
+            client,
+            heard,
+            prepared,
+            connection,
+            socket,
+            canceller,
+            spent,
+            silent,
+            database: database.clone(),
+            major,
+        }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -113,7 +126,7 @@ impl Session {
         }
     }
 
-    /// Reads rows with one statement in one round trip.
+    /// Reads rows with one statement, which is parsed and planned once for each session: that takes longer than to run it.
     pub async fn query(
         &self,
         summary: &str,
@@ -122,7 +135,21 @@ impl Session {
         cancel: &CancellationToken,
     ) -> Result<Vec<Row>, Error> {
         tracing::trace!(database = %self.database, "{summary}");
-        self.cancellable(summary, cancel, self.client.query_typed(sql, parameters)).await
+        let answer = async {
+            let known = self.prepared.lock().expect("no panic while held").get(sql).cloned();
+            let statement = match known {
+                Some(statement) => statement,
+                None => {
+                    let types: Vec<Type> = parameters.iter().map(|(_, of)| of.clone()).collect();
+                    let statement = self.client.prepare_typed(sql, &types).await?;
+                    let mut prepared = self.prepared.lock().expect("no panic while held");
+                    prepared.entry(sql.to_owned()).or_insert(statement).clone()
+                }
+            };
+            let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
+            self.client.query(&statement, &values).await
+        };
+        self.cancellable(summary, cancel, answer).await
     }
 
     /// The same, as the role that logged in: without the one that the session has assumed.

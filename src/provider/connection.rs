@@ -109,8 +109,10 @@ impl Connection {
         let cancel = reconcile::grace();
         let settled = async {
             let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, &cancel).await?;
-            let changes: Vec<_> =
-                unsettled.values().flat_map(|(names, _)| destroy::settle(&Observed::locate(&snapshot, names))).collect();
+            let changes: Vec<_> = unsettled
+                .values()
+                .flat_map(|(names, _)| destroy::settle(&Observed::locate(&snapshot, names)))
+                .collect();
             cluster.run(&render(&changes), &cancel).await
         };
         if let Err(error) = settled.await {

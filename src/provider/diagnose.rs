@@ -42,7 +42,9 @@ pub(super) fn error(what: &str, error: &Error, cx: &Context) -> Diagnostic {
 fn locked(holder: &Holder) -> String {
     let Holder { pid, role, .. } = holder;
     let known = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    let with = known(&holder.application).map(|application| format!(", with application_name {application:?}")).unwrap_or_default();
+    let with = known(&holder.application)
+        .map(|application| format!(", with application_name {application:?}"))
+        .unwrap_or_default();
     let from = known(&holder.client).map(|client| format!(", from {client}")).unwrap_or_default();
     let since = known(&holder.since).map(|since| format!(", connected since {since} UTC")).unwrap_or_default();
     format!(

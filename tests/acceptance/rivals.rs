@@ -63,10 +63,7 @@ fn whoever_holds_the_lock_is_named(server: &Server) {
     let refused = workspace.run(&["apply", "-auto-approve"]);
     let told = said(&refused);
     assert!(!refused.status.success());
-    assert!(
-        told.contains(&format!("role \"{ADMIN}\" as pid {pid}, with application_name \"another run\"")),
-        "{told}"
-    );
+    assert!(told.contains(&format!("role \"{ADMIN}\" as pid {pid}, with application_name \"another run\"")), "{told}");
     assert!(told.contains("Could not create tenant \"held\""), "{told}");
     drop(other);
     workspace.apply();

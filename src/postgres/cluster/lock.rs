@@ -154,7 +154,8 @@ impl Cluster {
         }
         keeper.users.retain(|_, users| *users > 0);
         let Keeper { held, users, .. } = &mut *keeper;
-        let unused = held.extract_if(.., |name| !users.contains_key(name)).collect();
+        let unused: Vec<String> = held.iter().filter(|name| !users.contains_key(*name)).cloned().collect();
+        held.retain(|name| users.contains_key(name));
         if !keeper.let_go(unused).await {
             self.lose(&mut keeper);
         } else if keeper.users.is_empty()

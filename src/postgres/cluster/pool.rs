@@ -33,6 +33,8 @@ struct State<S> {
     busy: usize,
     /// How many of those that are busy are with the maintenance database.
     at_home: usize,
+    /// How many wait for a session with another database.
+    waiting: usize,
     /// Databases that something is done to, and how many do it.
     worked_at: BTreeMap<String, usize>,
 }
@@ -42,6 +44,9 @@ pub(super) struct Slot<'a> {
     pool: &'a Pool,
     is_at_home: bool,
 }
+
+/// Somebody waits for a session with a database; until dropped.
+struct Waiting<'a>(Option<&'a Pool>);
 
 /// What whoever asks for a session gets.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,8 +74,8 @@ impl At for Session {
 
 impl Pool {
     pub fn new(home: DatabaseName, most: usize) -> Self {
-        let (idle, busy, at_home, worked_at) = Default::default();
-        let state = Mutex::new(State { most: most.max(1), idle, busy, at_home, worked_at });
+        let (idle, busy, at_home, waiting, worked_at) = Default::default();
+        let state = Mutex::new(State { most: most.max(1), idle, busy, at_home, waiting, worked_at });
         Pool { home, state, changed: Notify::new() }
     }
 
@@ -108,6 +113,7 @@ impl Pool {
                 }
                 Room::Later => {}
             }
+            let _waiting = Waiting::new(self, database);
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep(PATIENCE) => is_late = true,
@@ -219,6 +225,22 @@ impl Drop for Slot<'_> {
     }
 }
 
+impl<'a> Waiting<'a> {
+    fn new(pool: &'a Pool, database: &DatabaseName) -> Self {
+        let counts = *database != pool.home;
+        pool.state().waiting += usize::from(counts);
+        Waiting(counts.then_some(pool))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(pool) = self.0 {
+            pool.state().waiting -= 1;
+        }
+    }
+}
+
 impl<S: At> State<S> {
     /// Decides who gets what, and counts it as busy unless that is nothing.
     fn room(&mut self, database: &str, home: &str, anew: bool, is_late: bool) -> Room<S> {
@@ -236,7 +258,9 @@ impl<S: At> State<S> {
         if let (Some(at), false) = (same, anew) {
             return Room::Session(self.idle.swap_remove(at));
         }
-        if self.idle.len() + self.busy < self.most {
+        // One more at home would have to make room for whoever waits.
+        let others = if database == home && self.at_home > 0 { self.waiting } else { 0 };
+        if self.idle.len() + self.busy + others < self.most {
             return Room::New;
         }
         let is_kept = |session: &S| self.worked_at.contains_key(session.database());
@@ -272,7 +296,7 @@ mod tests {
     /// Three sessions at most; something is done to `acme` and `globex`.
     fn state(idle: &[&'static str], busy: usize, at_home: usize) -> State<&'static str> {
         let worked_at = ["acme", "globex"].map(|name| (name.to_owned(), 1)).into();
-        State { most: 3, idle: idle.to_vec(), busy, at_home, worked_at }
+        State { most: 3, idle: idle.to_vec(), busy, at_home, waiting: 0, worked_at }
     }
 
     #[test]
@@ -303,6 +327,16 @@ mod tests {
         check(&["acme"], (2, 0), "postgres", InsteadOf("acme"));
         check(&["acme", "globex"], (1, 1), "other", Later);
         check(&[], (3, 0), "postgres", Later);
+    }
+
+    #[test]
+    fn room_is_left_for_those_who_wait() {
+        let room =
+            |at_home, waiting| State { waiting, ..state(&[], 1, at_home) }.room("postgres", "postgres", false, false);
+        assert_eq!(room(1, 0), Room::New);
+        assert_eq!(room(1, 1), Room::New);
+        assert_eq!(room(1, 2), Room::Later);
+        assert_eq!(room(0, 2), Room::New);
     }
 
     #[test]
