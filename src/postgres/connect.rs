@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DatabaseName, RoleName, Secret};
+use super::{DatabaseName, RequireAuth, RoleName, Secret};
 
 /// libpq's `sslmode`, without `allow` and `prefer`: those fall back to clear text unasked.
 ///
@@ -33,6 +33,31 @@ impl SslMode {
     }
 }
 
+/// libpq's `channel_binding`: whether a login is tied to the TLS connection that it runs over, so that nobody in between can pass
+/// it on.
+///
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-CHANNEL-BINDING>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ChannelBinding {
+    Disable,
+    /// If the server offers it.
+    #[default]
+    Prefer,
+    Require,
+}
+
+impl ChannelBinding {
+    pub const ALL: [(&str, ChannelBinding); 3] = [
+        ("disable", ChannelBinding::Disable),
+        ("prefer", ChannelBinding::Prefer),
+        ("require", ChannelBinding::Require),
+    ];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice)
+    }
+}
+
 /// The authorities that a server's certificate may come from.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum SslRootCert {
@@ -55,12 +80,22 @@ pub struct ConnectOptions {
     pub password: Option<Secret>,
     pub sslmode: SslMode,
     pub sslrootcert: SslRootCert,
+    /// What the server may ask for; `None`: SCRAM, and anything where TLS has verified it or nothing is in between.
+    pub require_auth: Option<RequireAuth>,
+    pub channel_binding: ChannelBinding,
     pub connect_timeout: Duration,
     /// `SET ROLE` before anything else.
     pub assume_role: Option<RoleName>,
 }
 
 impl ConnectOptions {
+    /// What the server may ask for before it lets this admin in.
+    pub(super) fn allowed(&self) -> RequireAuth {
+        let is_verified = matches!(self.sslmode, SslMode::VerifyCa | SslMode::VerifyFull) || self.is_unix_socket();
+        let default = if is_verified { RequireAuth::any() } else { RequireAuth::scram() };
+        self.require_auth.clone().unwrap_or(default)
+    }
+
     pub fn is_unix_socket(&self) -> bool {
         self.host.starts_with('/')
     }
@@ -121,6 +156,8 @@ mod tests {
             password: None,
             sslmode: SslMode::Disable,
             sslrootcert: SslRootCert::System,
+            require_auth: None,
+            channel_binding: ChannelBinding::Prefer,
             connect_timeout: Duration::from_secs(10),
             assume_role: None,
         }
@@ -143,6 +180,25 @@ mod tests {
             assert_eq!(SslMode::parse(name), Some(mode));
         }
         assert_eq!(SslMode::parse("prefer"), None);
+    }
+
+    #[test]
+    fn without_a_verified_server_the_password_stays_here() {
+        let allowed = |sslmode, host: &str, require_auth: Option<&str>| {
+            let require_auth = require_auth.map(|text| text.parse().unwrap());
+            ConnectOptions { sslmode, host: host.to_owned(), require_auth, ..options() }.allowed()
+        };
+        for (mode, is_verified) in [
+            (SslMode::Disable, false),
+            (SslMode::Require, false),
+            (SslMode::VerifyCa, true),
+            (SslMode::VerifyFull, true),
+        ] {
+            let expected = if is_verified { RequireAuth::any() } else { RequireAuth::scram() };
+            assert_eq!(allowed(mode, "db", None), expected, "{mode:?}");
+            assert_eq!(allowed(mode, "/var/run/postgresql", None), RequireAuth::any());
+            assert_eq!(allowed(mode, "db", Some("md5")), "md5".parse().unwrap());
+        }
     }
 
     #[test]

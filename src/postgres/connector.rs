@@ -9,13 +9,13 @@ use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
-use tokio_postgres::config::{SslMode as DriverSslMode, SslNegotiation};
+use tokio_postgres::config::{ChannelBinding as DriverChannelBinding, SslMode as DriverSslMode, SslNegotiation};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{ConnectOptions, SslMode};
+use super::connect::{ChannelBinding, ConnectOptions, SslMode};
 use super::error::{ConnectError, bounded};
 use super::session::Session;
 use super::socket::{Bounded, Secured, Socket, Wire};
@@ -174,14 +174,20 @@ impl Connector {
             .options(self.options.startup_options())
             // To the driver all streams have TLS, made already.
             .ssl_mode(DriverSslMode::Require)
-            .ssl_negotiation(SslNegotiation::Direct);
+            .ssl_negotiation(SslNegotiation::Direct)
+            .channel_binding(match self.options.channel_binding {
+                ChannelBinding::Disable => DriverChannelBinding::Disable,
+                ChannelBinding::Prefer => DriverChannelBinding::Prefer,
+                ChannelBinding::Require => DriverChannelBinding::Require,
+            });
         if let Some(password) = &self.options.password {
             config.password(password.expose());
         }
         let failed = |error: tokio_postgres::Error| {
             ConnectError::of_startup(&self.address(), &error, self.options.password.is_some())
         };
-        let (client, connection) = config.connect_raw(Bounded::new(wire), Secured).await.map_err(failed)?;
+        let (client, connection) =
+            config.connect_raw(Bounded::guarded(wire, self.options.allowed()), Secured).await.map_err(failed)?;
         let version = connection.parameter("server_version").unwrap_or_default().to_owned();
         let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|text| text.parse::<u32>().ok());
         let Some(major) = major.filter(|major| *major >= major::OLDEST) else {

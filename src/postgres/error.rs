@@ -8,8 +8,9 @@ use tokio_postgres::error::{DbError, Severity};
 
 pub use tokio_postgres::error::SqlState;
 
+use super::auth::AuthMethod;
 use super::catalog::lock::Holder;
-use super::socket::TooLarge;
+use super::socket::{TooLarge, Unwanted};
 
 /// How many bytes are kept of one text of the server's.
 const MOST: usize = 8 * 1024;
@@ -145,6 +146,9 @@ pub enum ConnectError {
     /// What answers does not keep what a session asks for when it begins.
     #[error("{address} does not keep the settings of a session: {message}")]
     Pooler { address: String, message: String },
+    /// The server asked for something that it is not to have.
+    #[error("the server at {address} asks for {asked}")]
+    Unwanted { address: String, asked: AuthMethod },
     #[error("the server at {address} asked for a password, and none is set")]
     NoPassword { address: String },
     #[error("the server at {address} is PostgreSQL {version}; this provider needs 13 or newer")]
@@ -259,6 +263,9 @@ impl ConnectError {
                 }
                 _ => ConnectError::Tls { address, message },
             };
+        }
+        if let Some(Unwanted(asked)) = inner.and_then(|inner| inner.downcast_ref::<Unwanted>()) {
+            return ConnectError::Unwanted { address, asked: *asked };
         }
         let message = chain(error);
         match error.kind() {

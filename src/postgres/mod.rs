@@ -4,6 +4,7 @@
 //! Knows roles, databases, ACLs, settings, SCRAM and SQLSTATE. Has never heard of Terraform or of
 //! tenants. `session` is the only place that sends SQL; everything that decides is elsewhere and pure.
 
+pub mod auth;
 pub mod catalog;
 pub mod cluster;
 pub mod connect;
@@ -24,10 +25,11 @@ pub mod statement;
 pub mod text;
 mod tls;
 
+pub use auth::{AuthMethod, RequireAuth};
 pub use catalog::{inside::Inside, lock::Holder, snapshot::Snapshot};
 pub use cluster::Cluster;
 pub use cluster::lock::Lock;
-pub use connect::{ConnectOptions, SslMode, SslRootCert};
+pub use connect::{ChannelBinding, ConnectOptions, SslMode, SslRootCert};
 pub use encoding::Encoding;
 pub use error::{ConnectError, Error, Slots};
 pub use fact::Fact;

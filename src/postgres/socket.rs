@@ -15,6 +15,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::auth::{AuthMethod, RequireAuth};
+
 /// A host that vanished is noticed after a minute: this long without a word, then so many probes so far apart.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
@@ -84,6 +86,12 @@ impl<S> Bounded<S> {
     pub(super) fn new(stream: S) -> Self {
         Bounded { stream, answer: Answer::default() }
     }
+
+    /// One that also ends with an error before anything is said to a server that asks for what is not allowed.
+    pub(super) fn guarded(stream: S, allowed: RequireAuth) -> Self {
+        let answer = Answer { allowed: Some(allowed), ..Answer::default() };
+        Bounded { stream, answer }
+    }
 }
 
 /// How far the answer is read: each message is a tag, its length in four bytes, and the rest.
@@ -95,6 +103,11 @@ struct Answer {
     header: Vec<u8>,
     /// How many bytes of the present message are still to come.
     left: usize,
+    /// What the server may ask for; `None` once it has asked.
+    allowed: Option<RequireAuth>,
+    /// The number of what it asks for, as far as it is read.
+    asked: Vec<u8>,
+    asks: bool,
 }
 
 impl Answer {
@@ -112,6 +125,7 @@ impl Answer {
                     self.left = length.saturating_sub(4);
                     self.size = self.size.saturating_add(length + OVERHEAD);
                     let too_large = *tag != b'D' && length > MESSAGE;
+                    self.asks = *tag == b'R' && self.allowed.is_some();
                     self.header.clear();
                     if too_large || self.size > ANSWER {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, TooLarge));
@@ -119,12 +133,33 @@ impl Answer {
                 }
             }
             let more = bytes.len().min(self.left);
+            if self.asks {
+                self.hear(&bytes[..more])?;
+            }
             self.left -= more;
             bytes = &bytes[more..];
         }
         Ok(())
     }
+
+    /// Reads what the server asks for.
+    fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.asked.extend(bytes.iter().take(4 - self.asked.len()));
+        let Ok(number) = <[u8; 4]>::try_from(&self.asked[..]) else { return Ok(()) };
+        self.asks = false;
+        match (AuthMethod::asked(u32::from_be_bytes(number)), self.allowed.take()) {
+            (Some(method), Some(allowed)) if !allowed.allows(method) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, Unwanted(method)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
+
+/// The server asks for what it is not to have.
+#[derive(Debug, thiserror::Error)]
+#[error("the server asks for {0}")]
+pub(super) struct Unwanted(pub AuthMethod);
 
 /// The server's answer is larger than any that it has reason to give.
 #[derive(Debug, thiserror::Error)]
@@ -244,6 +279,25 @@ mod tests {
         assert!(answer.read(&[b'D', 0x7f, 0xff]).is_ok());
         assert!(answer.read(&[0xff, 0xff]).is_err());
         assert!(Answer::default().read(&[b'D', 0xff, 0xff, 0xff, 0xff]).is_err());
+    }
+
+    #[test]
+    fn a_server_gets_what_is_allowed() {
+        let asks = |number: u32| [&[b'R', 0, 0, 0, 8][..], &number.to_be_bytes()].concat();
+        let said = |allowed: &str, numbers: &[u32], piece: usize| {
+            let mut answer = Answer { allowed: Some(allowed.parse().unwrap()), ..Answer::default() };
+            let bytes: Vec<u8> = numbers.iter().flat_map(|number| asks(*number)).collect();
+            let read = bytes.chunks(piece).try_for_each(|piece| answer.read(piece));
+            read.map_err(|error| error.get_ref().unwrap().downcast_ref::<Unwanted>().unwrap().0)
+        };
+        for piece in [1, 3, 100] {
+            assert_eq!(said("scram-sha-256", &[10, 11, 12, 0], piece), Ok(()));
+            assert_eq!(said("scram-sha-256", &[3], piece), Err(AuthMethod::Password));
+            assert_eq!(said("scram-sha-256", &[5], piece), Err(AuthMethod::Md5));
+            assert_eq!(said("scram-sha-256", &[0], piece), Err(AuthMethod::None));
+            assert_eq!(said("none", &[10], piece), Err(AuthMethod::ScramSha256));
+            assert_eq!(said("!password", &[5, 0], piece), Ok(()));
+        }
     }
 
     proptest! {

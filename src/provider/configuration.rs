@@ -1,9 +1,10 @@
 //! The provider block: its schema, and how it becomes connect options. Attribute before environment
 //! variable before default.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::postgres::{self, ConnectOptions, Secret, SslMode, SslRootCert};
+use crate::postgres::{self, ChannelBinding, ConnectOptions, RequireAuth, Secret, SslMode, SslRootCert};
 use crate::tf_provider::{Attributes, Diagnostic, Diagnostics, Field, Schema, Value, model};
 
 /// What the provider block comes to.
@@ -49,8 +50,10 @@ const DATABASE: Setting = Setting { attribute: "database", variable: Some("PGDAT
 const USERNAME: Setting = Setting { attribute: "username", variable: Some("PGUSER"), default: None };
 const PASSWORD: Setting = Setting { attribute: "password", variable: Some("PGPASSWORD"), default: None };
 const SSLMODE: Setting = Setting { attribute: "sslmode", variable: Some("PGSSLMODE"), default: Some("verify-full") };
-const SSLROOTCERT: Setting =
-    Setting { attribute: "sslrootcert", variable: Some("PGSSLROOTCERT"), default: Some("system") };
+const SSLROOTCERT: Setting = Setting { attribute: "sslrootcert", variable: Some("PGSSLROOTCERT"), default: None };
+const REQUIRE_AUTH: Setting = Setting { attribute: "require_auth", variable: Some("PGREQUIREAUTH"), default: None };
+const CHANNEL_BINDING: Setting =
+    Setting { attribute: "channel_binding", variable: Some("PGCHANNELBINDING"), default: Some("prefer") };
 const CONNECT_TIMEOUT: Setting =
     Setting { attribute: "connect_timeout", variable: Some("PGCONNECT_TIMEOUT"), default: Some("10s") };
 const MAX_CONNECTIONS: Setting = Setting { attribute: "max_connections", variable: None, default: Some("4") };
@@ -99,11 +102,24 @@ model! {
         pub(super) password: Field<Secret> = optional(PASSWORD.about("The password of that role.")).sensitive(),
         pub(super) sslmode: Field<String> = optional(SSLMODE.about(
             "How the connection is secured, in libpq's words: `disable`, `require`, `verify-ca` or `verify-full`. \
-             Anything weaker than `verify-full` lets somebody in between read or change what is sent."
+             Anything weaker than `verify-full` lets somebody in between read or change what is sent. `require` with an \
+             `sslrootcert` verifies as `verify-ca` does; neither goes with the operating system's store, from which anybody \
+             can have a certificate."
         )),
         pub(super) sslrootcert: Field<String> = optional(SSLROOTCERT.about(
             "The certificate authorities to trust: a file's path, certificates in PEM form, or `system` for the \
-             operating system's store. Those of RDS are in no store: give the path of its `global-bundle.pem`."
+             operating system's store. Those of RDS are in no store: give the path of its `global-bundle.pem`. Default: \
+             `~/.postgresql/root.crt` if there is such a file, else `system`."
+        )),
+        pub(super) require_auth: Field<String> = optional(REQUIRE_AUTH.about(
+            "What the server may ask for before it lets the provider in, in libpq's words: `scram-sha-256`, `password` (in clear \
+             text), `md5`, `none` (nothing), several with commas between them, or with a `!` before each those that it may not \
+             ask for. Left out, it may ask for anything where `sslmode` verifies it or `host` is a unix socket, and elsewhere \
+             for `scram-sha-256` only: whoever answers there must not learn the password."
+        )),
+        pub(super) channel_binding: Field<String> = optional(CHANNEL_BINDING.about(
+            "Whether the login is tied to the TLS connection, so that nobody in between can pass it on: `disable`, `prefer` or \
+             `require`."
         )),
         pub(super) connect_timeout: Field<String> = optional(CONNECT_TIMEOUT.about(
             "How long to wait for a connection, as `10s`, further attempts included while the server cannot be reached, \
@@ -170,6 +186,15 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
         })
     });
     let sslrootcert = reader.parse(&SSLROOTCERT, &config.sslrootcert, |text| read_roots(text, complete));
+    let sslrootcert = sslrootcert.or_else(|| if complete { roots_at_home(environment) } else { None });
+    let is_settled = complete && !config.sslrootcert.is_unknown() && !reader.diagnostics.has_errors();
+    let sslmode =
+        sslmode.and_then(|mode| if is_settled { reader.verified(mode, sslrootcert.as_ref()) } else { Some(mode) });
+    let require_auth = reader.parse(&REQUIRE_AUTH, &config.require_auth, str::parse::<RequireAuth>);
+    let channel_binding = reader.parse(&CHANNEL_BINDING, &config.channel_binding, |text| {
+        ChannelBinding::parse(text)
+            .ok_or_else(|| format!("{text:?} is not one of {}", ChannelBinding::ALL.map(|(name, _)| name).join(", ")))
+    });
     let connect_timeout = reader.parse(&CONNECT_TIMEOUT, &config.connect_timeout, parse_timeout);
     let max_connections = reader.parse(&MAX_CONNECTIONS, &config.max_connections, |text| {
         text.parse::<usize>()
@@ -201,7 +226,9 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
             username: username?,
             password,
             sslmode: sslmode?,
-            sslrootcert: sslrootcert?,
+            sslrootcert: sslrootcert.unwrap_or_default(),
+            require_auth,
+            channel_binding: channel_binding?,
             connect_timeout: connect_timeout?,
             assume_role,
         })
@@ -293,6 +320,34 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    /// What a mode comes to with the authorities that are set. As in libpq: to name them means to verify.
+    fn verified(&mut self, mode: SslMode, roots: Option<&SslRootCert>) -> Option<SslMode> {
+        match (mode, roots) {
+            (SslMode::Require, Some(SslRootCert::Pem(_))) => Some(SslMode::VerifyCa),
+            (SslMode::Require, Some(SslRootCert::System)) | (SslMode::VerifyCa, None | Some(SslRootCert::System)) => {
+                self.diagnostics.push(
+                    Diagnostic::error(
+                        "`sslmode` is weaker than it looks",
+                        "It does not look at the name in the server's certificate, and anybody can have a certificate of an \
+                         authority that the operating system trusts. Set `sslmode = \"verify-full\"`, or `sslrootcert` to the \
+                         authority of this server alone.",
+                    )
+                    .at_attribute("sslmode"),
+                );
+                None
+            }
+            (mode, _) => Some(mode),
+        }
+    }
+}
+
+/// Where libpq looks for them.
+fn roots_at_home(environment: Environment) -> Option<SslRootCert> {
+    let path = PathBuf::from(environment("HOME")?).join(".postgresql/root.crt");
+    std::fs::read_to_string(path).map(SslRootCert::Pem).ok()
+}
+
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
@@ -370,6 +425,32 @@ mod tests {
         assert_eq!((options.sslmode, options.sslrootcert), (SslMode::VerifyFull, SslRootCert::System));
         assert_eq!(options.database.as_str(), "postgres");
         assert!(options.password.is_some());
+    }
+
+    #[test]
+    fn authorities_that_are_named_verify() {
+        let mode = |mode: &str, roots: Option<&str>| {
+            let mut config = vec![("username", Value::from("admin")), ("sslmode", mode.into())];
+            config.extend(roots.map(|roots| ("sslrootcert", roots.into())));
+            resolve_from(&config, &[]).map(|configured| configured.options.unwrap().sslmode)
+        };
+        let pem = Some("-----BEGIN CERTIFICATE-----");
+        for (text, without, with) in [
+            ("disable", SslMode::Disable, SslMode::Disable),
+            ("require", SslMode::Require, SslMode::VerifyCa),
+            ("verify-full", SslMode::VerifyFull, SslMode::VerifyFull),
+        ] {
+            assert_eq!((mode(text, None).unwrap(), mode(text, pem).unwrap()), (without, with), "{text}");
+        }
+        assert_eq!(mode("verify-ca", pem).unwrap(), SslMode::VerifyCa);
+        for (text, roots) in [("require", Some("system")), ("verify-ca", Some("system")), ("verify-ca", None)] {
+            let refused = mode(text, roots).unwrap_err();
+            assert_eq!(refused.0[0].path, Some(crate::tf_provider::Path::attribute("sslmode")), "{text}");
+        }
+        // Not known yet, or only in the environment, which `validate` does not read.
+        let config =
+            |roots: Value| Value::Map([("sslmode".into(), "verify-ca".into()), ("sslrootcert".into(), roots)].into());
+        assert!(!validate(&config(Value::Unknown)).has_errors() && !validate(&config(Value::Null)).has_errors());
     }
 
     #[test]

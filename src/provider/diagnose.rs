@@ -209,6 +209,12 @@ fn connect(error: &ConnectError) -> Diagnostic {
             "`sslrootcert` is not usable",
             "`sslrootcert` (PGSSLROOTCERT) is a file's path, certificates in PEM form, or \"system\".",
         ),
+        ConnectError::Unwanted { .. } => (
+            "The PostgreSQL server asks for what it is not to have",
+            "Whoever answers there would learn enough to log in, or lets in anybody. Let pg_hba.conf say scram-sha-256 (with \
+             password_encryption = scram-sha-256 when the password is set), or let TLS verify the server first: sslmode = \
+             \"verify-full\". `require_auth` (PGREQUIREAUTH) says what else is allowed.",
+        ),
         ConnectError::NoPassword { .. } => (
             "The PostgreSQL server wants a password",
             "Set `password` in the provider block, or the environment variable PGPASSWORD.",

@@ -2,6 +2,7 @@
 //! by attribute and by environment, and servers that are not there yet.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::TcpListener;
 
 use crate::fixture::{self, PROVIDER};
@@ -147,14 +148,58 @@ fn tls_is_what_sslmode_says() {
     check(&bare, &format!("sslrootcert = {ca:?}"), true);
     check(&bare, &format!("sslrootcert = file({ca:?})"), true);
     check(&other_name, "sslmode = \"verify-ca\"", true);
-    let any = but(&other_name, &[("PGSSLROOTCERT", &wrong_ca)]);
-    check(&any, "sslmode = \"require\"", true);
+    // Whoever names an authority means it.
+    let require = but(&other_name, &[("PGSSLMODE", "require"), ("PGSSLROOTCERT", &wrong_ca)]);
+    check_refused(&require, READ, untrusted, &words);
+    check(&other_name, "sslmode = \"require\"", true);
+    check(&but(&other_name, &[("PGSSLROOTCERT", "")]), "sslmode = \"require\"", true);
+    let weak = but(&env, &[("PGSSLMODE", "verify-ca"), ("PGSSLROOTCERT", "")]);
+    check_refused(&weak, BARE, "`sslmode` is weaker than it looks", &["verify-full", "`sslrootcert`"]);
     check(&bare, "sslmode = \"disable\"", false);
 
     // Tenants are made over it, not only looked at.
     let workspace = workspace(&env, &fixture::tenant("a", "extensions = [\"pgcrypto\"]"));
     workspace.apply();
     workspace.destroy();
+}
+
+/// Without TLS that verifies it, a server is not told the password, nor trusted for nothing.
+#[test]
+fn a_server_gets_the_proof_that_it_may_ask_for() {
+    let server = Server::start(Options { tls_names: &["localhost"], ..Options::default() }).unwrap();
+    let hba = server.superuser("SHOW hba_file")[0][0].clone().unwrap();
+    let asks = |method: &str| {
+        fs::write(&hba, format!("local all all trust\nhost all all all {method}\n")).unwrap();
+        server.superuser("SELECT pg_reload_conf()");
+    };
+    let env = server.env();
+    let clear = but(&env, &[("PGSSLMODE", "disable")]);
+    let unverified = but(&env, &[("PGSSLMODE", "require"), ("PGSSLROOTCERT", "")]);
+    let summary = "The PostgreSQL server asks for what it is not to have";
+    let check = |name: &str, asked: &str| {
+        for env in [&clear, &unverified] {
+            check_refused(env, READ, summary, &[asked, "PGREQUIREAUTH", "verify-full"]);
+            check_accepted(&but(env, &[("PGREQUIREAUTH", name)]), READ);
+        }
+        check_accepted(&env, READ);
+        check_refused(&but(&env, &[("PGREQUIREAUTH", "scram-sha-256")]), READ, summary, &[asked]);
+        let bound = workspace(&but(&env, &[("PGCHANNELBINDING", "require")]), READ).run(&["plan"]);
+        assert!(!bound.status.success(), "{asked} is bound to nothing");
+    };
+    asks("scram-sha-256");
+    for env in [&clear, &unverified, &env] {
+        check_accepted(env, READ);
+    }
+    check_accepted(&but(&env, &[("PGCHANNELBINDING", "require")]), READ);
+    check_refused(&but(&env, &[("PGREQUIREAUTH", "!scram-sha-256")]), READ, summary, &["SCRAM-SHA-256"]);
+    asks("password");
+    check("password", "the password in clear text");
+    asks("trust");
+    check("none", "no proof at all");
+    let set = format!("SET password_encryption = md5; ALTER ROLE {ADMIN} PASSWORD '{}'", server.admin_password);
+    server.superuser(&set);
+    asks("md5");
+    check("md5", "an MD5 hash of the password");
 }
 
 /// There is such a package for this platform only.

@@ -70,10 +70,14 @@ fn serve(mut stream: TcpStream, when: When, trick: Trick) -> io::Result<()> {
     stream.write_all(&message(b'D', &row))?;
     stream.write_all(&message(b'C', b"SELECT 1\0"))?;
     stream.write_all(&message(b'Z', b"I"))?;
+    // What it prepares has two parameters, lists of text.
     while take_message(&mut stream)? != b'S' {}
     stream.write_all(&message(b'1', &[]))?;
-    stream.write_all(&message(b'2', &[]))?;
+    stream.write_all(&message(b't', &[0, 2, 0, 0, 3, 0xf1, 0, 0, 3, 0xf1]))?;
     stream.write_all(&columns(1))?;
+    stream.write_all(&message(b'Z', b"I"))?;
+    while take_message(&mut stream)? != b'S' {}
+    stream.write_all(&message(b'2', &[]))?;
     play(&mut stream, trick)
 }
 
