@@ -1,8 +1,10 @@
 //! How to reach a cluster, in libpq's words.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{DatabaseName, RequireAuth, RoleName, Secret};
+use super::{DatabaseName, Passfile, RequireAuth, RoleName, Secret};
 
 /// libpq's `sslmode`, without `allow` and `prefer`: those fall back to clear text unasked.
 ///
@@ -68,16 +70,83 @@ pub enum SslRootCert {
     Pem(String),
 }
 
+/// libpq's `target_session_attrs`: which of several servers will do. The provider's sessions write unless the server is a standby,
+/// so `read-write` is `primary` and `read-only` is `standby`.
+///
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-TARGET-SESSION-ATTRS>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TargetSession {
+    #[default]
+    Any,
+    Primary,
+    Standby,
+    /// A standby if there is one.
+    PreferStandby,
+}
+
+impl TargetSession {
+    pub const ALL: [(&str, TargetSession); 6] = [
+        ("any", TargetSession::Any),
+        ("read-write", TargetSession::Primary),
+        ("read-only", TargetSession::Standby),
+        ("primary", TargetSession::Primary),
+        ("standby", TargetSession::Standby),
+        ("prefer-standby", TargetSession::PreferStandby),
+    ];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, target)| *target)
+    }
+}
+
+/// One place where the server may be: one of libpq's `host`, with its `hostaddr` and `port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// A name, an address, or the directory of a unix socket (begins with `/`). The server's certificate is to be for it.
+    pub name: String,
+    /// Where it is, if that is not asked of the resolver: the other end of a tunnel.
+    pub address: Option<IpAddr>,
+    pub port: u16,
+}
+
+impl Host {
+    pub fn is_unix_socket(&self) -> bool {
+        self.name.starts_with('/')
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Host { name, address, port } = self;
+        match address {
+            _ if self.is_unix_socket() => write!(f, "{name}/.s.PGSQL.{port}"),
+            Some(address) if *name != address.to_string() => write!(f, "{name}:{port} (at {address})"),
+            _ => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+/// The password, or where it is found.
+#[derive(Clone, Debug)]
+pub enum Password {
+    None,
+    Given(Secret),
+    /// libpq's password file.
+    File(Passfile),
+}
+
 /// What a session needs to come about.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// A host name, an address, or the directory of a unix socket (begins with `/`).
-    pub host: String,
-    pub port: u16,
+    /// They are tried in this order.
+    pub hosts: Vec<Host>,
+    pub target_session: TargetSession,
+    /// The hosts and their addresses are tried in random order.
+    pub load_balance: bool,
     /// The maintenance database.
     pub database: DatabaseName,
     pub username: RoleName,
-    pub password: Option<Secret>,
+    pub password: Password,
     pub sslmode: SslMode,
     pub sslrootcert: SslRootCert,
     /// What the server may ask for; `None`: SCRAM, and anything where TLS has verified it or nothing is in between.
@@ -89,15 +158,20 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// What the server may ask for before it lets this admin in.
-    pub(super) fn allowed(&self) -> RequireAuth {
-        let is_verified = matches!(self.sslmode, SslMode::VerifyCa | SslMode::VerifyFull) || self.is_unix_socket();
+    /// What the server there may ask for before it lets this admin in.
+    pub(super) fn allowed(&self, host: &Host) -> RequireAuth {
+        let is_verified = matches!(self.sslmode, SslMode::VerifyCa | SslMode::VerifyFull) || host.is_unix_socket();
         let default = if is_verified { RequireAuth::any() } else { RequireAuth::scram() };
         self.require_auth.clone().unwrap_or(default)
     }
 
-    pub fn is_unix_socket(&self) -> bool {
-        self.host.starts_with('/')
+    /// The password for a database there.
+    pub fn password(&self, host: &Host, database: &DatabaseName) -> Option<&Secret> {
+        match &self.password {
+            Password::None => None,
+            Password::Given(password) => Some(password),
+            Password::File(file) => file.password(host, database.as_str(), self.username.as_str()),
+        }
     }
 
     /// `options` of the startup packet. These outrank what a database or role has set: a tenant's
@@ -149,11 +223,12 @@ mod tests {
 
     fn options() -> ConnectOptions {
         ConnectOptions {
-            host: "db.example.com".into(),
-            port: 5432,
+            hosts: vec![host("db.example.com")],
+            target_session: TargetSession::Any,
+            load_balance: false,
             database: "postgres".parse().unwrap(),
             username: "admin".parse().unwrap(),
-            password: None,
+            password: Password::None,
             sslmode: SslMode::Disable,
             sslrootcert: SslRootCert::System,
             require_auth: None,
@@ -182,11 +257,15 @@ mod tests {
         assert_eq!(SslMode::parse("prefer"), None);
     }
 
+    fn host(name: &str) -> Host {
+        Host { name: name.to_owned(), address: None, port: 5432 }
+    }
+
     #[test]
     fn without_a_verified_server_the_password_stays_here() {
-        let allowed = |sslmode, host: &str, require_auth: Option<&str>| {
+        let allowed = |sslmode, name: &str, require_auth: Option<&str>| {
             let require_auth = require_auth.map(|text| text.parse().unwrap());
-            ConnectOptions { sslmode, host: host.to_owned(), require_auth, ..options() }.allowed()
+            ConnectOptions { sslmode, require_auth, ..options() }.allowed(&host(name))
         };
         for (mode, is_verified) in [
             (SslMode::Disable, false),
@@ -203,7 +282,9 @@ mod tests {
 
     #[test]
     fn a_path_is_a_socket() {
-        let host = |host: &str| ConnectOptions { host: host.to_owned(), ..options() }.is_unix_socket();
-        assert!(host("/var/run/postgresql") && !host("db.example.com") && !host(""));
+        assert!(host("/var/run/postgresql").is_unix_socket() && !host("db.example.com").is_unix_socket());
+        assert_eq!(host("/run").to_string(), "/run/.s.PGSQL.5432");
+        let tunnel = |name: &str| Host { address: Some("127.0.0.1".parse().unwrap()), ..host(name) }.to_string();
+        assert_eq!((tunnel("db"), tunnel("127.0.0.1")), ("db:5432 (at 127.0.0.1)".into(), "127.0.0.1:5432".into()));
     }
 }

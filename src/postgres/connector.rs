@@ -2,20 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::Instant;
 use tokio_postgres::config::{ChannelBinding as DriverChannelBinding, SslMode as DriverSslMode, SslNegotiation};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{ChannelBinding, ConnectOptions, SslMode};
+use super::connect::{ChannelBinding, ConnectOptions, Host, SslMode, TargetSession};
 use super::error::{ConnectError, bounded};
 use super::session::Session;
 use super::socket::{Bounded, Secured, Socket, Wire};
@@ -29,21 +28,17 @@ pub struct Connector {
     good: Mutex<Option<SocketAddr>>,
 }
 
-/// One place where the server may be.
+/// One address of a host; none for a unix socket.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
-    /// An address of a host, whose name its certificate is to have.
-    Tcp {
-        host: String,
-        address: SocketAddr,
-    },
-    Unix(PathBuf),
+pub(super) struct Target {
+    host: Host,
+    address: Option<SocketAddr>,
 }
 
 impl Connector {
     pub fn new(options: ConnectOptions) -> Result<Self, ConnectError> {
         // A unix socket has no TLS, in libpq as here.
-        let mode = if options.is_unix_socket() { SslMode::Disable } else { options.sslmode };
+        let mode = if options.hosts.iter().all(Host::is_unix_socket) { SslMode::Disable } else { options.sslmode };
         let tls = tls::client_config(mode, &options.sslrootcert)?.map(MakeRustlsConnect::new);
         Ok(Connector { options, tls, good: Mutex::default() })
     }
@@ -52,9 +47,9 @@ impl Connector {
         &self.options
     }
 
+    /// Where the server is, or may be.
     pub fn address(&self) -> String {
-        let ConnectOptions { host, port, .. } = &self.options;
-        if self.options.is_unix_socket() { format!("{host}/.s.PGSQL.{port}") } else { format!("{host}:{port}") }
+        self.options.hosts.iter().map(Host::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// Opens a session with `database`, within `connect_timeout`.
@@ -63,7 +58,13 @@ impl Connector {
         database: &DatabaseName,
         cancel: &CancellationToken,
     ) -> Result<Session, ConnectError> {
-        self.at_some_address(cancel, |target| self.log_in(target, database)).await
+        let target_session = self.options.target_session;
+        match self.at_some_address(cancel, |target| self.log_in(target, database, target_session)).await {
+            Err(error) if error.is_of_address() && target_session == TargetSession::PreferStandby => {
+                self.at_some_address(cancel, |target| self.log_in(target, database, TargetSession::Any)).await
+            }
+            result => result,
+        }
     }
 
     /// Begins a login of `role` and leaves it: what the server asks, and shows of its password.
@@ -76,7 +77,7 @@ impl Connector {
         let begun = self.at_some_address(cancel, |target| async move {
             let mut stream = Bounded::new(self.open(&target).await?.1);
             let begun = scram::begin_login(&mut stream, role, database).await;
-            begun.map_err(|error| ConnectError::of_stream(&self.address(), &error))
+            begun.map_err(|error| ConnectError::of_stream(&target.host.to_string(), &error))
         });
         match begun.await? {
             // It was not the login that was refused.
@@ -90,7 +91,7 @@ impl Connector {
         }
     }
 
-    /// Tries each address of the host in turn, as libpq does, each within its share of `connect_timeout`.
+    /// Tries each address of each host in turn, as libpq does, each for `connect_timeout`.
     async fn at_some_address<T, F>(
         &self,
         cancel: &CancellationToken,
@@ -100,20 +101,22 @@ impl Connector {
         F: Future<Output = Result<T, ConnectError>>,
     {
         let after = self.options.connect_timeout;
-        let end = Instant::now() + after;
-        let timed_out = || ConnectError::TimedOut { address: self.address(), after };
+        let timed_out = |address: String| ConnectError::TimedOut { address, after };
         let tried = async {
-            let targets = tokio::time::timeout_at(end, self.targets()).await.map_err(|_| timed_out())??;
-            let mut failed = timed_out();
-            for (left, target) in (1..=targets.len()).rev().zip(targets) {
-                let share = (end - Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
-                match tokio::time::timeout(share, attempt(target)).await {
-                    Ok(Err(error)) if error.is_of_address() => failed = error,
+            let targets = tokio::time::timeout(after, self.targets()).await;
+            let targets = targets.map_err(|_| timed_out(self.address()))??;
+            let mut failed = None;
+            for target in targets {
+                let address = target.host.to_string();
+                match tokio::time::timeout(after, attempt(target)).await {
+                    // That one is no such server says less than why another is none.
+                    Ok(Err(ConnectError::WrongServer { .. })) if failed.is_some() => {}
+                    Ok(Err(error)) if error.is_of_address() => failed = Some(error),
                     Ok(result) => return result,
-                    Err(_) => failed = timed_out(),
+                    Err(_) => failed = Some(timed_out(address)),
                 }
             }
-            Err(failed)
+            Err(failed.unwrap_or_else(|| timed_out(self.address())))
         };
         tokio::select! {
             () = cancel.cancelled() => Err(ConnectError::Cancelled),
@@ -123,48 +126,63 @@ impl Connector {
 
     /// All addresses of all hosts, the present ones: a name may have moved since the last time.
     async fn targets(&self) -> Result<Vec<Target>, ConnectError> {
-        if self.options.is_unix_socket() {
-            return Ok(vec![Target::Unix(self.address().into())]);
-        }
         let mut targets = Vec::new();
         let mut failed = None;
-        for host in self.options.host.split(',') {
-            match tokio::net::lookup_host((host, self.options.port)).await {
-                Ok(found) => targets.extend(found.map(|address| Target::Tcp { host: host.to_owned(), address })),
-                Err(error) => failed = Some(self.unreachable(&error)),
+        for host in &self.options.hosts {
+            let target = |address| Target { host: host.clone(), address };
+            if host.is_unix_socket() {
+                targets.push(target(None));
+            } else if let Some(address) = host.address {
+                targets.push(target(Some(SocketAddr::new(address, host.port))));
+            } else {
+                match tokio::net::lookup_host((host.name.as_str(), host.port)).await {
+                    Ok(found) => targets.extend(found.map(|address| target(Some(address)))),
+                    Err(error) => failed = Some(unreachable(host, &error)),
+                }
             }
         }
+        if self.options.load_balance {
+            shuffle(&mut targets);
+        }
         let good = *self.good.lock().expect("no panic while held");
-        // Stable: the rest stays in the resolver's order.
-        targets.sort_by_key(|target| !matches!(target, Target::Tcp { address, .. } if good == Some(*address)));
+        // Stable: the rest stays in its order.
+        targets.sort_by_key(|target| target.address.is_none() || target.address != good);
         failed.filter(|_| targets.is_empty()).map_or(Ok(targets), Err)
     }
 
     /// A second handle to the connection, and the connection with TLS if the options ask for it.
     pub(super) async fn open(&self, target: &Target) -> Result<(Option<Socket>, Wire), ConnectError> {
-        let (mut stream, host) = match target {
-            Target::Unix(path) => (Socket::unix(path).await.map_err(|error| self.unreachable(&error))?, ""),
-            Target::Tcp { host, address } => {
-                (Socket::tcp(*address).await.map_err(|error| self.unreachable(&error))?, host.as_str())
-            }
+        let host = &target.host;
+        let opened = match target.address {
+            None => Socket::unix(Path::new(&host.to_string())).await,
+            Some(address) => Socket::tcp(address).await,
         };
+        let mut stream = opened.map_err(|error| unreachable(host, &error))?;
         let second_handle = stream.second_handle().ok();
-        let Some(mut tls) = self.tls.clone() else { return Ok((second_handle, Wire::Plain(stream))) };
-        let failed = |error: io::Error| ConnectError::of_stream(&self.address(), &error);
+        let tls = self.tls.clone().filter(|_| target.address.is_some());
+        let Some(mut tls) = tls else { return Ok((second_handle, Wire::Plain(stream))) };
+        let failed = |error: io::Error| ConnectError::of_stream(&host.to_string(), &error);
         let mut request = BytesMut::new();
         frontend::ssl_request(&mut request);
         stream.write_all(&request).await.map_err(failed)?;
         match stream.read_u8().await.map_err(failed)? {
             b'S' => {}
-            b'N' => return Err(ConnectError::NoTls { address: self.address() }),
-            _ => return Err(self.other("the request for TLS was answered with neither yes nor no")),
+            b'N' => return Err(ConnectError::NoTls { address: host.to_string() }),
+            _ => return Err(other(host, "the request for TLS was answered with neither yes nor no")),
         }
-        let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, host);
-        let stream = tls.map_err(|error| self.other(error))?.connect(stream).await.map_err(failed)?;
+        let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, &host.name);
+        let stream = tls.map_err(|error| other(host, error))?.connect(stream).await.map_err(failed)?;
         Ok((second_handle, Wire::Tls(Box::new(stream))))
     }
 
-    async fn log_in(self: &Arc<Self>, target: Target, database: &DatabaseName) -> Result<Session, ConnectError> {
+    async fn log_in(
+        self: &Arc<Self>,
+        target: Target,
+        database: &DatabaseName,
+        target_session: TargetSession,
+    ) -> Result<Session, ConnectError> {
+        let host = target.host.clone();
+        let password = self.options.password(&host, database);
         let (socket, wire) = self.open(&target).await?;
         let mut config = Config::new();
         config
@@ -180,39 +198,48 @@ impl Connector {
                 ChannelBinding::Prefer => DriverChannelBinding::Prefer,
                 ChannelBinding::Require => DriverChannelBinding::Require,
             });
-        if let Some(password) = &self.options.password {
+        if let Some(password) = password {
             config.password(password.expose());
         }
-        let failed = |error: tokio_postgres::Error| {
-            ConnectError::of_startup(&self.address(), &error, self.options.password.is_some())
-        };
+        let failed =
+            |error: tokio_postgres::Error| ConnectError::of_startup(&host.to_string(), &error, password.is_some());
         let (client, connection) =
-            config.connect_raw(Bounded::guarded(wire, self.options.allowed()), Secured).await.map_err(failed)?;
+            config.connect_raw(Bounded::guarded(wire, self.options.allowed(&host)), Secured).await.map_err(failed)?;
         let version = connection.parameter("server_version").unwrap_or_default().to_owned();
         let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|text| text.parse::<u32>().ok());
         let Some(major) = major.filter(|major| *major >= major::OLDEST) else {
-            return Err(ConnectError::TooOld { address: self.address(), version: bounded(&version) });
+            return Err(ConnectError::TooOld { address: host.to_string(), version: bounded(&version) });
         };
-        if let Target::Tcp { address, .. } = target {
-            *self.good.lock().expect("no panic while held") = Some(address);
-        }
+        let address = target.address;
         let session = Session::new(client, connection, socket, (Arc::clone(self), target), database, major);
-        self.settle(session.client(), major).await?;
+        let is_standby = self.settle(session.client(), major, &host).await?;
+        let wanted = match target_session {
+            TargetSession::Any => None,
+            TargetSession::Primary => Some(false),
+            TargetSession::Standby | TargetSession::PreferStandby => Some(true),
+        };
+        if wanted.is_some_and(|wanted| wanted != is_standby) {
+            session.close().await;
+            return Err(ConnectError::WrongServer { address: host.to_string(), is_standby });
+        }
+        if address.is_some() {
+            *self.good.lock().expect("no panic while held") = address;
+        }
         Ok(session)
     }
 
     /// Lifts the limits that older majors do not know, and looks whether what was asked for at the beginning is in force:
-    /// one round trip.
-    async fn settle(&self, client: &Client, major: u32) -> Result<(), ConnectError> {
+    /// one round trip. Says whether the server is a standby.
+    async fn settle(&self, client: &Client, major: u32, host: &Host) -> Result<bool, ConnectError> {
         let answer = client
             .simple_query(&settling(major))
             .await
-            .map_err(|error| ConnectError::of_startup(&self.address(), &error, self.options.password.is_some()))?;
+            .map_err(|error| ConnectError::of_startup(&host.to_string(), &error, true))?;
         let row = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        let row = row.ok_or_else(|| self.other("a session does not know its settings"))?;
+        let row = row.ok_or_else(|| other(host, "a session does not know its settings"))?;
         let role = self.options.assume_role.as_ref().map(RoleName::as_str);
         let wanted = [Some("pg_catalog"), Some("warning"), role];
         for (column, (name, wanted)) in
@@ -221,19 +248,29 @@ impl Connector {
             let found = row.try_get(column).ok().flatten().unwrap_or_default();
             if wanted.is_some_and(|wanted| wanted != found) {
                 let message = format!("{name} is {:?}", bounded(found));
-                return Err(ConnectError::Pooler { address: self.address(), message });
+                return Err(ConnectError::Pooler { address: host.to_string(), message });
             }
         }
-        Ok(())
+        Ok(row.try_get(3).ok().flatten() == Some("t"))
     }
+}
 
-    fn unreachable(&self, error: &io::Error) -> ConnectError {
-        let message = error.to_string().split(" (os error").next().unwrap_or_default().to_owned();
-        ConnectError::Unreachable { address: self.address(), message }
-    }
+fn unreachable(host: &Host, error: &io::Error) -> ConnectError {
+    let message = error.to_string().split(" (os error").next().unwrap_or_default().to_owned();
+    ConnectError::Unreachable { address: host.to_string(), message }
+}
 
-    fn other(&self, message: impl ToString) -> ConnectError {
-        ConnectError::Other { address: self.address(), message: message.to_string() }
+fn other(host: &Host, message: impl ToString) -> ConnectError {
+    ConnectError::Other { address: host.to_string(), message: message.to_string() }
+}
+
+fn shuffle<T>(items: &mut [T]) {
+    for last in (1..items.len()).rev() {
+        let mut random = [0; 4];
+        // Without random numbers they stay as they are.
+        if getrandom::fill(&mut random).is_ok() {
+            items.swap(last, u32::from_ne_bytes(random) as usize % (last + 1));
+        }
     }
 }
 
@@ -249,7 +286,8 @@ fn settling(major: u32) -> String {
 }
 
 const ASKED: &str = "SELECT pg_catalog.current_setting('search_path'), \
-                     pg_catalog.current_setting('client_min_messages'), current_user";
+                     pg_catalog.current_setting('client_min_messages'), current_user, \
+                     pg_catalog.pg_is_in_recovery()";
 
 #[cfg(test)]
 mod tests {

@@ -146,6 +146,9 @@ pub enum ConnectError {
     /// What answers does not keep what a session asks for when it begins.
     #[error("{address} does not keep the settings of a session: {message}")]
     Pooler { address: String, message: String },
+    /// It is not the one of several that is wanted.
+    #[error("{address} is a {}", if *.is_standby { "standby" } else { "primary" })]
+    WrongServer { address: String, is_standby: bool },
     /// The server asked for something that it is not to have.
     #[error("the server at {address} asks for {asked}")]
     Unwanted { address: String, asked: AuthMethod },
@@ -188,6 +191,8 @@ impl ConnectError {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. } | ConnectError::Dropped { .. } => true,
+            // A failover is under way.
+            ConnectError::WrongServer { .. } => true,
             // Class 57 is operator intervention, 53 insufficient resources. A time limit that a database has for its
             // sessions can end one before it is lifted.
             ConnectError::Refused { state, .. } => {
@@ -209,7 +214,10 @@ impl ConnectError {
     /// Whether another address of the same name may answer better.
     pub(super) fn is_of_address(&self) -> bool {
         match self {
-            ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. } | ConnectError::Dropped { .. } => true,
+            ConnectError::Unreachable { .. }
+            | ConnectError::TimedOut { .. }
+            | ConnectError::Dropped { .. }
+            | ConnectError::WrongServer { .. } => true,
             ConnectError::Refused { state, .. } => *state == SqlState::CANNOT_CONNECT_NOW,
             _ => false,
         }

@@ -1,10 +1,12 @@
-//! The provider block: its schema, and how it becomes connect options. Attribute before environment
-//! variable before default.
+//! The provider block: its schema, and how it becomes connect options. Where what is left out comes from is `reader`.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod reader;
 
-use crate::postgres::{self, ChannelBinding, ConnectOptions, RequireAuth, Secret, SslMode, SslRootCert};
+use reader::{Reader, parse_timeout, read_roots, roots_at_home};
+
+use crate::postgres::{
+    self, ChannelBinding, ConnectOptions, Password, RequireAuth, Secret, SslMode, SslRootCert, TargetSession,
+};
 use crate::tf_provider::{Attributes, Diagnostic, Diagnostics, Field, Schema, Value, model};
 
 /// What the provider block comes to.
@@ -12,6 +14,8 @@ use crate::tf_provider::{Attributes, Diagnostic, Diagnostics, Field, Schema, Val
 pub(super) struct Configured {
     /// `None` while something is not known until apply.
     pub options: Option<ConnectOptions>,
+    /// Warnings.
+    pub said: Diagnostics,
     pub max_connections: usize,
     pub deep_verify: bool,
     pub connection_budget: ConnectionBudget,
@@ -37,34 +41,58 @@ impl ConnectionBudget {
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// One setting of the connection: its attribute, libpq's environment variable and the default.
+/// One setting of the connection: its attribute, what it is called in libpq, and the default.
 struct Setting {
     attribute: &'static str,
-    variable: Option<&'static str>,
+    /// libpq's keyword, which a service file has, and its environment variable.
+    libpq: Option<(&'static str, &'static str)>,
     default: Option<&'static str>,
 }
 
-const HOST: Setting = Setting { attribute: "host", variable: Some("PGHOST"), default: Some("localhost") };
-const PORT: Setting = Setting { attribute: "port", variable: Some("PGPORT"), default: Some("5432") };
-const DATABASE: Setting = Setting { attribute: "database", variable: Some("PGDATABASE"), default: Some("postgres") };
-const USERNAME: Setting = Setting { attribute: "username", variable: Some("PGUSER"), default: None };
-const PASSWORD: Setting = Setting { attribute: "password", variable: Some("PGPASSWORD"), default: None };
-const SSLMODE: Setting = Setting { attribute: "sslmode", variable: Some("PGSSLMODE"), default: Some("verify-full") };
-const SSLROOTCERT: Setting = Setting { attribute: "sslrootcert", variable: Some("PGSSLROOTCERT"), default: None };
-const REQUIRE_AUTH: Setting = Setting { attribute: "require_auth", variable: Some("PGREQUIREAUTH"), default: None };
-const CHANNEL_BINDING: Setting =
-    Setting { attribute: "channel_binding", variable: Some("PGCHANNELBINDING"), default: Some("prefer") };
-const CONNECT_TIMEOUT: Setting =
-    Setting { attribute: "connect_timeout", variable: Some("PGCONNECT_TIMEOUT"), default: Some("10s") };
-const MAX_CONNECTIONS: Setting = Setting { attribute: "max_connections", variable: None, default: Some("4") };
-const ASSUME_ROLE: Setting = Setting { attribute: "assume_role", variable: None, default: None };
-const CONNECTION_BUDGET: Setting = Setting { attribute: "connection_budget", variable: None, default: Some("warn") };
+const HOST: Setting = Setting { attribute: "host", libpq: Some(("host", "PGHOST")), default: Some("localhost") };
+const HOSTADDR: Setting = Setting { attribute: "hostaddr", libpq: Some(("hostaddr", "PGHOSTADDR")), default: None };
+const TARGET_SESSION_ATTRS: Setting = Setting {
+    attribute: "target_session_attrs",
+    libpq: Some(("target_session_attrs", "PGTARGETSESSIONATTRS")),
+    default: Some("any"),
+};
+const LOAD_BALANCE_HOSTS: Setting = Setting {
+    attribute: "load_balance_hosts",
+    libpq: Some(("load_balance_hosts", "PGLOADBALANCEHOSTS")),
+    default: Some("disable"),
+};
+const PASSFILE: Setting = Setting { attribute: "passfile", libpq: Some(("passfile", "PGPASSFILE")), default: None };
+const SERVICE: Setting = Setting { attribute: "service", libpq: Some(("service", "PGSERVICE")), default: None };
+const PORT: Setting = Setting { attribute: "port", libpq: Some(("port", "PGPORT")), default: Some("5432") };
+const DATABASE: Setting =
+    Setting { attribute: "database", libpq: Some(("dbname", "PGDATABASE")), default: Some("postgres") };
+const USERNAME: Setting = Setting { attribute: "username", libpq: Some(("user", "PGUSER")), default: None };
+const PASSWORD: Setting = Setting { attribute: "password", libpq: Some(("password", "PGPASSWORD")), default: None };
+const SSLMODE: Setting =
+    Setting { attribute: "sslmode", libpq: Some(("sslmode", "PGSSLMODE")), default: Some("verify-full") };
+const SSLROOTCERT: Setting =
+    Setting { attribute: "sslrootcert", libpq: Some(("sslrootcert", "PGSSLROOTCERT")), default: None };
+const REQUIRE_AUTH: Setting =
+    Setting { attribute: "require_auth", libpq: Some(("require_auth", "PGREQUIREAUTH")), default: None };
+const CHANNEL_BINDING: Setting = Setting {
+    attribute: "channel_binding",
+    libpq: Some(("channel_binding", "PGCHANNELBINDING")),
+    default: Some("prefer"),
+};
+const CONNECT_TIMEOUT: Setting = Setting {
+    attribute: "connect_timeout",
+    libpq: Some(("connect_timeout", "PGCONNECT_TIMEOUT")),
+    default: Some("10s"),
+};
+const MAX_CONNECTIONS: Setting = Setting { attribute: "max_connections", libpq: None, default: Some("4") };
+const ASSUME_ROLE: Setting = Setting { attribute: "assume_role", libpq: None, default: None };
+const CONNECTION_BUDGET: Setting = Setting { attribute: "connection_budget", libpq: None, default: Some("warn") };
 
 impl Setting {
     /// The description of its attribute.
     fn about(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        if let Some(variable) = self.variable {
+        if let Some((_, variable)) = self.libpq {
             text.push_str(&format!(" Environment variable: `{variable}`."));
         }
         if let Some(default) = self.default {
@@ -91,7 +119,19 @@ model! {
              one answers. A path is the directory of its unix socket. May be unknown while planning: a server that is made \
              in the same apply."
         )),
-        pub(super) port: Field<i64> = optional(PORT.about("Port of the server.")),
+        pub(super) hostaddr: Field<String> = optional(HOSTADDR.about(
+            "The address where `host` is, if that is not to be asked of the resolver, or one for each `host`: the near end of a \
+             tunnel, through which the server's certificate is verified for `host` all the same."
+        )),
+        pub(super) port: Field<String> = optional(PORT.about("Port of the server: one for all, or one for each `host`.")),
+        pub(super) target_session_attrs: Field<String> = optional(TARGET_SESSION_ATTRS.about(
+            "Which of several servers will do: `any`, `read-write` or `primary`, `read-only` or `standby`, `prefer-standby`. An \
+             apply needs the primary."
+        )),
+        pub(super) load_balance_hosts: Field<String> = optional(LOAD_BALANCE_HOSTS.about(
+            "The order in which hosts and their addresses are tried: as they are given (`disable`) or by chance (`random`). The \
+             one that answered first is kept to."
+        )),
         pub(super) database: Field<String> = optional(DATABASE.about(
             "The maintenance database: where the provider connects first, and where it makes databases from."
         )),
@@ -100,6 +140,14 @@ model! {
              tenants' sessions. It need not be a superuser: RDS's master user will do."
         )),
         pub(super) password: Field<Secret> = optional(PASSWORD.about("The password of that role.")).sensitive(),
+        pub(super) passfile: Field<String> = optional(PASSFILE.about(
+            "libpq's password file, for when no password is set otherwise. Nobody but its owner may read it. Default: \
+             `~/.pgpass`, if there is such a file."
+        )),
+        pub(super) service: Field<String> = optional(SERVICE.about(
+            "The name of a service in libpq's service file: `PGSERVICEFILE`, `~/.pg_service.conf`, or `pg_service.conf` in \
+             `PGSYSCONFDIR`. What stands there goes before the environment, and behind what is set here."
+        )),
         pub(super) sslmode: Field<String> = optional(SSLMODE.about(
             "How the connection is secured, in libpq's words: `disable`, `require`, `verify-ca` or `verify-full`. \
              Anything weaker than `verify-full` lets somebody in between read or change what is sent. `require` with an \
@@ -122,7 +170,7 @@ model! {
              `require`."
         )),
         pub(super) connect_timeout: Field<String> = optional(CONNECT_TIMEOUT.about(
-            "How long to wait for a connection, as `10s`, further attempts included while the server cannot be reached, \
+            "How long to wait for each address of the server, as `10s`, and for further attempts while it cannot be reached, \
              starts or is full. An apply that is under way waits up to two minutes for a server that went away. The \
              environment variable is in seconds."
         )),
@@ -169,16 +217,31 @@ pub(super) fn resolve(config: &Model, environment: Environment) -> Result<Config
 }
 
 fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Result<Configured, Diagnostics> {
-    let mut reader = Reader { environment, diagnostics: Diagnostics::default(), unknown: false };
-    let host = reader.parse(&HOST, &config.host, parse_hosts);
-    let port = reader.parse(&PORT, &config.port, |text| {
-        text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
+    let mut reader = Reader::new(environment);
+    if complete {
+        reader.read_service(&config.service);
+    }
+    let hosts = reader.hosts(config);
+    let is_nameless = reader.has(&config.hostaddr, &HOSTADDR) && !reader.has(&config.host, &HOST);
+    let target_session = reader.parse(&TARGET_SESSION_ATTRS, &config.target_session_attrs, |text| {
+        TargetSession::parse(text)
+            .ok_or_else(|| format!("{text:?} is not one of {}", TargetSession::ALL.map(|(name, _)| name).join(", ")))
+    });
+    let load_balance = reader.parse(&LOAD_BALANCE_HOSTS, &config.load_balance_hosts, |text| match text {
+        "disable" => Ok(false),
+        "random" => Ok(true),
+        text => Err(format!("{text:?} is neither `disable` nor `random`")),
     });
     let database = reader
         .parse(&DATABASE, &config.database, |text| text.parse::<postgres::DatabaseName>().map_err(|e| e.to_string()));
     let username =
         reader.parse(&USERNAME, &config.username, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
     let password = reader.parse(&PASSWORD, &config.password, |text| Ok(Secret::new(text)));
+    let password = match password {
+        Some(password) => Password::Given(password),
+        None if complete && !config.password.is_unknown() => reader.passfile(&config.passfile),
+        None => Password::None,
+    };
     let sslmode = reader.parse(&SSLMODE, &config.sslmode, |text| {
         SslMode::parse(text).ok_or_else(|| {
             let modes = SslMode::ALL.map(|(name, _)| name).join(", ");
@@ -205,7 +268,15 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let assume_role = reader
         .parse(&ASSUME_ROLE, &config.assume_role, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
     let connection_budget = reader.parse(&CONNECTION_BUDGET, &config.connection_budget, ConnectionBudget::parse);
-    if complete && username.is_none() && !reader.unknown {
+    if complete && is_nameless && sslmode == Some(SslMode::VerifyFull) {
+        let detail =
+            "`sslmode` verifies the name in the server's certificate, and an address is none. Set `host` to that name.";
+        reader.refuse(HOSTADDR.attribute, detail.to_owned());
+    }
+    if complete {
+        reader.warn_of_unheeded();
+    }
+    if complete && username.is_none() && !reader.unknown && !reader.diagnostics.has_errors() {
         reader.diagnostics.push(
             Diagnostic::error(
                 "No role to log in as",
@@ -220,8 +291,9 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let known = (!reader.unknown).then_some(());
     let options = known.and_then(|()| {
         Some(ConnectOptions {
-            host: host?,
-            port: port?,
+            hosts: hosts?,
+            target_session: target_session?,
+            load_balance: load_balance?,
             database: database?,
             username: username?,
             password,
@@ -236,162 +308,22 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let deep_verify = config.deep_verify.known().unwrap_or(true);
     Ok(Configured {
         options,
+        said: reader.diagnostics,
         max_connections: max_connections.unwrap_or(4),
         deep_verify,
         connection_budget: connection_budget.unwrap_or(ConnectionBudget::Warn),
     })
 }
 
-/// What an attribute and an environment variable have in common.
-trait Text {
-    fn text(&self) -> String;
-}
-
-impl Text for String {
-    fn text(&self) -> String {
-        self.clone()
-    }
-}
-
-impl Text for i64 {
-    fn text(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Text for Secret {
-    fn text(&self) -> String {
-        self.expose().to_owned()
-    }
-}
-
-struct Reader<'a> {
-    environment: Environment<'a>,
-    diagnostics: Diagnostics,
-    unknown: bool,
-}
-
-impl Reader<'_> {
-    /// The setting's value, if it has one and it is understood. Says what is wrong, and notes what is
-    /// unknown.
-    fn parse<A: Text, T>(
-        &mut self,
-        setting: &Setting,
-        attribute: &Field<A>,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let attribute = match attribute {
-            Field::Unknown => {
-                self.unknown = true;
-                return None;
-            }
-            Field::Null => None,
-            Field::Known(value) => Some(value.text()),
-        };
-        let from_environment = || setting.variable.and_then(self.environment).filter(|text| !text.is_empty());
-        let (text, is_variable) = match attribute {
-            Some(text) => (text, false),
-            None => match from_environment() {
-                Some(text) => (text, true),
-                None => (setting.default?.to_owned(), false),
-            },
-        };
-        // libpq's variable for the time-out is in seconds, without a unit.
-        let seconds = is_variable && setting.attribute == CONNECT_TIMEOUT.attribute && text.parse::<u32>().is_ok();
-        let text = if seconds { format!("{text}s") } else { text };
-        parse(&text)
-            .map_err(|why| {
-                let name = setting.attribute;
-                let source = match setting.variable {
-                    Some(variable) if is_variable => {
-                        format!("It comes from the environment variable {variable}; the attribute `{name}` goes before it.")
-                    }
-                    Some(variable) => {
-                        format!("It is set by the attribute `{name}` or, where that is left out, by the environment variable {variable}.")
-                    }
-                    None => format!("It is set by the attribute `{name}`."),
-                };
-                self.diagnostics.push(
-                    Diagnostic::error(format!("`{name}` is not usable"), format!("{}. {source}", capitalised(&why)))
-                        .at_attribute(name),
-                );
-            })
-            .ok()
-    }
-}
-
-impl Reader<'_> {
-    /// What a mode comes to with the authorities that are set. As in libpq: to name them means to verify.
-    fn verified(&mut self, mode: SslMode, roots: Option<&SslRootCert>) -> Option<SslMode> {
-        match (mode, roots) {
-            (SslMode::Require, Some(SslRootCert::Pem(_))) => Some(SslMode::VerifyCa),
-            (SslMode::Require, Some(SslRootCert::System)) | (SslMode::VerifyCa, None | Some(SslRootCert::System)) => {
-                self.diagnostics.push(
-                    Diagnostic::error(
-                        "`sslmode` is weaker than it looks",
-                        "It does not look at the name in the server's certificate, and anybody can have a certificate of an \
-                         authority that the operating system trusts. Set `sslmode = \"verify-full\"`, or `sslrootcert` to the \
-                         authority of this server alone.",
-                    )
-                    .at_attribute("sslmode"),
-                );
-                None
-            }
-            (mode, _) => Some(mode),
-        }
-    }
-}
-
-/// Where libpq looks for them.
-fn roots_at_home(environment: Environment) -> Option<SslRootCert> {
-    let path = PathBuf::from(environment("HOME")?).join(".postgresql/root.crt");
-    std::fs::read_to_string(path).map(SslRootCert::Pem).ok()
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
-fn parse_hosts(text: &str) -> Result<String, String> {
-    if text.starts_with('/') {
-        return Ok(text.to_owned());
-    }
-    for host in text.split(',') {
-        if host.is_empty() {
-            return Err("it is empty".to_owned());
-        }
-        // An IPv6 address has more than one colon.
-        if let Some((_, port)) = host.split_once(':').filter(|(_, rest)| !rest.contains(':')) {
-            return Err(format!("{host:?} is a host and a port: the port {port:?} is set by `port`"));
-        }
-    }
-    Ok(text.to_owned())
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let duration = text.parse::<postgres::Duration>().map_err(|error| error.to_string())?;
-    match u64::try_from(duration.as_millis()) {
-        Ok(millis) if millis > 0 => Ok(Duration::from_millis(millis)),
-        _ => Err("it is more than 0".to_owned()),
-    }
-}
-
-fn read_roots(text: &str, read_file: bool) -> Result<SslRootCert, String> {
-    if text == "system" {
-        return Ok(SslRootCert::System);
-    }
-    if text.contains("-----BEGIN") || !read_file {
-        return Ok(SslRootCert::Pem(text.to_owned()));
-    }
-    std::fs::read_to_string(text)
-        .map(SslRootCert::Pem)
-        .map_err(|error| format!("the file {text:?} could not be read: {error}"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
     use super::*;
+    use crate::postgres::Host;
+    use reader::parse_hosts;
 
     fn resolve_from(config: &[(&str, Value)], environment: &[(&str, &str)]) -> Result<Configured, Diagnostics> {
         let config = Value::Map(config.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect());
@@ -403,12 +335,145 @@ mod tests {
 
     #[test]
     fn a_host_is_without_its_port() {
-        for host in ["db.example.com", "10.0.0.1", "::1", "fe80::1%eth0", "a,b,::1", "/var/run/postgresql"] {
-            assert_eq!(parse_hosts(host), Ok(host.to_owned()));
+        for (host, count) in [
+            ("db.example.com", 1),
+            ("10.0.0.1", 1),
+            ("::1", 1),
+            ("fe80::1%eth0", 1),
+            ("a,b,::1", 3),
+            ("/var/run/postgresql", 1),
+        ] {
+            assert_eq!(parse_hosts(host).map(|hosts| (hosts.join(","), hosts.len())), Ok((host.to_owned(), count)));
         }
-        for (host, why) in [("", "empty"), ("a,,b", "empty"), ("db:5432", "`port`"), ("a,b:5432", "\"5432\"")] {
+        for (host, why) in [
+            ("", "empty"),
+            ("a,,b", "empty"),
+            ("db:5432", "`port`"),
+            ("a,b:5432", "\"5432\""),
+            ("[::1]:5432", "brackets"),
+        ] {
             assert!(parse_hosts(host).is_err_and(|said| said.contains(why)), "{host}");
         }
+    }
+
+    #[test]
+    fn hosts_have_addresses_and_ports() {
+        let hosts = |config: &[(&str, Value)], environment: &[(&str, &str)]| {
+            let config = [config, &[("username", "admin".into()), ("sslmode", "disable".into())]].concat();
+            resolve_from(&config, environment).map(|configured| {
+                configured.options.unwrap().hosts.iter().map(Host::to_string).collect::<Vec<_>>().join(" ")
+            })
+        };
+        assert_eq!(hosts(&[], &[]).unwrap(), "localhost:5432");
+        assert_eq!(hosts(&[("host", "a,b".into())], &[("PGPORT", "1,2")]).unwrap(), "a:1 b:2");
+        assert_eq!(hosts(&[], &[("PGHOST", "a,/run"), ("PGPORT", "7")]).unwrap(), "a:7 /run/.s.PGSQL.7");
+        let tunnel = hosts(&[("host", "db".into()), ("hostaddr", "::1".into())], &[]);
+        assert_eq!(tunnel.unwrap(), "db:5432 (at ::1)");
+        assert_eq!(hosts(&[("hostaddr", "10.0.0.1".into())], &[]).unwrap(), "10.0.0.1:5432");
+        for (config, attribute) in [
+            (vec![("host", "a,b".into()), ("port", "1,2,3".into())], "port"),
+            (vec![("host", "a,b".into()), ("hostaddr", "::1".into())], "hostaddr"),
+            (vec![("hostaddr", "db".into())], "hostaddr"),
+            (vec![("port", "1,x".into())], "port"),
+        ] {
+            let refused: Diagnostics = hosts(&config, &[]).unwrap_err();
+            assert_eq!(refused.0[0].path, Some(crate::tf_provider::Path::attribute(attribute)), "{config:?}");
+        }
+        let nameless = resolve_from(&[("username", "admin".into())], &[("PGHOSTADDR", "10.0.0.1")]).unwrap_err();
+        assert!(nameless.0[0].detail.contains("Set `host`"));
+    }
+
+    /// A directory of this test's own, removed when dropped.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("pgtenant-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Directory(path)
+        }
+
+        /// A file that its owner alone may read.
+        fn file(&self, name: &str, text: &str, mode: u32) -> String {
+            use std::os::unix::fs::PermissionsExt;
+            let path = self.0.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            path.to_str().unwrap().to_owned()
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_service_goes_before_the_environment_and_behind_the_block() {
+        let directory = Directory::new("service");
+        let file = directory.file(
+            "services",
+            "[lab]\nhost=db\nport=6000\nuser=ops\ndbname=home\nconnect_timeout=3\n[odd]\nsslcrl=x\n",
+            0o644,
+        );
+        let resolve = |service: &str, more: &[(&str, Value)]| {
+            let config = [more, &[("service", service.into())]].concat();
+            resolve_from(
+                &config,
+                &[("PGSERVICEFILE", &file), ("PGHOST", "other"), ("PGUSER", "nobody"), ("PGSSLMODE", "require")],
+            )
+        };
+        let options = resolve("lab", &[("port", "7000".into())]).unwrap().options.unwrap();
+        assert_eq!(options.hosts[0].to_string(), "db:7000");
+        assert_eq!((options.username.as_str(), options.database.as_str()), ("ops", "home"));
+        assert_eq!((options.sslmode, options.connect_timeout), (SslMode::Require, Duration::from_secs(3)));
+        for (service, words) in [("none", ["\"none\"", "PGSERVICEFILE"]), ("odd", ["`sslcrl`", "not heed"])] {
+            let refused = resolve(service, &[]).unwrap_err();
+            assert_eq!(refused.0[0].path, Some(crate::tf_provider::Path::attribute("service")));
+            assert!(words.iter().all(|word| refused.0[0].detail.contains(word)), "{}", refused.0[0].detail);
+        }
+    }
+
+    #[test]
+    fn a_password_file_is_read_where_no_password_is_set() {
+        let directory = Directory::new("passfile");
+        let line = "db:5432:*:admin:from the file\n";
+        let (private, shared) = (directory.file("private", line, 0o600), directory.file("shared", line, 0o640));
+        let resolve = |passfile: &str, more: &[(&str, Value)]| {
+            let config =
+                [more, &[("username", "admin".into()), ("host", "db".into()), ("sslmode", "disable".into())]].concat();
+            resolve_from(&config, &[("PGPASSFILE", passfile)]).map(|configured| {
+                let options = configured.options.unwrap();
+                let found = options.password(&options.hosts[0], &options.database);
+                found.map(|password| password.expose().to_owned())
+            })
+        };
+        assert_eq!(resolve(&private, &[]).unwrap().as_deref(), Some("from the file"));
+        assert_eq!(resolve(&shared, &[("password", "said".into())]).unwrap().as_deref(), Some("said"));
+        for (path, why) in [(shared.as_str(), "chmod 600"), ("/nowhere/pass", "could not be read")] {
+            let refused = resolve(path, &[]).unwrap_err();
+            assert_eq!(refused.0[0].path, Some(crate::tf_provider::Path::attribute("passfile")));
+            assert!(refused.0[0].detail.contains(why) && !refused.0[0].detail.contains("from the file"));
+        }
+        // The one at home counts only if nobody else may read it.
+        let at_home = |mode| {
+            directory.file(".pgpass", "*:*:*:*:at home", mode);
+            let home = directory.0.to_str().unwrap();
+            let config = [("username", "admin".into()), ("sslmode", "disable".into())];
+            let options = resolve_from(&config, &[("HOME", home)]).unwrap().options.unwrap();
+            options.password(&options.hosts[0], &options.database).is_some()
+        };
+        assert!(at_home(0o600) && !at_home(0o644));
+    }
+
+    #[test]
+    fn what_is_not_heeded_is_warned_of() {
+        let said =
+            |environment: &[(&str, &str)]| resolve_from(&[("username", "admin".into())], environment).unwrap().said;
+        assert!(said(&[("PGSSLMODE", "require")]).0.is_empty());
+        let warned = said(&[("PGSSLCRL", "/crl.pem"), ("PGREQUIREPEER", "postgres"), ("PGSSLKEY", "")]);
+        assert!(warned.0[0].detail.contains("PGSSLCRL, PGREQUIREPEER would"), "{}", warned.0[0].detail);
     }
 
     #[test]
@@ -420,11 +485,11 @@ mod tests {
         .unwrap()
         .options
         .unwrap();
-        assert_eq!((options.host.as_str(), options.port), ("db", 6543));
+        assert_eq!(options.hosts[0].to_string(), "db:6543");
         assert_eq!(options.connect_timeout, Duration::from_secs(7));
         assert_eq!((options.sslmode, options.sslrootcert), (SslMode::VerifyFull, SslRootCert::System));
         assert_eq!(options.database.as_str(), "postgres");
-        assert!(options.password.is_some());
+        assert!(matches!(options.password, Password::Given(_)));
     }
 
     #[test]

@@ -209,6 +209,11 @@ fn connect(error: &ConnectError) -> Diagnostic {
             "`sslrootcert` is not usable",
             "`sslrootcert` (PGSSLROOTCERT) is a file's path, certificates in PEM form, or \"system\".",
         ),
+        ConnectError::WrongServer { .. } => (
+            "None of the PostgreSQL servers is the one that is wanted",
+            "`target_session_attrs` (PGTARGETSESSIONATTRS) says which one will do, and `host` where it may be. While a standby \
+             takes over from a primary that failed there is none.",
+        ),
         ConnectError::Unwanted { .. } => (
             "The PostgreSQL server asks for what it is not to have",
             "Whoever answers there would learn enough to log in, or lets in anybody. Let pg_hba.conf say scram-sha-256 (with \
@@ -217,7 +222,8 @@ fn connect(error: &ConnectError) -> Diagnostic {
         ),
         ConnectError::NoPassword { .. } => (
             "The PostgreSQL server wants a password",
-            "Set `password` in the provider block, or the environment variable PGPASSWORD.",
+            "Set `password` in the provider block or the environment variable PGPASSWORD, or give it a line in libpq's password \
+             file: `passfile`, PGPASSFILE or ~/.pgpass.",
         ),
         ConnectError::TooOld { .. } => {
             ("The PostgreSQL server is too old", "Upgrade it: 13 is the oldest major that the provider serves.")

@@ -83,9 +83,10 @@ impl Provider for PgTenant {
         let configured = configuration::Model::decode(&config)
             .and_then(|config| configuration::resolve(&config, &|name| std::env::var(name).ok()));
         match configured {
-            Ok(configured) => {
+            Ok(mut configured) => {
+                let said = std::mem::take(&mut configured.said);
                 self.connection.configure(configured).await;
-                Diagnostics::default()
+                said
             }
             Err(diagnostics) => diagnostics,
         }

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::fixture::{self, PROVIDER};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
+use crate::support::scratch;
 use crate::support::terraform::Workspace;
 
 type Env = BTreeMap<&'static str, String>;
@@ -161,6 +163,75 @@ fn tls_is_what_sslmode_says() {
     let workspace = workspace(&env, &fixture::tenant("a", "extensions = [\"pgcrypto\"]"));
     workspace.apply();
     workspace.destroy();
+}
+
+/// What psql finds its way by, the provider does.
+#[test]
+fn libpqs_files_and_addresses_lead_to_the_server() {
+    let server = Server::start(Options { tls_names: &["db.internal.example"], ..Options::default() }).unwrap();
+    let env = server.env();
+    // Nobody resolves that name.
+    check_refused(&env, READ, "Cannot reach the PostgreSQL server", &["db.internal.example"]);
+    let tunnel = but(&env, &[("PGHOSTADDR", "127.0.0.1")]);
+    check_accepted(&tunnel, READ);
+    let other = but(&tunnel, &[("PGHOST", "other.example")]);
+    check_refused(&other, READ, "The PostgreSQL server's certificate is not trusted", &["other.example"]);
+
+    let files = scratch::directory("libpq").unwrap();
+    let file = |name: &str, text: &str| {
+        let path = files.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let password = &server.admin_password;
+    let passfile =
+        file("passfile", &format!("elsewhere:*:*:*:no\ndb.internal.example:{}:*:{ADMIN}:{password}\n", server.port));
+    let by_passfile = but(&tunnel, &[("PGPASSWORD", ""), ("PGPASSFILE", &passfile)]);
+    check_accepted(&by_passfile, READ);
+    let elsewhere = but(&by_passfile, &[("PGUSER", "nobody")]);
+    check_refused(&elsewhere, READ, "The PostgreSQL server wants a password", &["`password`", "`passfile`"]);
+    let services = file(
+        "services",
+        &format!(
+            "[lab]\nhost=db.internal.example\nhostaddr=127.0.0.1\nport={}\nuser={ADMIN}\npassword={password}\ndbname=postgres\n\
+             sslmode=verify-full\nsslrootcert={}\n",
+            server.port,
+            server.ca().display()
+        ),
+    );
+    let nothing: Vec<_> = env.keys().map(|name| (*name, "")).filter(|(name, _)| name.starts_with("PG")).collect();
+    let by_service = but(&but(&env, &nothing), &[("PGSERVICEFILE", &services), ("PGSERVICE", "lab")]);
+    check_accepted(&by_service, READ);
+    check_refused(
+        &but(&by_service, &[("PGSERVICE", "labs")]),
+        BARE,
+        "`service` is not usable",
+        &["\"labs\"", &services],
+    );
+
+    // Two hosts at one address; at the first one's port nobody listens.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ports = format!("{closed},{}", server.port);
+    let two = but(
+        &tunnel,
+        &[("PGHOST", "first.example,db.internal.example"), ("PGHOSTADDR", "127.0.0.1,127.0.0.1"), ("PGPORT", &ports)],
+    );
+    check_accepted(&two, READ);
+    for (wanted, is_there) in [("primary", true), ("read-write", true), ("prefer-standby", true), ("standby", false)] {
+        let env = but(&two, &[("PGTARGETSESSIONATTRS", wanted), ("PGCONNECT_TIMEOUT", "2")]);
+        if is_there {
+            check_accepted(&env, READ);
+        } else {
+            check_refused(&env, READ, "Cannot reach the PostgreSQL server", &["first.example"]);
+            let one = but(
+                &env,
+                &[("PGHOST", "db.internal.example"), ("PGHOSTADDR", "127.0.0.1"), ("PGPORT", &server.port.to_string())],
+            );
+            let summary = "None of the PostgreSQL servers is the one that is wanted";
+            check_refused(&one, READ, summary, &["is a primary", "`target_session_attrs`"]);
+        }
+    }
 }
 
 /// Without TLS that verifies it, a server is not told the password, nor trusted for nothing.

@@ -110,10 +110,7 @@ async fn run(call: Invocation) -> u8 {
     let report = match report(&cx, &options).await {
         Ok(report) => report,
         Err(_) if cx.cancel.is_cancelled() => return complain("Interrupted.\n"),
-        Err(diagnostics) => {
-            let text = |diagnostic: Diagnostic| format!("{}\n\n{}\n", diagnostic.summary, diagnostic.detail);
-            return complain(&diagnostics.into_iter().map(text).collect::<Vec<_>>().join("\n"));
-        }
+        Err(diagnostics) => return complain(&text(&diagnostics)),
     };
     let (_, format) = FORMATS[options.format];
     let code = match (report.count(Status::Fail), report.count(Status::NotChecked)) {
@@ -122,6 +119,11 @@ async fn run(call: Invocation) -> u8 {
         _ => FINDINGS,
     };
     print(&format(&report), code)
+}
+
+fn text(diagnostics: &[Diagnostic]) -> String {
+    let text = |diagnostic: &Diagnostic| format!("{}\n\n{}\n", diagnostic.summary, diagnostic.detail);
+    diagnostics.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 async fn report(cx: &Context, options: &Options) -> Result<Report, Vec<Diagnostic>> {
@@ -136,6 +138,9 @@ async fn report(cx: &Context, options: &Options) -> Result<Report, Vec<Diagnosti
     let block = configuration::Model { assume_role: options.assume_role.clone().into(), ..Default::default() };
     let configured =
         configuration::resolve(&block, &|name| std::env::var(name).ok()).map_err(|diagnostics| diagnostics.0)?;
+    if !configured.said.0.is_empty() {
+        complain(&text(&configured.said.0));
+    }
     let connect = configured.options.ok_or_else(|| vec![diagnose::not_known()])?;
     let failed = |error: Error| one(diagnose::error("audit the isolation", &error, cx));
     let cluster = Cluster::new(connect, configured.max_connections).map_err(|error| failed(Error::Connect(error)))?;
