@@ -99,6 +99,49 @@ impl TargetSession {
     }
 }
 
+/// What the provider shows a server that asks for a certificate.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// Certificates in PEM form, its own first.
+    pub certificates: String,
+    /// The private key in PEM form, not encrypted.
+    pub key: Secret,
+}
+
+/// libpq's `ssl_min_protocol_version`. What is older than TLS 1.2 is not spoken at all.
+///
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-SSL-MIN-PROTOCOL-VERSION>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TlsVersion {
+    #[default]
+    V1_2,
+    V1_3,
+}
+
+impl TlsVersion {
+    pub const ALL: [(&str, TlsVersion); 4] = [
+        ("TLSv1", TlsVersion::V1_2),
+        ("TLSv1.1", TlsVersion::V1_2),
+        ("TLSv1.2", TlsVersion::V1_2),
+        ("TLSv1.3", TlsVersion::V1_3),
+    ];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, version)| *version)
+    }
+}
+
+/// How TLS comes about.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    pub mode: SslMode,
+    pub roots: SslRootCert,
+    pub certificate: Option<ClientCertificate>,
+    pub oldest: TlsVersion,
+    /// Without asking the server first whether it speaks TLS (PostgreSQL 17 and newer): libpq's `sslnegotiation=direct`.
+    pub direct: bool,
+}
+
 /// One place where the server may be: one of libpq's `host`, with its `hostaddr` and `port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -147,8 +190,7 @@ pub struct ConnectOptions {
     pub database: DatabaseName,
     pub username: RoleName,
     pub password: Password,
-    pub sslmode: SslMode,
-    pub sslrootcert: SslRootCert,
+    pub tls: Tls,
     /// What the server may ask for; `None`: SCRAM, and anything where TLS has verified it or nothing is in between.
     pub require_auth: Option<RequireAuth>,
     pub channel_binding: ChannelBinding,
@@ -160,7 +202,7 @@ pub struct ConnectOptions {
 impl ConnectOptions {
     /// What the server there may ask for before it lets this admin in.
     pub(super) fn allowed(&self, host: &Host) -> RequireAuth {
-        let is_verified = matches!(self.sslmode, SslMode::VerifyCa | SslMode::VerifyFull) || host.is_unix_socket();
+        let is_verified = matches!(self.tls.mode, SslMode::VerifyCa | SslMode::VerifyFull) || host.is_unix_socket();
         let default = if is_verified { RequireAuth::any() } else { RequireAuth::scram() };
         self.require_auth.clone().unwrap_or(default)
     }
@@ -229,8 +271,7 @@ mod tests {
             database: "postgres".parse().unwrap(),
             username: "admin".parse().unwrap(),
             password: Password::None,
-            sslmode: SslMode::Disable,
-            sslrootcert: SslRootCert::System,
+            tls: Tls { mode: SslMode::Disable, ..Tls::default() },
             require_auth: None,
             channel_binding: ChannelBinding::Prefer,
             connect_timeout: Duration::from_secs(10),
@@ -265,7 +306,8 @@ mod tests {
     fn without_a_verified_server_the_password_stays_here() {
         let allowed = |sslmode, name: &str, require_auth: Option<&str>| {
             let require_auth = require_auth.map(|text| text.parse().unwrap());
-            ConnectOptions { sslmode, require_auth, ..options() }.allowed(&host(name))
+            ConnectOptions { tls: Tls { mode: sslmode, ..Tls::default() }, require_auth, ..options() }
+                .allowed(&host(name))
         };
         for (mode, is_verified) in [
             (SslMode::Disable, false),

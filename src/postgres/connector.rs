@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{ChannelBinding, ConnectOptions, Host, SslMode, TargetSession};
+use super::connect::{ChannelBinding, ConnectOptions, Host, TargetSession};
 use super::error::{ConnectError, bounded};
 use super::session::Session;
 use super::socket::{Bounded, Secured, Socket, Wire};
@@ -38,8 +38,8 @@ pub(super) struct Target {
 impl Connector {
     pub fn new(options: ConnectOptions) -> Result<Self, ConnectError> {
         // A unix socket has no TLS, in libpq as here.
-        let mode = if options.hosts.iter().all(Host::is_unix_socket) { SslMode::Disable } else { options.sslmode };
-        let tls = tls::client_config(mode, &options.sslrootcert)?.map(MakeRustlsConnect::new);
+        let has_tls = !options.hosts.iter().all(Host::is_unix_socket);
+        let tls = if has_tls { tls::client_config(&options.tls)?.map(MakeRustlsConnect::new) } else { None };
         Ok(Connector { options, tls, good: Mutex::default() })
     }
 
@@ -162,13 +162,15 @@ impl Connector {
         let tls = self.tls.clone().filter(|_| target.address.is_some());
         let Some(mut tls) = tls else { return Ok((second_handle, Wire::Plain(stream))) };
         let failed = |error: io::Error| ConnectError::of_stream(&host.to_string(), &error);
-        let mut request = BytesMut::new();
-        frontend::ssl_request(&mut request);
-        stream.write_all(&request).await.map_err(failed)?;
-        match stream.read_u8().await.map_err(failed)? {
-            b'S' => {}
-            b'N' => return Err(ConnectError::NoTls { address: host.to_string() }),
-            _ => return Err(other(host, "the request for TLS was answered with neither yes nor no")),
+        if !self.options.tls.direct {
+            let mut request = BytesMut::new();
+            frontend::ssl_request(&mut request);
+            stream.write_all(&request).await.map_err(failed)?;
+            match stream.read_u8().await.map_err(failed)? {
+                b'S' => {}
+                b'N' => return Err(ConnectError::NoTls { address: host.to_string() }),
+                _ => return Err(other(host, "the request for TLS was answered with neither yes nor no")),
+            }
         }
         let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, &host.name);
         let stream = tls.map_err(|error| other(host, error))?.connect(stream).await.map_err(failed)?;

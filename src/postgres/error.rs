@@ -137,6 +137,9 @@ pub enum ConnectError {
     /// The certificates of `sslrootcert` could not be used.
     #[error("{message}")]
     RootCertificates { message: String },
+    /// The certificate and key of `sslcert` and `sslkey` could not be used.
+    #[error("{message}")]
+    Certificate { message: String },
     /// The server answered, and refused. `28P01` is a wrong password.
     #[error("the server at {address} refused the connection: {message} (SQLSTATE {})", .state.code())]
     Refused { address: String, state: SqlState, message: String },

@@ -31,7 +31,10 @@ pub use auth::{AuthMethod, RequireAuth};
 pub use catalog::{inside::Inside, lock::Holder, snapshot::Snapshot};
 pub use cluster::Cluster;
 pub use cluster::lock::Lock;
-pub use connect::{ChannelBinding, ConnectOptions, Host, Password, SslMode, SslRootCert, TargetSession};
+pub use connect::{
+    ChannelBinding, ClientCertificate, ConnectOptions, Host, Password, SslMode, SslRootCert, TargetSession, Tls,
+    TlsVersion,
+};
 pub use encoding::Encoding;
 pub use error::{ConnectError, Error, Slots};
 pub use fact::Fact;

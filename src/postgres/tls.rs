@@ -6,33 +6,70 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::error::ConnectError;
-use super::{SslMode, SslRootCert};
+use super::{ClientCertificate, SslMode, SslRootCert, Tls, TlsVersion};
 
-/// The TLS configuration that a mode asks for; `None` for clear text.
-pub(super) fn client_config(mode: SslMode, roots: &SslRootCert) -> Result<Option<ClientConfig>, ConnectError> {
+/// What a client of PostgreSQL says it wants to speak, where TLS begins at once.
+const ALPN: &[u8] = b"postgresql";
+
+/// The TLS configuration that is asked for; `None` for clear text.
+pub(super) fn client_config(tls: &Tls) -> Result<Option<ClientConfig>, ConnectError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
+    let versions: &[_] = match tls.oldest {
+        TlsVersion::V1_2 => &[&TLS13, &TLS12],
+        TlsVersion::V1_3 => &[&TLS13],
+    };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|error| ConnectError::RootCertificates { message: error.to_string() })?;
-    let config = match mode {
+    let builder = match tls.mode {
         SslMode::Disable => return Ok(None),
-        SslMode::Require => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-            .with_no_client_auth(),
-        SslMode::VerifyFull => builder.with_root_certificates(root_store(roots)?).with_no_client_auth(),
+        SslMode::Require => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+        SslMode::VerifyFull => builder.with_root_certificates(root_store(&tls.roots)?),
         SslMode::VerifyCa => {
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(root_store(roots)?), provider)
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(root_store(&tls.roots)?), provider)
                 .build()
                 .map_err(|error| ConnectError::RootCertificates { message: error.to_string() })?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(verifier))).with_no_client_auth()
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(verifier)))
         }
     };
+    let mut config = match &tls.certificate {
+        None => builder.with_no_client_auth(),
+        Some(certificate) => {
+            let unusable = |message: String| ConnectError::Certificate { message };
+            let (chain, key) = certificate.read().map_err(unusable)?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| unusable(error.to_string()))?
+        }
+    };
+    if tls.direct {
+        config.alpn_protocols = vec![ALPN.to_vec()];
+    }
     Ok(Some(config))
+}
+
+impl ClientCertificate {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.certificates.as_bytes()).collect();
+        let chain = chain.map_err(|error| format!("`sslcert` is malformed: {error}"))?;
+        if chain.is_empty() {
+            return Err("there is no certificate in PEM form in `sslcert`".to_owned());
+        }
+        let text = self.key.expose();
+        if text.contains("ENCRYPTED") {
+            return Err(
+                "the key of `sslkey` is encrypted, and nobody is asked for its passphrase here: decrypt it (`openssl \
+                        pkey -in <file> -out <new file>`), or take another"
+                    .to_owned(),
+            );
+        }
+        // What is wrong with it is not told: the text is a secret.
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes());
+        Ok((chain, key.map_err(|_| "there is no private key in PEM form in `sslkey`".to_owned())?))
+    }
 }
 
 fn root_store(roots: &SslRootCert) -> Result<RootCertStore, ConnectError> {

@@ -5,7 +5,8 @@ mod reader;
 use reader::{Reader, parse_timeout, read_roots, roots_at_home};
 
 use crate::postgres::{
-    self, ChannelBinding, ConnectOptions, Password, RequireAuth, Secret, SslMode, SslRootCert, TargetSession,
+    self, ChannelBinding, ConnectOptions, Password, RequireAuth, Secret, SslMode, SslRootCert, TargetSession, Tls,
+    TlsVersion,
 };
 use crate::tf_provider::{Attributes, Diagnostic, Diagnostics, Field, Schema, Value, model};
 
@@ -72,6 +73,18 @@ const SSLMODE: Setting =
     Setting { attribute: "sslmode", libpq: Some(("sslmode", "PGSSLMODE")), default: Some("verify-full") };
 const SSLROOTCERT: Setting =
     Setting { attribute: "sslrootcert", libpq: Some(("sslrootcert", "PGSSLROOTCERT")), default: None };
+const SSLCERT: Setting = Setting { attribute: "sslcert", libpq: Some(("sslcert", "PGSSLCERT")), default: None };
+const SSLKEY: Setting = Setting { attribute: "sslkey", libpq: Some(("sslkey", "PGSSLKEY")), default: None };
+const SSL_MIN_PROTOCOL_VERSION: Setting = Setting {
+    attribute: "ssl_min_protocol_version",
+    libpq: Some(("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION")),
+    default: Some("TLSv1.2"),
+};
+const SSLNEGOTIATION: Setting = Setting {
+    attribute: "sslnegotiation",
+    libpq: Some(("sslnegotiation", "PGSSLNEGOTIATION")),
+    default: Some("postgres"),
+};
 const REQUIRE_AUTH: Setting =
     Setting { attribute: "require_auth", libpq: Some(("require_auth", "PGREQUIREAUTH")), default: None };
 const CHANNEL_BINDING: Setting = Setting {
@@ -158,6 +171,20 @@ model! {
             "The certificate authorities to trust: a file's path, certificates in PEM form, or `system` for the \
              operating system's store. Those of RDS are in no store: give the path of its `global-bundle.pem`. Default: \
              `~/.postgresql/root.crt` if there is such a file, else `system`."
+        )),
+        pub(super) sslcert: Field<String> = optional(SSLCERT.about(
+            "The certificate that the provider shows a server that asks for one: a file's path, or certificates in PEM form, its \
+             own first. Default: `~/.postgresql/postgresql.crt`, if there is such a file."
+        )),
+        pub(super) sslkey: Field<Secret> = optional(SSLKEY.about(
+            "The private key of `sslcert`, not encrypted: a file's path, which nobody but its owner may read, or a text in PEM \
+             form. Default: `~/.postgresql/postgresql.key`."
+        )).sensitive(),
+        pub(super) ssl_min_protocol_version: Field<String> = optional(SSL_MIN_PROTOCOL_VERSION.about(
+            "The oldest version of TLS that will do: `TLSv1.2` or `TLSv1.3`. Older ones are never spoken."
+        )),
+        pub(super) sslnegotiation: Field<String> = optional(SSLNEGOTIATION.about(
+            "`direct`: TLS begins at once, which PostgreSQL 17 and newer understand. `postgres`: the server is asked first."
         )),
         pub(super) require_auth: Field<String> = optional(REQUIRE_AUTH.about(
             "What the server may ask for before it lets the provider in, in libpq's words: `scram-sha-256`, `password` (in clear \
@@ -253,6 +280,19 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let is_settled = complete && !config.sslrootcert.is_unknown() && !reader.diagnostics.has_errors();
     let sslmode =
         sslmode.and_then(|mode| if is_settled { reader.verified(mode, sslrootcert.as_ref()) } else { Some(mode) });
+    let certificate = if complete { reader.certificate(config) } else { None };
+    let oldest = reader.parse(&SSL_MIN_PROTOCOL_VERSION, &config.ssl_min_protocol_version, |text| {
+        TlsVersion::parse(text)
+            .ok_or_else(|| format!("{text:?} is not one of {}", TlsVersion::ALL.map(|(name, _)| name).join(", ")))
+    });
+    let direct = reader.parse(&SSLNEGOTIATION, &config.sslnegotiation, |text| match text {
+        "postgres" => Ok(false),
+        "direct" => Ok(true),
+        text => Err(format!("{text:?} is neither `postgres` nor `direct`")),
+    });
+    if complete && direct == Some(true) && sslmode == Some(SslMode::Disable) {
+        reader.refuse(SSLNEGOTIATION.attribute, "`direct` is about TLS, and `sslmode` is `disable`.".to_owned());
+    }
     let require_auth = reader.parse(&REQUIRE_AUTH, &config.require_auth, str::parse::<RequireAuth>);
     let channel_binding = reader.parse(&CHANNEL_BINDING, &config.channel_binding, |text| {
         ChannelBinding::parse(text)
@@ -297,8 +337,13 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
             database: database?,
             username: username?,
             password,
-            sslmode: sslmode?,
-            sslrootcert: sslrootcert.unwrap_or_default(),
+            tls: Tls {
+                mode: sslmode?,
+                roots: sslrootcert.unwrap_or_default(),
+                certificate,
+                oldest: oldest?,
+                direct: direct?,
+            },
             require_auth,
             channel_binding: channel_binding?,
             connect_timeout: connect_timeout?,
@@ -427,7 +472,7 @@ mod tests {
         let options = resolve("lab", &[("port", "7000".into())]).unwrap().options.unwrap();
         assert_eq!(options.hosts[0].to_string(), "db:7000");
         assert_eq!((options.username.as_str(), options.database.as_str()), ("ops", "home"));
-        assert_eq!((options.sslmode, options.connect_timeout), (SslMode::Require, Duration::from_secs(3)));
+        assert_eq!((options.tls.mode, options.connect_timeout), (SslMode::Require, Duration::from_secs(3)));
         for (service, words) in [("none", ["\"none\"", "PGSERVICEFILE"]), ("odd", ["`sslcrl`", "not heed"])] {
             let refused = resolve(service, &[]).unwrap_err();
             assert_eq!(refused.0[0].path, Some(crate::tf_provider::Path::attribute("service")));
@@ -468,11 +513,42 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_comes_with_its_key() {
+        let directory = Directory::new("certificate");
+        let certificate = directory.file("crt", "-----BEGIN CERTIFICATE-----", 0o644);
+        let (private, shared) =
+            (directory.file("key", "secret key", 0o600), directory.file("shared", "secret key", 0o644));
+        let resolve = |environment: &[(&str, &str)]| {
+            let resolved = resolve_from(&[("username", "admin".into())], environment);
+            resolved.map(|configured| configured.options.unwrap().tls.certificate)
+        };
+        assert!(resolve(&[]).unwrap().is_none());
+        let found = resolve(&[("PGSSLCERT", &certificate), ("PGSSLKEY", &private)]).unwrap().unwrap();
+        assert_eq!((found.certificates.as_str(), found.key.expose()), ("-----BEGIN CERTIFICATE-----", "secret key"));
+        for (environment, attribute, why) in [
+            (vec![("PGSSLCERT", certificate.as_str()), ("PGSSLKEY", &shared)], "sslkey", "chmod 600"),
+            (vec![("PGSSLCERT", certificate.as_str())], "sslkey", "no key"),
+            (vec![("PGSSLKEY", private.as_str())], "sslcert", "no certificate"),
+            (vec![("PGSSLCERT", "/nowhere"), ("PGSSLKEY", &private)], "sslcert", "could not be read"),
+        ] {
+            let refused = resolve(&environment).unwrap_err();
+            assert_eq!(refused.0[0].path, Some(crate::tf_provider::Path::attribute(attribute)), "{environment:?}");
+            assert!(refused.0[0].detail.contains(why), "{}", refused.0[0].detail);
+        }
+        directory.file("postgresql.crt", "at home", 0o644);
+        directory.file("postgresql.key", "its key", 0o600);
+        let home = directory.0.join("home");
+        fs::create_dir(&home).unwrap();
+        std::os::unix::fs::symlink(&directory.0, home.join(".postgresql")).unwrap();
+        assert_eq!(resolve(&[("HOME", home.to_str().unwrap())]).unwrap().unwrap().key.expose(), "its key");
+    }
+
+    #[test]
     fn what_is_not_heeded_is_warned_of() {
         let said =
             |environment: &[(&str, &str)]| resolve_from(&[("username", "admin".into())], environment).unwrap().said;
         assert!(said(&[("PGSSLMODE", "require")]).0.is_empty());
-        let warned = said(&[("PGSSLCRL", "/crl.pem"), ("PGREQUIREPEER", "postgres"), ("PGSSLKEY", "")]);
+        let warned = said(&[("PGSSLCRL", "/crl.pem"), ("PGREQUIREPEER", "postgres"), ("PGSSLCRLDIR", "")]);
         assert!(warned.0[0].detail.contains("PGSSLCRL, PGREQUIREPEER would"), "{}", warned.0[0].detail);
     }
 
@@ -487,7 +563,7 @@ mod tests {
         .unwrap();
         assert_eq!(options.hosts[0].to_string(), "db:6543");
         assert_eq!(options.connect_timeout, Duration::from_secs(7));
-        assert_eq!((options.sslmode, options.sslrootcert), (SslMode::VerifyFull, SslRootCert::System));
+        assert_eq!((options.tls.mode, options.tls.roots), (SslMode::VerifyFull, SslRootCert::System));
         assert_eq!(options.database.as_str(), "postgres");
         assert!(matches!(options.password, Password::Given(_)));
     }
@@ -497,7 +573,7 @@ mod tests {
         let mode = |mode: &str, roots: Option<&str>| {
             let mut config = vec![("username", Value::from("admin")), ("sslmode", mode.into())];
             config.extend(roots.map(|roots| ("sslrootcert", roots.into())));
-            resolve_from(&config, &[]).map(|configured| configured.options.unwrap().sslmode)
+            resolve_from(&config, &[]).map(|configured| configured.options.unwrap().tls.mode)
         };
         let pem = Some("-----BEGIN CERTIFICATE-----");
         for (text, without, with) in [

@@ -209,6 +209,10 @@ fn connect(error: &ConnectError) -> Diagnostic {
             "`sslrootcert` is not usable",
             "`sslrootcert` (PGSSLROOTCERT) is a file's path, certificates in PEM form, or \"system\".",
         ),
+        ConnectError::Certificate { .. } => (
+            "The provider's own certificate is not usable",
+            "`sslcert` (PGSSLCERT) and `sslkey` (PGSSLKEY) are files' paths, or texts in PEM form.",
+        ),
         ConnectError::WrongServer { .. } => (
             "None of the PostgreSQL servers is the one that is wanted",
             "`target_session_attrs` (PGTARGETSESSIONATTRS) says which one will do, and `host` where it may be. While a standby \
@@ -418,6 +422,7 @@ mod tests {
             ),
             (ConnectError::Tls { address: address(), message: message() }, "TLS with the PostgreSQL server failed"),
             (ConnectError::RootCertificates { message: message() }, "`sslrootcert` is not usable"),
+            (ConnectError::Certificate { message: message() }, "The provider's own certificate is not usable"),
             (ConnectError::NoPassword { address: address() }, "The PostgreSQL server wants a password"),
             (ConnectError::TooOld { address: address(), version: "12.1".into() }, "The PostgreSQL server is too old"),
             (ConnectError::Other { address: address(), message: message() }, "Cannot connect to the PostgreSQL server"),

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::fixture::{self, PROVIDER};
-use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
+use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, pem};
 use crate::support::scratch;
 use crate::support::terraform::Workspace;
 
@@ -232,6 +235,57 @@ fn libpqs_files_and_addresses_lead_to_the_server() {
             check_refused(&one, READ, summary, &["is a primary", "`target_session_attrs`"]);
         }
     }
+}
+
+/// A server that wants a certificate gets the one that it trusts, in whatever way TLS begins.
+#[test]
+fn a_server_that_asks_for_a_certificate_gets_one() {
+    let options = |major| Options { major, tls_names: &["localhost"], ..Options::default() };
+    let server = Server::start(options(Some(17))).or_else(|_| Server::start(options(None))).unwrap();
+    let authority = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = params.self_signed(&authority).unwrap();
+    let issuer = Issuer::new(params, &authority);
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, ADMIN);
+    let certificate = pem("CERTIFICATE", params.signed_by(&key, &issuer).unwrap().der());
+
+    let hba = PathBuf::from(server.superuser("SHOW hba_file")[0][0].clone().unwrap());
+    let trusted = hba.with_file_name("clients.pem");
+    fs::write(&trusted, pem("CERTIFICATE", root.der())).unwrap();
+    fs::write(&hba, "local all all trust\nhostssl all all all cert\n").unwrap();
+    server.superuser(&format!("ALTER SYSTEM SET ssl_ca_file = '{}'", trusted.display()));
+    server.superuser("SELECT pg_reload_conf()");
+
+    let env = but(&server.env(), &[("PGPASSWORD", "")]);
+    check_refused(&env, READ, "The PostgreSQL server refused the login", &["28000"]);
+    let files = scratch::directory("certificates").unwrap();
+    let file = |name: &str, text: &str| {
+        let path = files.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (file("crt", &certificate), file("key", &pem("PRIVATE KEY", &key.serialize_der())));
+    let shown = but(&env, &[("PGSSLCERT", &certificate), ("PGSSLKEY", &key)]);
+    check_accepted(&shown, READ);
+    check_accepted(&but(&shown, &[("PGSSLMINPROTOCOLVERSION", "TLSv1.3")]), READ);
+    if server.major >= 17 {
+        check_accepted(&but(&shown, &[("PGSSLNEGOTIATION", "direct")]), READ);
+    }
+    let text =
+        format!("provider \"pgtenant\" {{\n  sslcert = file({certificate:?})\n  sslkey = file({key:?})\n}}\n{READ}");
+    check_accepted(&env, &text);
+    let encrypted =
+        file("encrypted", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    let summary = "The provider's own certificate is not usable";
+    check_refused(&but(&shown, &[("PGSSLKEY", &encrypted)]), READ, summary, &["encrypted", "openssl pkey"]);
+    server.superuser("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'");
+    server.superuser("SELECT pg_reload_conf()");
+    let new = but(&shown, &[("PGSSLMINPROTOCOLVERSION", "TLSv1.3")]);
+    check_refused(&new, READ, "TLS with the PostgreSQL server failed", &["localhost"]);
 }
 
 /// Without TLS that verifies it, a server is not told the password, nor trusted for nothing.

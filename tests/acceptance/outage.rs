@@ -229,7 +229,7 @@ fn one_cause_is_told_in_full_once() {
     assert_eq!((in_full, in_short), (1, 11), "{diagnostics:#?}");
 }
 
-/// The first address never answers: it has its share of the time, and once.
+/// The first address never answers: it has its time, and once.
 #[test]
 fn every_host_is_tried() {
     let server = Server::shared();

@@ -96,7 +96,10 @@ fn usage(example: &str) -> String {
 fn index(block: &Block) -> String {
     let mut page = front_matter("Provider: pgtenant", &block.description);
     write!(page, "\n# pgtenant Provider\n\n{}\n", block.description).unwrap();
-    page += "\nIf an attribute is omitted, libpq's environment variable is used, then the default. Every session \
+    page += "\nIf an attribute is omitted, libpq's service is used if one is named, then its environment variable, then the default. \
+             Of libpq's variables about security these are not heeded, and a warning says so where one is set: `PGSSLCRL`, \
+             `PGSSLCRLDIR`, `PGSSLCERTMODE`, `PGREQUIREPEER`, `PGREQUIRESSL`, `PGGSSENCMODE`. A password in a connection URI, \
+             `PGOPTIONS`, `PGAPPNAME` and `PGTZ` make no difference either. Every session \
              begins with `search_path=pg_catalog`; no tenant's table is read and no tenant's function called.\n";
     page += &usage(&example("provider/provider.tf"));
     page + &schema(block)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::postgres::service::{self, Service};
-use crate::postgres::{Host, Passfile};
+use crate::postgres::{ClientCertificate, Host, Passfile};
 
 /// What an attribute and an environment variable have in common.
 pub(super) trait Text {
@@ -223,6 +223,47 @@ impl<'a> Reader<'a> {
         Some(names.into_iter().enumerate().map(host).collect())
     }
 
+    /// What the provider shows a server that asks for a certificate.
+    pub fn certificate(&mut self, config: &Model) -> Option<ClientCertificate> {
+        let is_pem = |text: &str| text.contains("-----BEGIN");
+        let unreadable = |error: std::io::Error| format!("the file could not be read: {error}");
+        let certificates = self.parse(&SSLCERT, &config.sslcert, |text| match is_pem(text) {
+            true => Ok(text.to_owned()),
+            false => fs::read_to_string(text).map_err(unreadable),
+        });
+        let key = self.parse(&SSLKEY, &config.sslkey, |text| match is_pem(text) {
+            true => Ok(Secret::new(text)),
+            false => read_private(Path::new(text)).map(Secret::new).map_err(|why| format!("the file {why}")),
+        });
+        if self.unknown || self.diagnostics.has_errors() {
+            return None;
+        }
+        match (certificates, key) {
+            (Some(certificates), Some(key)) => Some(ClientCertificate { certificates, key }),
+            (Some(_), None) => {
+                self.refuse(SSLKEY.attribute, "There is no key for `sslcert`: set it, or PGSSLKEY.".to_owned());
+                None
+            }
+            (None, Some(_)) => {
+                self.refuse(
+                    SSLCERT.attribute,
+                    "There is no certificate for `sslkey`: set it, or PGSSLCERT.".to_owned(),
+                );
+                None
+            }
+            (None, None) => {
+                let certificates = fs::read_to_string(self.at_home(".postgresql/postgresql.crt")?).ok()?;
+                match read_private(&self.at_home(".postgresql/postgresql.key")?) {
+                    Ok(key) => Some(ClientCertificate { certificates, key: Secret::new(key) }),
+                    Err(why) => {
+                        tracing::warn!("~/.postgresql/postgresql.key {why}; no certificate is shown");
+                        None
+                    }
+                }
+            }
+        }
+    }
+
     /// The password file, where no password is set.
     pub fn passfile(&mut self, attribute: &Field<String>) -> Password {
         let named = self.parse(&PASSFILE, attribute, |text| Ok::<_, String>(PathBuf::from(text)));
@@ -279,7 +320,7 @@ enum Source {
 }
 
 /// Those that libpq has too.
-const SETTINGS: [&Setting; 15] = [
+const SETTINGS: [&Setting; 19] = [
     &HOST,
     &HOSTADDR,
     &PORT,
@@ -292,23 +333,18 @@ const SETTINGS: [&Setting; 15] = [
     &SERVICE,
     &SSLMODE,
     &SSLROOTCERT,
+    &SSLCERT,
+    &SSLKEY,
+    &SSL_MIN_PROTOCOL_VERSION,
+    &SSLNEGOTIATION,
     &REQUIRE_AUTH,
     &CHANNEL_BINDING,
     &CONNECT_TIMEOUT,
 ];
 
 /// Variables of libpq that are about security and not known here.
-const UNHEEDED: [&str; 9] = [
-    "PGSSLCERT",
-    "PGSSLKEY",
-    "PGSSLCRL",
-    "PGSSLCRLDIR",
-    "PGSSLCERTMODE",
-    "PGSSLMINPROTOCOLVERSION",
-    "PGREQUIREPEER",
-    "PGREQUIRESSL",
-    "PGGSSENCMODE",
-];
+const UNHEEDED: [&str; 6] =
+    ["PGSSLCRL", "PGSSLCRLDIR", "PGSSLCERTMODE", "PGREQUIREPEER", "PGREQUIRESSL", "PGGSSENCMODE"];
 
 /// The text of a file that holds a secret: nobody but its owner may read it.
 fn read_private(path: &Path) -> Result<String, String> {
