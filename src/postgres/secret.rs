@@ -7,16 +7,17 @@ use std::str::FromStr;
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use zeroize::Zeroizing;
 
 use super::scram::Challenge;
 
-/// A clear-text secret: no `Display`, a redacted `Debug`, and one way to look at it.
+/// A clear-text secret: no `Display`, a redacted `Debug`, one way to look at it, and nothing left of it in memory when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
+        Secret(Zeroizing::new(text.into()))
     }
 
     /// The secret itself. Search for this word to find every place that handles one.

@@ -14,6 +14,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+#[cfg(target_os = "linux")]
+use rustix::process::DumpableBehavior;
+use rustix::process::{Resource, Rlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -169,7 +172,12 @@ pub fn run<P: Provider>(options: Options, provider: impl FnOnce() -> P) -> ExitC
     let parent = parent_id();
     let environment = Environment::read();
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let served = match task(&options, &arguments, &environment) {
+    let task = task(&options, &arguments, &environment);
+    // A debugger looks at what nobody else is to see.
+    if !matches!(task, Task::Debug) {
+        forbid_core_dumps();
+    }
+    let served = match task {
         Task::Subcommand(name, arguments) => return by_hand(&options, &environment, name, arguments),
         Task::Print(text) => print(&text).map_err(Into::into),
         Task::Refuse(text) => Err(text.into()),
@@ -183,6 +191,16 @@ pub fn run<P: Provider>(options: Options, provider: impl FnOnce() -> P) -> ExitC
             ExitCode::FAILURE
         }
     }
+}
+
+/// A dump of this process would hold the secrets that Terraform gave it.
+fn forbid_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // Whoever is not allowed to lower a limit has none that matters.
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+    // A handler of dumps that the system starts does not ask for the limit.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 type Failure = Box<dyn Error + Send + Sync>;

@@ -236,6 +236,20 @@ async fn ctrl_c_does_not_end_it_but_sigterm_does() {
     assert!(!plugin.socket().parent().unwrap().exists());
 }
 
+/// What it holds in memory is in no file that a crash leaves.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_leaves_no_core_dump() {
+    use std::os::unix::fs::MetadataExt;
+    let plugin = Plugin::start(&mut command());
+    let proc = PathBuf::from(format!("/proc/{}", plugin.child.id()));
+    let limits = std::fs::read_to_string(proc.join("limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+    // Of a process that cannot be dumped, everything belongs to root.
+    assert_eq!(std::fs::metadata(proc.join("environ")).unwrap().uid(), 0);
+}
+
 #[test]
 fn when_terraform_is_killed_it_ends_too() {
     let mut shell = Command::new("sh");

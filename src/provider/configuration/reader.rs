@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::*;
 use crate::postgres::service::{self, Service};
 use crate::postgres::{ClientCertificate, Host, Passfile};
@@ -74,7 +76,8 @@ impl<'a> Reader<'a> {
         let seconds = source != Source::Attribute
             && setting.attribute == CONNECT_TIMEOUT.attribute
             && text.parse::<u32>().is_ok();
-        let text = if seconds { format!("{text}s") } else { text };
+        // It may be the password.
+        let text = Zeroizing::new(if seconds { format!("{text}s") } else { text });
         parse(&text)
             .map_err(|why| {
                 let name = setting.attribute;
