@@ -56,23 +56,23 @@ fn of_two_that_make_a_tenant_one_has_it(server: &Server) {
 
 fn whoever_holds_the_lock_is_named(server: &Server) {
     let workspace = workspace(server);
-    workspace.write("main.tf", &(tenant("held", "") + &guardrails("connection_limit = 3")));
+    workspace.write("main.tf", &(tenant("contended", "") + &guardrails("connection_limit = 3")));
     let other = server.session("postgres", ADMIN).unwrap();
-    other.sql(&format!("SET application_name = 'another run'; SELECT pg_advisory_lock({})", key("held"))).unwrap();
+    other.sql(&format!("SET application_name = 'another run'; SELECT pg_advisory_lock({})", key("contended"))).unwrap();
     let pid = other.sql("SELECT pg_backend_pid()").unwrap()[0][0].clone().unwrap();
     let refused = workspace.run(&["apply", "-auto-approve"]);
     let told = said(&refused);
     assert!(!refused.status.success());
     assert!(told.contains(&format!("role \"{ADMIN}\" as pid {pid}, with application_name \"another run\"")), "{told}");
-    assert!(told.contains("Could not create tenant \"held\""), "{told}");
+    assert!(told.contains("Could not create tenant \"contended\""), "{told}");
     drop(other);
     workspace.apply();
     // What was made is locked no longer, and guardrails lock like their tenant.
     let other = server.session("postgres", ADMIN).unwrap();
-    other.sql(&format!("SELECT pg_advisory_lock({})", key("held"))).unwrap();
-    workspace.write("main.tf", &(tenant("held", "") + &guardrails("connection_limit = 4")));
+    other.sql(&format!("SELECT pg_advisory_lock({})", key("contended"))).unwrap();
+    workspace.write("main.tf", &(tenant("contended", "") + &guardrails("connection_limit = 4")));
     let refused = workspace.run(&["apply", "-auto-approve"]);
-    assert!(said(&refused).contains("Could not set the guardrails of tenant \"held\""), "{}", said(&refused));
+    assert!(said(&refused).contains("Could not set the guardrails of tenant \"contended\""), "{}", said(&refused));
     drop(other);
     workspace.apply();
     workspace.destroy();
@@ -80,13 +80,13 @@ fn whoever_holds_the_lock_is_named(server: &Server) {
 
 fn a_tenant_has_no_say_in_it(server: &Server) {
     let workspace = workspace(server);
-    workspace.write("main.tf", &tenant("sly", ""));
+    workspace.write("main.tf", &tenant("meddler", ""));
     workspace.apply();
     // Without a baseline everybody may connect to the maintenance database.
-    let sly = server.session("postgres", "sly").unwrap();
-    sly.sql(&format!("SELECT pg_advisory_lock({})", key("sly"))).unwrap();
-    workspace.write("main.tf", &tenant("sly", "suspended = true"));
+    let meddler = server.session("postgres", "meddler").unwrap();
+    meddler.sql(&format!("SELECT pg_advisory_lock({})", key("meddler"))).unwrap();
+    workspace.write("main.tf", &tenant("meddler", "suspended = true"));
     workspace.apply();
-    assert_eq!(outcome(server, "sly", "sly", "SELECT 1"), "28000");
+    assert_eq!(outcome(server, "meddler", "meddler", "SELECT 1"), "28000");
     workspace.destroy();
 }
