@@ -99,5 +99,6 @@ fn what_a_model_cannot_hold_is_refused() {
     check(&of("pgtenant_watchdog", "retention_days = 0.5"), "retention_days", WHOLE);
     let password = "ephemeral \"pgtenant_password\" \"this\" {\n  length = 12.5\n}\n";
     check(&(password.to_owned() + &of_tenant("")), "length", WHOLE);
-    check(&format!("provider \"pgtenant\" {{\n  port = 5432.5\n}}\n{}", of_tenant("")), "port", WHOLE);
+    let of_provider = |more: &str| format!("provider \"pgtenant\" {{\n  {more}\n}}\n{}", of_tenant(""));
+    check(&of_provider("max_connections = 2.5"), "max_connections", WHOLE);
 }
