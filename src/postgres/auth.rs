@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use super::connect::choice;
+
 /// A way to say who one is.
 ///
 /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-REQUIRE-AUTH>
@@ -84,18 +86,15 @@ impl FromStr for RequireAuth {
 
     /// Names with commas between them: the ways that are allowed, or each with a `!` the ways that are not.
     fn from_str(text: &str) -> Result<Self, String> {
-        let find = |name: &str| {
-            let found = AuthMethod::ALL.iter().find(|(known, _)| *known == name).map(|(_, method)| *method);
-            found
-                .ok_or_else(|| format!("{name:?} is not one of {}", AuthMethod::ALL.map(|(known, _)| known).join(", ")))
-        };
         let words: Vec<&str> = text.split(',').map(str::trim).collect();
         let negated = words.iter().filter(|word| word.starts_with('!')).count();
         if negated > 0 && negated < words.len() {
             return Err("some of its names have a ! and some have none: either all or none do".to_owned());
         }
-        let named: Vec<AuthMethod> =
-            words.iter().map(|word| find(word.trim_start_matches('!'))).collect::<Result<_, _>>()?;
+        let named: Vec<AuthMethod> = words
+            .iter()
+            .map(|word| choice(&AuthMethod::ALL, word.trim_start_matches('!')))
+            .collect::<Result<_, _>>()?;
         let set: BTreeSet<AuthMethod> = named.iter().copied().collect();
         if set.len() < named.len() {
             return Err("it has a name twice".to_owned());

@@ -47,7 +47,7 @@ pub struct Cluster {
     connector: Arc<Connector>,
     /// All sessions but the one that holds the advisory locks.
     pool: Pool,
-    keeper: Mutex<lock::Keeper>,
+    locks: lock::Locks,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     server: Mutex<Option<Server>>,
     way: Mutex<Way>,
@@ -60,7 +60,7 @@ impl Cluster {
         Ok(Cluster {
             pool: Pool::new(options.database.clone(), max_connections),
             connector: Arc::new(Connector::new(options)?),
-            keeper: Mutex::default(),
+            locks: lock::Locks::default(),
             snapshot: Mutex::new(None),
             server: Mutex::new(None),
             way: Mutex::new(Way::Untried),

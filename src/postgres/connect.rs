@@ -6,6 +6,15 @@ use std::time::Duration;
 
 use super::{DatabaseName, Passfile, RequireAuth, RoleName, Secret};
 
+/// What one of libpq's words stands for. An error lists them all.
+pub fn choice<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| {
+        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        format!("{text:?} is not one of {}", words.join(", "))
+    })
+}
+
 /// libpq's `sslmode`, without `allow` and `prefer`: those fall back to clear text unasked.
 ///
 /// <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS>
@@ -29,10 +38,6 @@ impl SslMode {
         ("verify-ca", SslMode::VerifyCa),
         ("verify-full", SslMode::VerifyFull),
     ];
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode)
-    }
 }
 
 /// libpq's `channel_binding`: whether a login is tied to the TLS connection that it runs over, so that nobody in between can pass
@@ -54,10 +59,6 @@ impl ChannelBinding {
         ("prefer", ChannelBinding::Prefer),
         ("require", ChannelBinding::Require),
     ];
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice)
-    }
 }
 
 /// The authorities that a server's certificate may come from.
@@ -93,10 +94,6 @@ impl TargetSession {
         ("standby", TargetSession::Standby),
         ("prefer-standby", TargetSession::PreferStandby),
     ];
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, target)| *target)
-    }
 }
 
 /// What the provider shows a server that asks for a certificate.
@@ -125,10 +122,6 @@ impl TlsVersion {
         ("TLSv1.2", TlsVersion::V1_2),
         ("TLSv1.3", TlsVersion::V1_3),
     ];
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, version)| *version)
-    }
 }
 
 /// How TLS comes about.
@@ -254,16 +247,14 @@ fn escape_option(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod fixture {
     use super::*;
 
-    #[test]
-    fn option_values_are_escaped() {
-        assert_eq!(escape_option("plain"), "plain");
-        assert_eq!(escape_option("two words\\"), "two\\ words\\\\");
+    pub fn host(name: &str) -> Host {
+        Host { name: name.to_owned(), address: None, port: 5432 }
     }
 
-    fn options() -> ConnectOptions {
+    pub fn options() -> ConnectOptions {
         ConnectOptions {
             hosts: vec![host("db.example.com")],
             target_session: TargetSession::Any,
@@ -278,6 +269,18 @@ mod tests {
             assume_role: None,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::{host, options};
+    use super::*;
+
+    #[test]
+    fn option_values_are_escaped() {
+        assert_eq!(escape_option("plain"), "plain");
+        assert_eq!(escape_option("two words\\"), "two\\ words\\\\");
+    }
 
     #[test]
     fn a_session_obeys_nothing_that_a_database_or_role_has_set() {
@@ -291,15 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_called_as_libpq_calls_them() {
-        for (name, mode) in SslMode::ALL {
-            assert_eq!(SslMode::parse(name), Some(mode));
-        }
-        assert_eq!(SslMode::parse("prefer"), None);
-    }
-
-    fn host(name: &str) -> Host {
-        Host { name: name.to_owned(), address: None, port: 5432 }
+    fn words_are_libpqs() {
+        assert_eq!(choice(&SslMode::ALL, "verify-ca"), Ok(SslMode::VerifyCa));
+        let refused = "\"prefer\" is not one of disable, require, verify-ca, verify-full".to_owned();
+        assert_eq!(choice(&SslMode::ALL, "prefer"), Err(refused));
+        assert_eq!(choice(&TargetSession::ALL, "read-write"), Ok(TargetSession::Primary));
     }
 
     #[test]

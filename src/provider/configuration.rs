@@ -4,6 +4,7 @@ mod reader;
 
 use reader::{Reader, parse_timeout, read_roots, roots_at_home};
 
+use crate::postgres::connect::choice;
 use crate::postgres::{
     self, ChannelBinding, ConnectOptions, Password, RequireAuth, Secret, SslMode, SslRootCert, TargetSession, Tls,
     TlsVersion,
@@ -33,11 +34,6 @@ pub(super) enum ConnectionBudget {
 impl ConnectionBudget {
     const ALL: [(&str, ConnectionBudget); 3] =
         [("warn", ConnectionBudget::Warn), ("error", ConnectionBudget::Error), ("off", ConnectionBudget::Off)];
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, budget)| *budget);
-        found.ok_or_else(|| format!("{text:?} is not one of {}", Self::ALL.map(|(name, _)| name).join(", ")))
-    }
 }
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -250,14 +246,10 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     }
     let hosts = reader.hosts(config);
     let is_nameless = reader.has(&config.hostaddr, &HOSTADDR) && !reader.has(&config.host, &HOST);
-    let target_session = reader.parse(&TARGET_SESSION_ATTRS, &config.target_session_attrs, |text| {
-        TargetSession::parse(text)
-            .ok_or_else(|| format!("{text:?} is not one of {}", TargetSession::ALL.map(|(name, _)| name).join(", ")))
-    });
-    let load_balance = reader.parse(&LOAD_BALANCE_HOSTS, &config.load_balance_hosts, |text| match text {
-        "disable" => Ok(false),
-        "random" => Ok(true),
-        text => Err(format!("{text:?} is neither `disable` nor `random`")),
+    let target_session =
+        reader.parse(&TARGET_SESSION_ATTRS, &config.target_session_attrs, |text| choice(&TargetSession::ALL, text));
+    let load_balance = reader.parse(&LOAD_BALANCE_HOSTS, &config.load_balance_hosts, |text| {
+        choice(&[("disable", false), ("random", true)], text)
     });
     let database = reader
         .parse(&DATABASE, &config.database, |text| text.parse::<postgres::DatabaseName>().map_err(|e| e.to_string()));
@@ -270,9 +262,8 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
         None => Password::None,
     };
     let sslmode = reader.parse(&SSLMODE, &config.sslmode, |text| {
-        SslMode::parse(text).ok_or_else(|| {
-            let modes = SslMode::ALL.map(|(name, _)| name).join(", ");
-            format!("{text:?} is not one of {modes}; `allow` and `prefer` are not offered, for they fall back to clear text unasked")
+        choice(&SslMode::ALL, text).map_err(|why| {
+            format!("{why}; `allow` and `prefer` are not offered, for they fall back to clear text unasked")
         })
     });
     let sslrootcert = reader.parse(&SSLROOTCERT, &config.sslrootcert, |text| read_roots(text, complete));
@@ -281,23 +272,16 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let sslmode =
         sslmode.and_then(|mode| if is_settled { reader.verified(mode, sslrootcert.as_ref()) } else { Some(mode) });
     let certificate = if complete { reader.certificate(config) } else { None };
-    let oldest = reader.parse(&SSL_MIN_PROTOCOL_VERSION, &config.ssl_min_protocol_version, |text| {
-        TlsVersion::parse(text)
-            .ok_or_else(|| format!("{text:?} is not one of {}", TlsVersion::ALL.map(|(name, _)| name).join(", ")))
-    });
-    let direct = reader.parse(&SSLNEGOTIATION, &config.sslnegotiation, |text| match text {
-        "postgres" => Ok(false),
-        "direct" => Ok(true),
-        text => Err(format!("{text:?} is neither `postgres` nor `direct`")),
-    });
+    let oldest = reader
+        .parse(&SSL_MIN_PROTOCOL_VERSION, &config.ssl_min_protocol_version, |text| choice(&TlsVersion::ALL, text));
+    let direct = reader
+        .parse(&SSLNEGOTIATION, &config.sslnegotiation, |text| choice(&[("postgres", false), ("direct", true)], text));
     if complete && direct == Some(true) && sslmode == Some(SslMode::Disable) {
         reader.refuse(SSLNEGOTIATION.attribute, "`direct` is about TLS, and `sslmode` is `disable`.".to_owned());
     }
     let require_auth = reader.parse(&REQUIRE_AUTH, &config.require_auth, str::parse::<RequireAuth>);
-    let channel_binding = reader.parse(&CHANNEL_BINDING, &config.channel_binding, |text| {
-        ChannelBinding::parse(text)
-            .ok_or_else(|| format!("{text:?} is not one of {}", ChannelBinding::ALL.map(|(name, _)| name).join(", ")))
-    });
+    let channel_binding =
+        reader.parse(&CHANNEL_BINDING, &config.channel_binding, |text| choice(&ChannelBinding::ALL, text));
     let connect_timeout = reader.parse(&CONNECT_TIMEOUT, &config.connect_timeout, parse_timeout);
     let max_connections = reader.parse(&MAX_CONNECTIONS, &config.max_connections, |text| {
         text.parse::<usize>()
@@ -307,7 +291,8 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     });
     let assume_role = reader
         .parse(&ASSUME_ROLE, &config.assume_role, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
-    let connection_budget = reader.parse(&CONNECTION_BUDGET, &config.connection_budget, ConnectionBudget::parse);
+    let connection_budget =
+        reader.parse(&CONNECTION_BUDGET, &config.connection_budget, |text| choice(&ConnectionBudget::ALL, text));
     if complete && is_nameless && sslmode == Some(SslMode::VerifyFull) {
         let detail =
             "`sslmode` verifies the name in the server's certificate, and an address is none. Set `host` to that name.";
@@ -506,10 +491,11 @@ mod tests {
             directory.file(".pgpass", "*:*:*:*:at home", mode);
             let home = directory.0.to_str().unwrap();
             let config = [("username", "admin".into()), ("sslmode", "disable".into())];
-            let options = resolve_from(&config, &[("HOME", home)]).unwrap().options.unwrap();
-            options.password(&options.hosts[0], &options.database).is_some()
+            let configured = resolve_from(&config, &[("HOME", home)]).unwrap();
+            let options = configured.options.unwrap();
+            (options.password(&options.hosts[0], &options.database).is_some(), configured.said.0.len())
         };
-        assert!(at_home(0o600) && !at_home(0o644));
+        assert_eq!((at_home(0o600), at_home(0o644)), ((true, 0), (false, 1)));
     }
 
     #[test]
@@ -549,7 +535,10 @@ mod tests {
             |environment: &[(&str, &str)]| resolve_from(&[("username", "admin".into())], environment).unwrap().said;
         assert!(said(&[("PGSSLMODE", "require")]).0.is_empty());
         let warned = said(&[("PGSSLCRL", "/crl.pem"), ("PGREQUIREPEER", "postgres"), ("PGSSLCRLDIR", "")]);
-        assert!(warned.0[0].detail.contains("PGSSLCRL, PGREQUIREPEER would"), "{}", warned.0[0].detail);
+        assert!(warned.0[0].detail.contains("does not heed: PGSSLCRL, PGREQUIREPEER."), "{}", warned.0[0].detail);
+        assert!(
+            said(&[("PGGSSENCMODE", "disable")]).0.is_empty() && !said(&[("PGGSSENCMODE", "require")]).0.is_empty()
+        );
     }
 
     #[test]

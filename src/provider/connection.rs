@@ -91,10 +91,10 @@ impl Connection {
 
     /// Notes a tenant that Terraform was told of in this walk for the first time, or by a new name.
     pub(super) async fn unsettled(&self, names: Names) {
-        let Ok(Some(cluster)) = self.cluster().await else { return };
+        let cluster = self.cluster().await.ok().flatten();
         let mut unsettled = self.unsettled.lock().await;
-        let locks = unsettled.len() < MOST_LOCKS;
-        let lock = if locks { Some(cluster.keep_locked(names.shared().map(str::to_owned).into()).await) } else { None };
+        let cluster = cluster.filter(|_| unsettled.len() < MOST_LOCKS);
+        let lock = cluster.map(|cluster| cluster.keep_locked(names.shared().map(str::to_owned).into()));
         unsettled.insert(names.tenant.clone(), (names, lock));
     }
 

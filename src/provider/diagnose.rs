@@ -48,8 +48,8 @@ fn locked(holder: &Holder) -> String {
     let from = known(&holder.client).map(|client| format!(", from {client}")).unwrap_or_default();
     let since = known(&holder.since).map(|since| format!(", connected since {since} UTC")).unwrap_or_default();
     format!(
-        "Another process is changing it: role {role:?} as pid {pid}{with}{from}{since}. Nothing was changed. Run `terraform apply` \
-         again when that one is done. If nobody is behind it any more, end its session: SELECT pg_terminate_backend({pid})."
+        "Another process is changing it: role {role:?} as pid {pid}{with}{from}{since}. Run `terraform apply` again when that one is \
+         done. If nobody is behind it any more, end its session: SELECT pg_terminate_backend({pid})."
     )
 }
 
@@ -214,15 +214,16 @@ fn connect(error: &ConnectError) -> Diagnostic {
             "`sslcert` (PGSSLCERT) and `sslkey` (PGSSLKEY) are files' paths, or texts in PEM form.",
         ),
         ConnectError::WrongServer { .. } => (
-            "None of the PostgreSQL servers is the one that is wanted",
-            "`target_session_attrs` (PGTARGETSESSIONATTRS) says which one will do, and `host` where it may be. While a standby \
-             takes over from a primary that failed there is none.",
+            "No PostgreSQL server of the wanted kind",
+            "`target_session_attrs` (PGTARGETSESSIONATTRS) says which kind is wanted, and `host` (PGHOST) where to look. While a \
+             standby takes over from a primary that failed, there is no primary.",
         ),
         ConnectError::Unwanted { .. } => (
-            "The PostgreSQL server asks for what it is not to have",
-            "Whoever answers there would learn enough to log in, or lets in anybody. Let pg_hba.conf say scram-sha-256 (with \
-             password_encryption = scram-sha-256 when the password is set), or let TLS verify the server first: sslmode = \
-             \"verify-full\". `require_auth` (PGREQUIREAUTH) says what else is allowed.",
+            "The PostgreSQL server asks for a login that is not allowed",
+            "`require_auth` (PGREQUIREAUTH) says what a server may ask for. Where that is left out, a server that TLS has not \
+             verified may ask for SCRAM only, so that whoever answers there does not learn the password. Let pg_hba.conf say \
+             scram-sha-256, and set the password again with password_encryption = scram-sha-256; or let TLS verify the server: \
+             sslmode = \"verify-full\".",
         ),
         ConnectError::NoPassword { .. } => (
             "The PostgreSQL server wants a password",

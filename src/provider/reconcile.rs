@@ -92,7 +92,7 @@ pub(super) struct Reached<O> {
 
 /// Brings a subject to its goal.
 pub(super) async fn reconcile<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S) -> Reached<S::Observed> {
-    let lock = cluster.lock(subject.locked()).await;
+    let lock = cluster.lock(subject.locked());
     let reached = bring(cx, cluster, subject, &lock).await;
     cluster.unlock(lock).await;
     reached

@@ -601,7 +601,7 @@ impl Resource for TenantResource {
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
         // Until it is known whether Terraform is still to hear of it.
-        let lock = cluster.keep_locked(tenant.locked()).await;
+        let lock = cluster.keep_locked(tenant.locked());
         let Reached { observed, outcome } = reconcile(cx, &cluster, &mut tenant).await;
         if let Some(observed) = &observed {
             operations::leave(&cluster, observed).await;

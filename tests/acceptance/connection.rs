@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
@@ -25,6 +25,14 @@ fn workspace(env: &Env, config: &str) -> Workspace {
     let mut workspace = Workspace::new(PROVIDER);
     workspace.envs(env).write("main.tf", config);
     workspace
+}
+
+/// A file that nobody but its owner may read.
+fn private_file(directory: &Path, name: &str, text: &str) -> String {
+    let path = directory.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_owned()
 }
 
 /// The environment with some of its variables set to something else; to nothing, they are left out.
@@ -181,12 +189,7 @@ fn libpqs_files_and_addresses_lead_to_the_server() {
     check_refused(&other, READ, "The PostgreSQL server's certificate is not trusted", &["other.example"]);
 
     let files = scratch::directory("libpq").unwrap();
-    let file = |name: &str, text: &str| {
-        let path = files.join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let file = |name: &str, text: &str| private_file(&files, name, text);
     let password = &server.admin_password;
     let passfile =
         file("passfile", &format!("elsewhere:*:*:*:no\ndb.internal.example:{}:*:{ADMIN}:{password}\n", server.port));
@@ -231,7 +234,7 @@ fn libpqs_files_and_addresses_lead_to_the_server() {
                 &env,
                 &[("PGHOST", "db.internal.example"), ("PGHOSTADDR", "127.0.0.1"), ("PGPORT", &server.port.to_string())],
             );
-            let summary = "None of the PostgreSQL servers is the one that is wanted";
+            let summary = "No PostgreSQL server of the wanted kind";
             check_refused(&one, READ, summary, &["is a primary", "`target_session_attrs`"]);
         }
     }
@@ -262,12 +265,7 @@ fn a_server_that_asks_for_a_certificate_gets_one() {
     let env = but(&server.env(), &[("PGPASSWORD", "")]);
     check_refused(&env, READ, "The PostgreSQL server refused the login", &["28000"]);
     let files = scratch::directory("certificates").unwrap();
-    let file = |name: &str, text: &str| {
-        let path = files.join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let file = |name: &str, text: &str| private_file(&files, name, text);
     let (certificate, key) = (file("crt", &certificate), file("key", &pem("PRIVATE KEY", &key.serialize_der())));
     let shown = but(&env, &[("PGSSLCERT", &certificate), ("PGSSLKEY", &key)]);
     check_accepted(&shown, READ);
@@ -300,7 +298,7 @@ fn a_server_gets_the_proof_that_it_may_ask_for() {
     let env = server.env();
     let clear = but(&env, &[("PGSSLMODE", "disable")]);
     let unverified = but(&env, &[("PGSSLMODE", "require"), ("PGSSLROOTCERT", "")]);
-    let summary = "The PostgreSQL server asks for what it is not to have";
+    let summary = "The PostgreSQL server asks for a login that is not allowed";
     let check = |name: &str, asked: &str| {
         for env in [&clear, &unverified] {
             check_refused(env, READ, summary, &[asked, "PGREQUIREAUTH", "verify-full"]);

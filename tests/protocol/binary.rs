@@ -240,13 +240,27 @@ async fn ctrl_c_does_not_end_it_but_sigterm_does() {
 #[cfg(target_os = "linux")]
 #[test]
 fn it_leaves_no_core_dump() {
-    use std::os::unix::fs::MetadataExt;
-    let plugin = Plugin::start(&mut command());
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    // What cannot be dumped belongs to root in /proc: to be told from what root started, it is started by another.
+    let directory = tempfile::tempdir().unwrap();
+    let binary = directory.path().join("provider");
+    std::fs::copy(BINARY, &binary).unwrap();
+    let mut command = Command::new(&binary);
+    command.env_clear().env("TF_PLUGIN_MAGIC_COOKIE", COOKIE).env("PLUGIN_PROTOCOL_VERSIONS", "5");
+    command.env("TMPDIR", directory.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    if std::fs::metadata(directory.path()).unwrap().uid() == 0 {
+        const NOBODY: u32 = 65534;
+        chown(directory.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let plugin = Plugin::start(&mut command);
     let proc = PathBuf::from(format!("/proc/{}", plugin.child.id()));
     let limits = std::fs::read_to_string(proc.join("limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
-    // Of a process that cannot be dumped, everything belongs to root.
     assert_eq!(std::fs::metadata(proc.join("environ")).unwrap().uid(), 0);
 }
 

@@ -28,6 +28,9 @@ pub struct Holder {
     pub client: Option<String>,
 }
 
+/// The lock for a text, among all that there are in a database: the same in every version of this provider.
+const KEY: &str = "pg_catalog.hashtextextended(w.name, 8101110116)";
+
 /// Tries to take the locks for these texts, once each.
 pub(in crate::postgres) async fn take(
     session: &Session,
@@ -36,12 +39,13 @@ pub(in crate::postgres) async fn take(
 ) -> Result<Vec<Tried>, Error> {
     const SUMMARY: &str = "lock it for this process";
     let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
-    let rows = session.query(SUMMARY, include_str!("lock.sql"), &parameters, cancel).await?;
+    let rows = session.query(SUMMARY, &include_str!("lock.sql").replace("{key}", KEY), &parameters, cancel).await?;
     super::decode(SUMMARY, &rows)
 }
 
 pub(in crate::postgres) async fn let_go(session: &Session, names: &[String]) -> Result<(), Error> {
     let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
-    session.query("unlock it", include_str!("unlock.sql"), &parameters, &CancellationToken::new()).await?;
+    let sql = include_str!("unlock.sql").replace("{key}", KEY);
+    session.query("unlock it", &sql, &parameters, &CancellationToken::new()).await?;
     Ok(())
 }

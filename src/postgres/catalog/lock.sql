@@ -5,7 +5,7 @@
 WITH tried AS MATERIALIZED (
   SELECT w.name, k.key, pg_catalog.pg_try_advisory_lock(k.key) AS taken
   FROM pg_catalog.unnest($1) AS w (name)
-    CROSS JOIN LATERAL (VALUES (pg_catalog.hashtextextended(w.name, 8101110116)) ) AS k (key)
+    CROSS JOIN LATERAL (VALUES ({key})) AS k (key)
 )
 SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', t.name, 'taken', t.taken, 'holder', (
   SELECT pg_catalog.jsonb_build_object(

@@ -4,9 +4,10 @@
 //! They keep this provider out of its own way and nobody else: <https://www.postgresql.org/docs/current/explicit-locking.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::MutexGuard;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -33,12 +34,18 @@ pub struct Lock {
 }
 
 #[derive(Default)]
-pub(super) struct Keeper {
+pub(super) struct Locks {
+    /// How many locks of this process are for each text. Apart from the session: whoever waits for a server that is silent keeps
+    /// nobody else from beginning or ending.
+    users: Mutex<BTreeMap<String, usize>>,
+    keeper: AsyncMutex<Keeper>,
+}
+
+#[derive(Default)]
+struct Keeper {
     session: Option<Session>,
     /// What the session holds on the server.
     held: BTreeSet<String>,
-    /// How many locks of this process are for it.
-    users: BTreeMap<String, usize>,
     /// The server was so full that the session was needed for the work itself: this process locks nothing any more.
     has_given_up: bool,
 }
@@ -53,20 +60,24 @@ enum Answer {
 
 impl Cluster {
     /// Notes what [`Cluster::hold`] is to lock. A session with a database of one of these names is kept until it is unlocked.
-    pub async fn lock(&self, names: BTreeSet<String>) -> Lock {
+    pub fn lock(&self, names: BTreeSet<String>) -> Lock {
         for name in &names {
             self.pool.begin(name);
         }
-        Lock { works: true, ..self.keep_locked(names).await }
+        Lock { works: true, ..self.keep_locked(names) }
     }
 
     /// Notes what is to stay locked when it is: nothing is done to it any more.
-    pub async fn keep_locked(&self, names: BTreeSet<String>) -> Lock {
-        let mut keeper = self.keeper.lock().await;
+    pub fn keep_locked(&self, names: BTreeSet<String>) -> Lock {
+        let mut users = self.lock_users();
         for name in &names {
-            *keeper.users.entry(name.clone()).or_default() += 1;
+            *users.entry(name.clone()).or_default() += 1;
         }
         Lock { names, works: false }
+    }
+
+    fn lock_users(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.locks.users.lock().expect("no panic while held")
     }
 
     /// Takes a lock on the server, unless this process has it already. Another process is waited for 5 seconds.
@@ -117,10 +128,10 @@ impl Cluster {
     }
 
     /// The keeper, with its session if there can be one.
-    async fn keeper(&self, cancel: &CancellationToken) -> Result<MutexGuard<'_, Keeper>, Error> {
+    async fn keeper(&self, cancel: &CancellationToken) -> Result<AsyncMutexGuard<'_, Keeper>, Error> {
         loop {
             let mut keeper = tokio::select! {
-                keeper = self.keeper.lock() => keeper,
+                keeper = self.locks.keeper.lock() => keeper,
                 () = cancel.cancelled() => return Err(ConnectError::Cancelled.into()),
             };
             if keeper.session.as_ref().is_some_and(|session| !session.is_usable()) {
@@ -132,7 +143,7 @@ impl Cluster {
             // Whoever waits for a slot must not keep others from giving up theirs.
             drop(keeper);
             let (slot, session) = self.enter(self.maintenance(), cancel).await?;
-            let mut keeper = self.keeper.lock().await;
+            let mut keeper = self.locks.keeper.lock().await;
             if keeper.session.is_some() {
                 slot.keep(session);
             } else {
@@ -141,26 +152,29 @@ impl Cluster {
         }
     }
 
-    /// Lets go of a lock.
+    /// Lets go of a lock. If the server is silent meanwhile, it is let go of with the next one.
     pub async fn unlock(&self, lock: Lock) {
-        let mut keeper = self.keeper.lock().await;
-        for name in lock.names {
-            if lock.works {
-                self.pool.done(&name);
+        {
+            let mut users = self.lock_users();
+            for name in lock.names {
+                if lock.works {
+                    self.pool.done(&name);
+                }
+                if let Some(count) = users.get_mut(&name) {
+                    *count -= 1;
+                }
             }
-            if let Some(users) = keeper.users.get_mut(&name) {
-                *users -= 1;
-            }
+            users.retain(|_, count| *count > 0);
         }
-        keeper.users.retain(|_, users| *users > 0);
-        let Keeper { held, users, .. } = &mut *keeper;
-        let unused: Vec<String> = held.iter().filter(|name| !users.contains_key(*name)).cloned().collect();
-        held.retain(|name| users.contains_key(name));
+        let Ok(mut keeper) = tokio::time::timeout(GOODBYE, self.locks.keeper.lock()).await else { return };
+        let (unused, is_last): (Vec<String>, bool) = {
+            let users = self.lock_users();
+            (keeper.held.iter().filter(|name| !users.contains_key(*name)).cloned().collect(), users.is_empty())
+        };
+        keeper.held.retain(|name| !unused.contains(name));
         if !keeper.let_go(unused).await {
             self.lose(&mut keeper);
-        } else if keeper.users.is_empty()
-            && let Some(session) = keeper.session.take()
-        {
+        } else if is_last && let Some(session) = keeper.session.take() {
             self.pool.grow(Some(session));
         }
     }
@@ -176,7 +190,7 @@ impl Cluster {
 
     /// Ends the session of the locks, so that the work can go on where the server has one slot only.
     pub(super) async fn give_up_locks(&self) -> bool {
-        let Ok(mut keeper) = self.keeper.try_lock() else { return false };
+        let Ok(mut keeper) = self.locks.keeper.try_lock() else { return false };
         let Some(session) = keeper.session.take() else { return false };
         tracing::warn!("the server has one connection for this process: going on without advisory locks");
         keeper.has_given_up = true;
@@ -192,5 +206,26 @@ impl Keeper {
     async fn let_go(&self, names: Vec<String>) -> bool {
         let (Some(session), false) = (&self.session, names.is_empty()) else { return true };
         matches!(tokio::time::timeout(GOODBYE, lock::let_go(session, &names)).await, Ok(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::connect::fixture::options;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_a_silent_server_holds_nobody_up() {
+        let cluster = Cluster::new(options(), 4).unwrap();
+        let waiting = cluster.locks.keeper.lock().await;
+        let begun = Instant::now();
+        let names = || BTreeSet::from(["acme".to_owned()]);
+        let (first, second) = (cluster.lock(names()), cluster.keep_locked(names()));
+        cluster.unlock(first).await;
+        assert_eq!(cluster.lock_users().get("acme"), Some(&1));
+        cluster.unlock(second).await;
+        assert!(cluster.lock_users().is_empty());
+        assert!(begun.elapsed() <= GOODBYE * 3, "{:?}", begun.elapsed());
+        drop(waiting);
     }
 }

@@ -127,9 +127,11 @@ impl<'a> Reader<'a> {
         let of_the_system = (self.environment)("PGSYSCONFDIR").map(|dir| PathBuf::from(dir).join("pg_service.conf"));
         let files: Vec<PathBuf> = match explicit {
             Some(file) => vec![file],
-            None => {
-                self.at_home(".pg_service.conf").filter(|file| file.exists()).into_iter().chain(of_the_system).collect()
-            }
+            None => [self.at_home(".pg_service.conf"), of_the_system]
+                .into_iter()
+                .flatten()
+                .filter(|file| file.exists())
+                .collect(),
         };
         for file in &files {
             let read = fs::read_to_string(file).map_err(|error| format!("it could not be read: {error}"));
@@ -141,7 +143,8 @@ impl<'a> Reader<'a> {
                 }
                 Ok(None) => {}
                 Err(why) => {
-                    return self.refuse(SERVICE.attribute, format!("Of the service file {}: {why}.", file.display()));
+                    let detail = format!("The service file {} cannot be used: {why}.", file.display());
+                    return self.refuse(SERVICE.attribute, detail);
                 }
             }
         }
@@ -179,18 +182,27 @@ impl<'a> Reader<'a> {
 
     /// Says which of libpq's variables make no difference here though they are meant to make it safer.
     pub fn warn_of_unheeded(&mut self) {
-        let set: Vec<_> =
-            UNHEEDED.into_iter().filter(|name| (self.environment)(name).is_some_and(|text| !text.is_empty())).collect();
+        let value = |name: &str| (self.environment)(name).filter(|text| !text.is_empty());
+        let is_meant = |harmless: &[&str], text: &str| !harmless.contains(&text);
+        let set: Vec<_> = UNHEEDED
+            .into_iter()
+            .filter(|(name, harmless)| value(name).is_some_and(|text| is_meant(harmless, &text)))
+            .map(|(name, _)| name)
+            .collect();
         if !set.is_empty() {
-            self.diagnostics.push(Diagnostic::warning(
+            self.warn(
                 "Environment variables of libpq that are not heeded",
                 format!(
-                    "{} would make the connection of psql safer, and the provider does not know what to do with it. Unset it, so that \
-                     nobody relies on it here.",
+                    "The provider does not heed: {}. To psql they mean a safer connection. Unset them for Terraform, so that nobody \
+                     relies on them here.",
                     set.join(", ")
                 ),
-            ));
+            );
         }
+    }
+
+    fn warn(&mut self, summary: &str, detail: String) {
+        self.diagnostics.push(Diagnostic::warning(summary, detail));
     }
 
     /// The hosts with their addresses and ports.
@@ -259,7 +271,10 @@ impl<'a> Reader<'a> {
                 match read_private(&self.at_home(".postgresql/postgresql.key")?) {
                     Ok(key) => Some(ClientCertificate { certificates, key: Secret::new(key) }),
                     Err(why) => {
-                        tracing::warn!("~/.postgresql/postgresql.key {why}; no certificate is shown");
+                        let detail = format!(
+                            "The private key ~/.postgresql/postgresql.key {why}. Servers are shown no certificate."
+                        );
+                        self.warn("A private key is not used", detail);
                         None
                     }
                 }
@@ -280,7 +295,7 @@ impl<'a> Reader<'a> {
                 Password::None
             }
             Err(why) => {
-                tracing::warn!("the password file {} {why}; it is not used", path.display());
+                self.warn("A password file is not used", format!("The password file {} {why}.", path.display()));
                 Password::None
             }
         }
@@ -345,9 +360,15 @@ const SETTINGS: [&Setting; 19] = [
     &CONNECT_TIMEOUT,
 ];
 
-/// Variables of libpq that are about security and not known here.
-const UNHEEDED: [&str; 6] =
-    ["PGSSLCRL", "PGSSLCRLDIR", "PGSSLCERTMODE", "PGREQUIREPEER", "PGREQUIRESSL", "PGGSSENCMODE"];
+/// Variables of libpq that are about security and not known here, and the values of each that ask for nothing.
+const UNHEEDED: [(&str, &[&str]); 6] = [
+    ("PGSSLCRL", &[]),
+    ("PGSSLCRLDIR", &[]),
+    ("PGSSLCERTMODE", &["allow"]),
+    ("PGREQUIREPEER", &[]),
+    ("PGREQUIRESSL", &["0"]),
+    ("PGGSSENCMODE", &["disable", "prefer"]),
+];
 
 /// The text of a file that holds a secret: nobody but its owner may read it.
 fn read_private(path: &Path) -> Result<String, String> {
