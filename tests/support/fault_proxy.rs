@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -50,14 +50,23 @@ pub struct Proxy {
 
 struct Shared {
     server: AtomicU16,
-    run: Mutex<Run>,
-    passage: watch::Sender<Passage>,
-    /// Whether a message or an answer is held.
-    held: watch::Sender<bool>,
-    connections: Mutex<JoinSet<()>>,
+    watched: Mutex<Watched>,
+}
+
+/// A run with its connections: what comes belongs to one run, also at the moment when the next one begins.
+struct Watched {
+    run: Arc<Run>,
+    connections: JoinSet<()>,
 }
 
 struct Run {
+    tally: Mutex<Tally>,
+    passage: watch::Sender<Passage>,
+    /// Whether a message or an answer is held.
+    held: watch::Sender<bool>,
+}
+
+struct Tally {
     watch: Watch,
     messages: usize,
     struck: bool,
@@ -76,18 +85,15 @@ impl Proxy {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let port = listener.local_addr()?.port();
-        let shared = Arc::new(Shared {
-            server: AtomicU16::new(server),
-            run: Mutex::new(Run { watch: Watch::Count, messages: 0, struck: false }),
-            passage: watch::Sender::new(Passage::Open),
-            held: watch::Sender::new(false),
-            connections: Mutex::new(JoinSet::new()),
-        });
+        let shared =
+            Arc::new(Shared { server: AtomicU16::new(server), watched: Mutex::new(Watched::new(Watch::Count)) });
         let accepting = Arc::clone(&shared);
         runtime.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let connection = Arc::clone(&accepting).connection(client);
-                accepting.connections.lock().unwrap_or_else(PoisonError::into_inner).spawn(connection);
+                let server = accepting.server.load(Ordering::SeqCst);
+                let mut watched = accepting.watched();
+                let run = Arc::clone(&watched.run);
+                watched.connections.spawn(async move { run.connection(client, server).await });
             }
         });
         Ok(Proxy { port, shared, runtime })
@@ -95,11 +101,8 @@ impl Proxy {
 
     /// Ends all connections, lets new ones pass again, and begins to count anew.
     pub fn begin(&self, watch: Watch) {
-        let mut old = std::mem::take(&mut *self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner));
-        self.runtime.block_on(old.shutdown());
-        *self.shared.run() = Run { watch, messages: 0, struck: false };
-        self.shared.held.send_replace(false);
-        self.shared.passage.send_replace(Passage::Open);
+        let mut old = std::mem::replace(&mut *self.shared.watched(), Watched::new(watch));
+        self.runtime.block_on(old.connections.shutdown());
     }
 
     /// New connections lead to another server, as when a name has moved.
@@ -109,37 +112,58 @@ impl Proxy {
 
     /// How many messages there were.
     pub fn messages(&self) -> usize {
-        self.shared.run().messages
+        self.run().tally().messages
     }
 
     /// Whether the message was reached that is struck at.
     pub fn struck(&self) -> bool {
-        self.shared.run().struck
+        self.run().tally().struck
     }
 
     /// Whether a message or an answer waits for [`Proxy::release`].
     pub fn holds(&self) -> bool {
-        *self.shared.held.borrow()
+        *self.run().held.borrow()
     }
 
     pub fn release(&self) {
-        self.shared.held.send_replace(false);
+        self.run().held.send_replace(false);
+    }
+
+    fn run(&self) -> Arc<Run> {
+        Arc::clone(&self.shared.watched().run)
     }
 }
 
 impl Shared {
-    fn run(&self) -> std::sync::MutexGuard<'_, Run> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched {
+    fn new(watch: Watch) -> Watched {
+        let run = Run {
+            tally: Mutex::new(Tally { watch, messages: 0, struck: false }),
+            passage: watch::Sender::new(Passage::Open),
+            held: watch::Sender::new(false),
+        };
+        Watched { run: Arc::new(run), connections: JoinSet::new() }
+    }
+}
+
+impl Run {
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a message, and says what becomes of it.
     async fn count(&self) -> Option<Strike> {
         let strike = {
-            let mut run = self.run();
-            run.messages += 1;
-            match run.watch {
-                Watch::At(at, strike) if at == run.messages => {
-                    run.struck = true;
+            let mut tally = self.tally();
+            tally.messages += 1;
+            match tally.watch {
+                Watch::At(at, strike) if at == tally.messages => {
+                    tally.struck = true;
                     return Some(strike);
                 }
                 Watch::Step => true,
@@ -158,9 +182,9 @@ impl Shared {
         let _ = held.wait_for(|held| !held).await;
     }
 
-    async fn connection(self: Arc<Self>, client: TcpStream) {
+    async fn connection(&self, client: TcpStream, server: u16) {
         let mut passage = self.passage.subscribe();
-        let mut relayed = std::pin::pin!(self.relay(client));
+        let mut relayed = std::pin::pin!(self.relay(client, server));
         let closed = tokio::select! {
             biased;
             passage = passage.wait_for(|passage| *passage != Passage::Open) => passage.map(|passage| *passage),
@@ -174,10 +198,10 @@ impl Shared {
     }
 
     /// Passes the messages of one connection until either side ends it.
-    async fn relay(&self, client: TcpStream) -> io::Result<()> {
+    async fn relay(&self, client: TcpStream, server: u16) -> io::Result<()> {
         let mut client = Wire::new(client)?;
         let startup = client.startup().await?;
-        let mut server = Wire::new(TcpStream::connect(("127.0.0.1", self.server.load(Ordering::SeqCst))).await?)?;
+        let mut server = Wire::new(TcpStream::connect(("127.0.0.1", server)).await?)?;
         if startup.is_cancel_request() {
             server.send(&startup.0).await?;
             // The server closes the connection when it has sent the signal.

@@ -28,6 +28,9 @@ pub const ADMIN: &str = "platform_admin";
 /// The bootstrap superuser, named as on RDS. It has no password: the socket lets it in.
 pub const SUPERUSER: &str = "rdsadmin";
 
+/// How long a login may take: a bound for what hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const LOCALE: &str = if cfg!(target_os = "macos") { "C" } else { "C.UTF-8" };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -433,7 +436,11 @@ impl Session {
         T::Stream: Send + 'static,
     {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (client, mut connection) = runtime.block_on(config.connect(tls))?;
+        let connected = async { tokio::time::timeout(PATIENCE, config.connect(tls)).await };
+        let (client, mut connection) = runtime.block_on(connected).map_err(|_| SqlError {
+            sqlstate: "08001".to_owned(),
+            message: format!("no login within {} s", PATIENCE.as_secs()),
+        })??;
         let notifications = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&notifications);
         // How a connection ends shows in the next query.

@@ -167,7 +167,8 @@ impl Bench {
         let planning = self.proxy.messages();
         self.proxy.begin(Watch::Step);
         let mut running = self.workspace.spawn(&command(operation));
-        while running.is_running() {
+        let started = Instant::now();
+        while running.is_running() && started.elapsed() < END_OF_PLAN {
             if self.proxy.holds() {
                 let door = self.no_open_door(operation, name);
                 door.map_err(|door| format!("before message {}: {door}", self.proxy.messages()))?;
