@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::snapshot::Connected;
 use crate::postgres::{Cluster, Error, ExtensionName, RoleName, Secret, Verifier};
+use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Control, Desired, Finding, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
@@ -79,6 +80,15 @@ model! {
              replacement needs a new one, for its new role gets the password anew. Without `password_wo` it may only be the \
              version that was set last, as after an import."
         ),
+        authentication: Field<String> = optional_computed(
+            "How the tenant proves who it is: `password`; `rds_iam` by a token of IAM, for which the role is made a member of `rds_iam`; \
+             `certificate` by a client certificate. With the latter two the role has no password, and one that it had is taken away \
+             (`PASSWORD NULL`). What a server asks for is `pg_hba.conf`'s to say: RDS asks members of `rds_iam` for a token, and has \
+             no certificates of clients. From PostgreSQL 16 on whoever made a role is a member of it: `rds_iam` is refused unless \
+             the admin logs in with IAM itself, for its password would be refused from then on. Default: `password`; for a tenant \
+             that was imported, what it had then."
+        )
+        .default(Method::default().name()),
         suspended: Field<bool> = optional_computed(
             "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept."
         )
@@ -96,11 +106,9 @@ model! {
         )
         .default(Value::List(Vec::new())),
         member_of: Field<Set<Item<String>>> = optional_computed(
-            "Roles that the tenant's role is a member of, such as `rds_iam` for a login with IAM tokens; the admin \
-             needs the ADMIN option on them. Default: none; for a tenant that was imported, those that it was a member of \
-             then. Mind that a tenant may become each of them (`SET ROLE`), and that from \
-             PostgreSQL 16 on the role that made the tenant counts as a member of `rds_iam` as well, which refuses its \
-             password."
+            "Roles that the tenant's role is a member of; the admin needs the ADMIN option on them. Default: none; for a tenant that \
+             was imported, those that it was a member of then. Mind that a tenant may become each of them (`SET ROLE`). `rds_iam` \
+             is what `authentication` is for."
         )
         .default(Value::List(Vec::new())),
         encoding: Field<String> = optional_computed(when_made("The database's character encoding. Default: `UTF8`."))
@@ -172,6 +180,11 @@ impl Model {
         made(self) != made(planned)
     }
 
+    /// How the tenant proves who it is, if that is known.
+    fn method(&self) -> Option<Method> {
+        self.authentication.as_known().and_then(|name| Method::named(name))
+    }
+
     /// The names, if all are known. They were checked when the configuration was.
     fn names(&self) -> Result<Names, Diagnostic> {
         let text = |attribute: &str, field: &Field<String>| {
@@ -206,6 +219,7 @@ impl Model {
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
             extensions,
             member_of,
+            authentication: self.method().unwrap_or_default(),
             locale: Locale {
                 encoding: self.encoding.as_known().cloned(),
                 provider: self.locale_provider.as_known().cloned(),
@@ -411,6 +425,7 @@ struct Private {
 struct Imported {
     extensions: BTreeSet<String>,
     member_of: BTreeSet<String>,
+    authentication: Option<String>,
 }
 
 impl Private {
@@ -471,6 +486,7 @@ impl Resource for TenantResource {
             }
         }
         diagnostics.extend(Whose::Tenant.check_all(&config.accept));
+        one_of("authentication", &config.authentication, &Method::ALL.map(Method::name), &mut diagnostics);
         one_of("on_destroy", &config.on_destroy, &["drop", "archive"], &mut diagnostics);
         one_of("locale_provider", &config.locale_provider, &["libc", "icu", "builtin"], &mut diagnostics);
         let provider = &config.locale_provider;
@@ -543,6 +559,11 @@ impl Resource for TenantResource {
             if request.config.get(attribute).is_null() {
                 *field = imported.iter().cloned().collect();
             }
+        }
+        if request.config.get("authentication").is_null()
+            && let Some(imported) = &private.imported.authentication
+        {
+            model.authentication = Field::Known(imported.clone());
         }
         let statuses = &private.statuses;
         if let Some(before) = &prior {
@@ -640,6 +661,10 @@ impl Resource for TenantResource {
         let memberships = observed.memberships.iter();
         let memberships =
             memberships.filter(|membership| !membership.automatic && membership.member == names.role.as_str());
+        let groups: BTreeSet<String> = memberships.map(|membership| membership.role.clone()).collect();
+        let tokens = BTreeSet::from([RDS_IAM.to_owned()]);
+        let registered = observed.role_marker().map(|marker| marker.authentication).unwrap_or_default();
+        let method = if groups.is_superset(&tokens) { Method::RdsIam } else { registered };
         let imported = Imported {
             extensions: observed
                 .inside
@@ -647,7 +672,8 @@ impl Resource for TenantResource {
                 .flat_map(|inside| &inside.extensions)
                 .map(|one| one.name.clone())
                 .collect(),
-            member_of: memberships.map(|membership| membership.role.clone()).collect(),
+            member_of: groups.difference(&tokens).cloned().collect(),
+            authentication: Some(method.name().to_owned()),
         };
         let model = Model {
             id: Field::Known(names.tenant.to_string()),
@@ -659,6 +685,7 @@ impl Resource for TenantResource {
             force_destroy: Field::Known(false),
             extensions: imported.extensions.iter().cloned().collect(),
             member_of: imported.member_of.iter().cloned().collect(),
+            authentication: imported.authentication.clone().into(),
             database: Field::Known(names.database.to_string()),
             role: Field::Known(names.role.to_string()),
             ..Model::default()
@@ -691,7 +718,9 @@ impl TenantResource {
         let before = prior.map(Model::names).transpose()?;
         let mut desired = model.desired(before.as_ref().map(|names| names.tenant.clone()))?;
         let version = |model: &Model| model.password_wo_version.known();
-        if prior.is_none_or(|prior| version(prior) != version(model)) {
+        if !desired.authentication.is_password() {
+            desired.password = Password::Take;
+        } else if prior.is_none_or(|prior| version(prior) != version(model)) {
             desired.password = match verifier {
                 Some(verifier) => Password::Set(verifier),
                 None if prior.is_some_and(|prior| version(prior).is_some()) => Password::Take,

@@ -10,6 +10,7 @@ use super::control::Control;
 use super::diff::{Charter, Deviation};
 use super::limits::{ADMIN_CONNECTIONS, Limits};
 use super::marker::{Marker, Stage};
+use super::method::Method;
 use super::names::{EXTENSIONS_SCHEMA, Names, TenantName};
 use super::observed::{Observed, Seen};
 use super::{Locale, Setting};
@@ -51,8 +52,9 @@ pub struct Desired {
     /// TEMPORARY on the database.
     pub temporary: bool,
     pub extensions: BTreeSet<ExtensionName>,
-    /// The roles that the tenant is to be a member of.
+    /// The roles that the tenant is to be a member of, beside that of its `authentication`.
     pub member_of: BTreeSet<RoleName>,
+    pub authentication: Method,
     pub locale: Locale,
     pub password: Password,
     pub password_version: Option<i64>,
@@ -112,6 +114,11 @@ impl Desired {
         path
     }
 
+    /// All roles that the tenant is to be a member of.
+    pub fn groups(&self) -> BTreeSet<RoleName> {
+        self.member_of.iter().cloned().chain(self.authentication.group()).collect()
+    }
+
     /// Whether the tenant is to log in.
     pub fn logs_in(&self) -> bool {
         self.goal == Goal::Present
@@ -120,12 +127,16 @@ impl Desired {
     /// The password that is to be written now: `Some(None)` takes it away. A password is written once for each version: what
     /// is stored cannot be compared, and who else holds it is told by the version alone.
     pub(super) fn due_password(&self, observed: &Observed) -> Option<Option<&Verifier>> {
-        // Of a role without a marker no version is known.
+        // Of a role without a marker no version is known, nor whether it has a password.
         let differs =
             |wanted: Option<i64>| observed.role_marker().is_none_or(|marker| marker.password_version != wanted);
         match &self.password {
             Password::Set(verifier) => differs(self.password_version).then_some(Some(verifier)),
-            Password::Take => (observed.role.is_some() && differs(None)).then_some(None),
+            Password::Take => {
+                let becomes = |marker: Marker| marker.authentication != self.authentication;
+                let loses = !self.authentication.is_password() && observed.role_marker().is_none_or(becomes);
+                (observed.role.is_some() && (differs(None) || loses)).then_some(None)
+            }
             Password::Keep => None,
         }
     }
@@ -154,7 +165,7 @@ impl Desired {
                 (observed.role_marker().map_or(self.password_version, |marker| marker.password_version), shown)
             }
         };
-        Marker { password, ..Marker::new(&self.names, stage, version) }
+        Marker { password, authentication: self.authentication, ..Marker::new(&self.names, stage, version) }
     }
 
     /// That of its role, which no owner of a database can write: it also says whether there are guardrails, and whether
@@ -326,9 +337,9 @@ impl<'a> TenantCharter<'a> {
     }
 }
 
-/// The roles of `member_of`, and those that they reach.
+/// The roles that the tenant is to be a member of, and those that they reach.
 fn meant(desired: &Desired, observed: &Observed) -> BTreeSet<String> {
-    let mut meant: BTreeSet<String> = desired.member_of.iter().map(ToString::to_string).collect();
+    let mut meant: BTreeSet<String> = desired.groups().iter().map(ToString::to_string).collect();
     let mut next: Vec<String> = meant.iter().cloned().collect();
     while let Some(member) = next.pop() {
         for membership in observed.memberships.iter().filter(|m| m.member == member && !m.automatic) {
@@ -366,7 +377,7 @@ impl Charter for TenantCharter<'_> {
                 required.push((Control::SchemaPrivileges, grant(schema(EXTENSIONS_SCHEMA), "USAGE")));
             }
         }
-        for role in &desired.member_of {
+        for role in desired.groups() {
             let fact =
                 Fact::Membership { role: role.to_string(), member: self.role.to_owned(), options: Options::default() };
             required.push((Control::Memberships, fact));
@@ -517,6 +528,7 @@ impl Charter for TenantCharter<'_> {
             // The server shows of an expired one what it shows of none.
             (Control::Password, ..) if expires => Some("the password has a VALID UNTIL, which is told".to_owned()),
             (Control::Password, _, Ok(Authentication::Scram(_) | Authentication::Md5)) => None,
+            (Control::Password, ..) if !self.desired.authentication.is_password() => None,
             (Control::Password, _, Err(why)) => Some(why.clone()),
             (Control::Password, _, Ok(_)) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),
             (control, Err(why), _) if control.is_inside() => Some(why.clone()),

@@ -282,9 +282,10 @@ pub static CONTROLS: [Row; 50] = [
         control: Control::Authentication,
         area: "tenant",
         name: "authentication",
-        title: "Logins are asked for SCRAM-SHA-256",
+        title: "Logins are asked for what is meant",
         about: "What the server asks of a login that is begun as each tenant's role, from here, and not finished.",
-        expected: "A proof of the password by SCRAM-SHA-256.",
+        expected: "As `authentication` says: a proof of the password by SCRAM-SHA-256, a token of IAM within TLS, or a certificate, \
+                   without which nobody gets further.",
         of: Of::AuditedTenant,
         nist: &["IA-5"],
         stig: &[],
@@ -295,7 +296,8 @@ pub static CONTROLS: [Row; 50] = [
         name: "password",
         title: "The password is the one on record",
         about: "The salt that the server shows to whoever begins to log in as each tenant, and the one in its marker.",
-        expected: "They are the same: nobody set another password. A password with the same salt cannot be told from it.",
+        expected: "They are the same: nobody set another password. A password with the same salt cannot be told from it. A tenant \
+                   that logs in without a password has none on record.",
         of: Of::Tenant,
         nist: &["IA-5"],
         stig: &[],

@@ -12,7 +12,7 @@ use crate::postgres::catalog::snapshot::{
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{Authentication, Challenge};
 
-use super::{Change, Desired, Goal, Locale, Marker, Names, Observed, Password, Stage, render};
+use super::{Change, Desired, Goal, Locale, Marker, Method, Names, Observed, Password, Stage, render};
 
 pub(crate) fn names() -> Names {
     Names {
@@ -42,6 +42,7 @@ pub(super) fn desired() -> Desired {
         temporary: false,
         extensions: BTreeSet::new(),
         member_of: BTreeSet::new(),
+        authentication: Method::default(),
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
         password: Password::Keep,
         password_version: None,

@@ -6,7 +6,7 @@ use crate::postgres::catalog::offer::Offer;
 use crate::postgres::catalog::snapshot::Server;
 use crate::postgres::{Encoding, ExtensionName, Feature, RoleName};
 
-use super::Locale;
+use super::{Locale, Method};
 
 /// Why the server would refuse a part of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub enum Refusal {
     NoRole(RoleName),
     /// This admin may not grant it.
     NotGrantable(RoleName),
+    /// The admin would be a member of the tenant's group through the tenant, and be asked for a token itself.
+    LocksOutAdmin,
 }
 
 /// What of libc's locales a database has.
@@ -183,6 +185,14 @@ pub fn of_roles(wanted: &BTreeSet<RoleName>, grantable: &BTreeMap<String, bool>)
     wanted.iter().filter_map(refusal).collect()
 }
 
+/// Whether the admin could still log in after it has given a tenant this method. Who makes a role is a member of it from 16 on, and so
+/// of the role's groups: `pg_hba.conf` does not ask what for.
+pub fn of_method(method: Method, offer: &Offer) -> Option<Refusal> {
+    let server = &offer.server;
+    let joins = method == Method::RdsIam && server.has(Feature::MembershipsByGrantor) && !server.superuser;
+    (joins && !offer.takes_tokens).then_some(Refusal::LocksOutAdmin)
+}
+
 /// Whether members of this role may do something to other tenants: it is one of PostgreSQL's own.
 pub fn reaches_beyond(role: &RoleName) -> bool {
     role.as_str().starts_with("pg_")
@@ -203,6 +213,7 @@ mod tests {
             server: server(15),
             create_database: true,
             create_role: true,
+            takes_tokens: false,
             template: Template {
                 provider: "c".into(),
                 lc_collate: "C.UTF-8".into(),
@@ -329,6 +340,23 @@ mod tests {
         let wanted = ["nosuch", "pg_monitor", "rds_iam"].map(name).into();
         let expected = [Refusal::NoRole(name("nosuch")), Refusal::NotGrantable(name("pg_monitor"))];
         assert_eq!(of_roles(&wanted, &grantable), expected);
+    }
+
+    #[test]
+    fn an_admin_with_a_password_is_not_made_to_use_tokens() {
+        for (major, superuser, takes_tokens, refused) in [
+            (15, false, false, false),
+            (16, false, false, true),
+            (18, false, false, true),
+            (16, false, true, false),
+            (16, true, false, false),
+        ] {
+            let offer = Offer { server: Server { superuser, ..server(major) }, takes_tokens, ..offer() };
+            let expected = refused.then_some(Refusal::LocksOutAdmin);
+            assert_eq!(of_method(Method::RdsIam, &offer), expected, "{major} {superuser} {takes_tokens}");
+            assert_eq!(of_method(Method::Password, &offer), None);
+            assert_eq!(of_method(Method::Certificate, &offer), None);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres::Challenge;
 
-use super::{Names, TenantName};
+use super::{Method, Names, TenantName};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +42,9 @@ pub struct Marker {
     pub database: String,
     pub role: String,
     pub schema: String,
+    /// How the tenant is meant to prove who it is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub authentication: Method,
     /// `password_wo_version` of the password that was set last: the password itself cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_version: Option<i64>,
@@ -51,6 +54,10 @@ pub struct Marker {
     /// On the role alone: whether a `pgtenant_guardrails` says what the limits are; else they are the safe ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guardrails: bool,
+}
+
+fn is_default(method: &Method) -> bool {
+    *method == Method::default()
 }
 
 /// How every marker begins.
@@ -65,6 +72,7 @@ impl Marker {
             database: names.database.as_str().to_owned(),
             role: names.role.as_str().to_owned(),
             schema: names.schema.as_str().to_owned(),
+            authentication: Method::default(),
             password_version,
             password: None,
             guardrails: false,

@@ -598,8 +598,8 @@ mod tests {
     use crate::postgres::catalog::snapshot::{Database, Membership, Placed, Role, ServerGrant};
     use crate::postgres::fact::Objects;
     use crate::postgres::{Authentication, Challenge, Secret, Verifier};
-    use crate::tenant::Password;
     use crate::tenant::fixture::{self, grant, membership, setting, texts};
+    use crate::tenant::{Method, Password};
 
     /// Changes facts of a tenant that is as it should be: what is needed for it to be so again, and what is tried.
     #[track_caller]
@@ -1428,6 +1428,48 @@ mod tests {
         );
         // A comment that is no marker stands where one should.
         check(|_, o| database(o).comment = Some("mine".to_owned()), &[&of_database], &[]);
+    }
+
+    #[test]
+    fn who_uses_no_password_has_none() {
+        const TAKEN: &str = "ALTER ROLE \"acme\" PASSWORD NULL";
+        let needed = |desired: &Desired, observed: &Observed| texts(&repair(desired, observed).needed);
+        let tried = |desired: &Desired, observed: &Observed| texts(&repair(desired, observed).tried);
+        for (method, grants) in [(Method::RdsIam, true), (Method::Certificate, false)] {
+            let meant = || Desired { authentication: method, password: Password::Take, ..fixture::desired() };
+            let (desired, mut observed) = (meant(), fixture::observed());
+            let texts = needed(&desired, &observed);
+            assert_eq!(texts[0], TAKEN);
+            let noted = format!("\"authentication\":\"{}\"", method.name());
+            assert!(texts[1].starts_with("COMMENT ON ROLE") && texts[1].contains(&noted), "{texts:?}");
+            assert!(!texts[1].contains("\"password"), "{texts:?}");
+            let expected: &[&str] = if grants { &["GRANT \"rds_iam\" TO \"acme\""] } else { &[] };
+            assert_eq!(tried(&desired, &observed), expected);
+            // Once: it is on record then.
+            let marker = desired.role_marker(&observed);
+            observed.login = Ok(Authentication::ClearText);
+            role(&mut observed).comment = Some(marker.text());
+            assert!(!needed(&desired, &observed).contains(&TAKEN.to_owned()));
+            assert_eq!(findings(&desired, &observed)[&Control::Password].status, Status::Enforced);
+            // One of which nothing is on record may have a password.
+            role(&mut observed).comment = None;
+            assert!(needed(&desired, &observed).contains(&TAKEN.to_owned()));
+            // And back.
+            role(&mut observed).comment = Some(marker.text());
+            observed.memberships = vec![membership("rds_iam", "acme")];
+            assert_eq!(tried(&fixture::desired(), &observed), ["REVOKE \"rds_iam\" FROM \"acme\" CASCADE"]);
+            assert!(!needed(&fixture::desired(), &observed).contains(&TAKEN.to_owned()));
+        }
+        // A password that somebody set since is told where the server shows it.
+        let mut observed = fixture::observed();
+        let desired = Desired { authentication: Method::Certificate, password: Password::Take, ..fixture::desired() };
+        let marker = Marker { authentication: Method::Certificate, ..fixture::marker(&fixture::names(), Stage::Ready) };
+        role(&mut observed).comment = Some(marker.text());
+        observed.login = Ok(Authentication::Scram(Challenge { iterations: 4096, salt: b"other".to_vec() }));
+        assert_eq!(
+            findings(&desired, &observed)[&Control::Password].describe(),
+            "not permitted: the password of acme was changed by somebody else"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ WITH members AS MATERIALIZED (
 ), namespaces AS (
   SELECT n.*, pg_catalog.starts_with(n.nspname::text, 'pg_temp_') OR pg_catalog.starts_with(n.nspname::text, 'pg_toast') AS hidden
   FROM pg_catalog.pg_namespace n
-), granted AS (
+), granted AS MATERIALIZED (
   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS classid, c.oid, 0 AS subid, c.relnamespace AS namespace, c.relowner AS owner,
          c.relacl AS acl, CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char" AS kind, c.relname::text AS name
   FROM pg_catalog.pg_class c WHERE c.relacl IS NOT NULL AND c.relpersistence <> 't'

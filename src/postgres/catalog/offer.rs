@@ -16,6 +16,8 @@ pub struct Offer {
     pub server: Server,
     pub create_database: bool,
     pub create_role: bool,
+    /// Whether whoever logged in is a member of `rds_iam` already.
+    pub takes_tokens: bool,
     pub template: Template,
     /// Whether the server was built with ICU.
     pub icu: bool,

@@ -5,6 +5,8 @@ SELECT pg_catalog.jsonb_build_object(
   'server', {server},
   'create_database', r.rolcreatedb OR r.rolsuper,
   'create_role', r.rolcreaterole OR r.rolsuper,
+  'takes_tokens', EXISTS (
+    SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_iam' AND pg_catalog.pg_has_role(SESSION_USER, g.oid, 'MEMBER')),
   'template', (
     SELECT pg_catalog.jsonb_build_object(
       'provider', COALESCE(j.row ->> 'datlocprovider', 'c'),

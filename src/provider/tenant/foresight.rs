@@ -11,6 +11,7 @@ use crate::postgres::catalog::snapshot::Snapshot;
 use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, Encoding, Error, RoleName};
 use crate::tenant::foresight::{self, Category, Refusal};
+use crate::tenant::method::RDS_IAM;
 use crate::tenant::{Locale, Names, Observed};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
@@ -37,6 +38,20 @@ pub(super) fn validate(config: &Model) -> Diagnostics {
         let detail = "A role cannot be a member of itself. Take it off the list.";
         diagnostics
             .push(Diagnostic::error(format!("Role {role:?} is the tenant's own"), detail).at_attribute("member_of"));
+    }
+    if config.member_of.known_elements().any(|group| group == RDS_IAM) {
+        let detail = "Who is a member of it is asked for a token of IAM and for no password: set `authentication = \"rds_iam\"`, and \
+                      take it off the list.";
+        let summary = "\"rds_iam\" is what `authentication` is for";
+        diagnostics.push(Diagnostic::error(summary, detail).at_attribute("member_of"));
+    }
+    if config.method().is_some_and(|method| !method.is_password())
+        && !(config.password_wo.is_null() && config.password_wo_version.is_null())
+    {
+        let attribute = if config.password_wo.is_null() { "password_wo_version" } else { "password_wo" };
+        let detail = "A tenant that logs in with a token or a certificate has no password. Leave `password_wo` and \
+                      `password_wo_version` out, or set `authentication = \"password\"`.";
+        diagnostics.push(Diagnostic::error("A password for a tenant that uses none", detail).at_attribute(attribute));
     }
     if config.password_wo.as_known().is_some() && config.password_wo_version.is_null() {
         let detail = "A write-only value is in no state and cannot be compared: the version says when it is set. Set both, or \
@@ -243,7 +258,13 @@ impl TenantResource {
             }
             refusals.extend(foresight::of_extensions(&parsed(&planned.extensions), &new, &offer));
         }
-        let new = added(&planned.member_of, prior.map(|prior| &prior.member_of));
+        let mut new = added(&planned.member_of, prior.map(|prior| &prior.member_of));
+        let method = planned.method().filter(|method| prior.is_none_or(|prior| prior.method() != Some(*method)));
+        if let Some(method) = method.filter(|method| method.group().is_some()) {
+            new.extend(method.group());
+            let offer = self.connection.offer(cluster, &cx.cancel).await?;
+            refusals.extend(foresight::of_method(method, &offer));
+        }
         if !new.is_empty() {
             let grantable = self.connection.grantable(cluster, &new, &cx.cancel).await?;
             refusals.extend(foresight::of_roles(&new, &grantable));
@@ -353,6 +374,8 @@ fn certainty(refusal: &Refusal) -> Certainty {
         | Refusal::NoExtension(_)
         | Refusal::Requires { .. } => Certainty::Input,
         Refusal::Admin(_) | Refusal::NoRole(_) => Certainty::Now,
+        // Whoever is locked out cannot mend it.
+        Refusal::LocksOutAdmin => Certainty::Input,
         Refusal::Untrusted(_) | Refusal::NotGrantable(_) => Certainty::Likely,
     }
 }
@@ -427,6 +450,25 @@ fn describe(refusal: &Refusal) -> Diagnostic {
             "extensions",
             format!("Extension {:?} needs {other:?}", extension.as_str()),
             "Add that to the list: nothing is installed unasked.".to_owned(),
+        ),
+        Refusal::LocksOutAdmin => (
+            "authentication",
+            "`authentication = \"rds_iam\"` would lock the admin out".to_owned(),
+            "From PostgreSQL 16 on whoever makes a role is a member of it, and so of `rds_iam` as soon as the tenant is: the server \
+             asks this admin for a token of IAM from then on, and refuses its password. Let the admin log in with IAM first: \
+             GRANT rds_iam to it, and give the provider a token as its password."
+                .to_owned(),
+        ),
+        Refusal::NoRole(name) if name.as_str() == RDS_IAM => (
+            "authentication",
+            "This server has no role \"rds_iam\"".to_owned(),
+            "RDS and Aurora make it, and ask its members for tokens of IAM. Elsewhere choose \"password\" or \"certificate\"."
+                .to_owned(),
+        ),
+        Refusal::NotGrantable(name) if name.as_str() == RDS_IAM => (
+            "authentication",
+            "This admin may not grant \"rds_iam\"".to_owned(),
+            "It needs the ADMIN option, which RDS gives its master user: GRANT rds_iam TO the admin WITH ADMIN OPTION.".to_owned(),
         ),
         Refusal::NoRole(name) => (
             "member_of",
@@ -513,5 +555,16 @@ mod tests {
         let own = Model { name: Field::Known("acme".to_owned()), member_of, ..Model::default() };
         assert_eq!(said(&own), ["Role \"acme\" is the tenant's own"]);
         assert_eq!(said(&Model { role: Field::Known("other".to_owned()), ..own }), Vec::<String>::new());
+        let member_of = ["rds_iam".to_owned()].into_iter().collect();
+        assert_eq!(said(&Model { member_of, ..Model::default() }), ["\"rds_iam\" is what `authentication` is for"]);
+        let by = |authentication: &str, model: Model| {
+            said(&Model { authentication: Field::Known(authentication.to_owned()), ..model })
+        };
+        for method in ["rds_iam", "certificate"] {
+            assert_eq!(by(method, model(false, None)), Vec::<String>::new());
+            assert_eq!(by(method, model(true, Some(1))), ["A password for a tenant that uses none"]);
+            assert_eq!(by(method, model(false, Some(1))), ["A password for a tenant that uses none"]);
+        }
+        assert_eq!(by("password", model(true, Some(1))), Vec::<String>::new());
     }
 }

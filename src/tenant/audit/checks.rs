@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::postgres::catalog::setup::Setup;
+use crate::postgres::error::SqlState;
 use crate::postgres::{Authentication, Duration};
 use crate::tenant::limits::{self, Limits, OnRecord};
-use crate::tenant::{Control, Finding, Marker, Observed, Stage, Status};
+use crate::tenant::{Control, Finding, Marker, Method, Observed, Stage, Status};
 
 use super::Evidence;
 
@@ -59,10 +60,6 @@ impl Seen<'_> {
             Control::Complete => complete(self),
             Control::Names => names(self),
             Control::Authentication => authentication(self),
-            // Tokens are no passwords: there is nothing to compare.
-            Control::Password if self.observed.login == Ok(Authentication::ClearText) && takes_tokens(self) => {
-                Verdict::AsExpected
-            }
             Control::ConnectionLimit => connection_limit(self),
             Control::TimeLimits => time_limits(self),
             Control::Overrides => overrides(self),
@@ -129,32 +126,31 @@ fn authentication(seen: &Seen) -> Verdict {
         Err(why) => return Verdict::NotChecked(why.clone()),
         Ok(asks) => asks,
     };
-    let found = match asks {
-        Authentication::Scram(_) => return Verdict::AsExpected,
-        // IAM's tokens are asked for in clear text, and are no passwords.
-        Authentication::ClearText if takes_tokens(seen) => return Verdict::AsExpected,
-        Authentication::Nothing => "the server asks for nothing, and lets in whoever comes",
-        Authentication::ClearText => "the server asks for a password in clear text",
-        Authentication::Md5 => "the server asks for an MD5 password",
-        Authentication::Other => {
+    let meant = seen.observed.role_marker().map(|marker| marker.authentication).unwrap_or_default();
+    let found = match (asks, meant) {
+        (Authentication::Scram(_), Method::Password) => return Verdict::AsExpected,
+        // A token is asked for in clear text, and is no password.
+        (Authentication::ClearText, Method::RdsIam) if seen.evidence.setup.encrypted => return Verdict::AsExpected,
+        // Who shows no certificate, or another's, is refused before anything is asked.
+        (Authentication::Refused { state, .. }, Method::Certificate)
+            if *state == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
+        {
+            return Verdict::AsExpected;
+        }
+        (Authentication::Scram(_), Method::RdsIam) => "the server asks for a password, and not for a token of IAM",
+        (Authentication::Scram(_), Method::Certificate) => "the server asks for a password, and not for a certificate",
+        (Authentication::Nothing, _) => "the server asks for nothing, and lets in whoever comes",
+        (Authentication::ClearText, _) => "the server asks for a password in clear text",
+        (Authentication::Md5, _) => "the server asks for an MD5 password",
+        (Authentication::Other, _) => {
             return Verdict::NotChecked("the server asks for something other than a password".to_owned());
         }
-        Authentication::Refused { state, message } => {
+        (Authentication::Refused { state, message }, _) => {
             let state = state.code();
             return Verdict::NotChecked(format!("the server refuses before it asks: {message} (SQLSTATE {state})"));
         }
     };
     Verdict::Found(found.to_owned())
-}
-
-/// Whether the tenant is meant to log in with IAM's tokens, over TLS.
-fn takes_tokens(seen: &Seen) -> bool {
-    const ROLE: &str = "rds_iam";
-    let observed = seen.observed;
-    let role = observed.role.as_ref().map(|role| role.name.as_str());
-    seen.evidence.setup.encrypted
-        && seen.evidence.member_of.iter().any(|role| role.as_str() == ROLE)
-        && observed.memberships.iter().any(|found| found.role == ROLE && Some(found.member.as_str()) == role)
 }
 
 fn on_record(seen: &Seen, check: impl FnOnce(&OnRecord) -> Vec<String>) -> Verdict {

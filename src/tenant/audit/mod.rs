@@ -72,6 +72,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         temporary: false,
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
         member_of: evidence.member_of.iter().filter(is_member).cloned().collect(),
+        authentication: observed.role_marker().map(|marker| marker.authentication).unwrap_or_default(),
         locale: Locale::default(),
         password: Password::Keep,
         password_version: observed.role_marker().and_then(|marker| marker.password_version),
@@ -322,7 +323,7 @@ mod tests {
     use super::*;
     use crate::postgres::Authentication;
     use crate::postgres::catalog::reach::Allowed;
-    use crate::tenant::fixture;
+    use crate::tenant::{Marker, Method, fixture};
 
     fn tenant(name: &str) -> Observed {
         let mut observed = fixture::observed();
@@ -499,35 +500,84 @@ mod tests {
 
     #[test]
     fn tokens_are_expected_of_whom_they_are_meant_for() {
-        let member = |evidence: &mut Evidence| {
-            acme(evidence).login = Ok(Authentication::ClearText);
-            let membership = fixture::membership("rds_iam", "acme");
-            let membership = crate::postgres::catalog::snapshot::Membership { revocable: false, ..membership };
-            acme(evidence).memberships.push(membership);
-            evidence.member_of.insert("rds_iam".parse().unwrap());
+        let member = |method: Method| {
+            move |evidence: &mut Evidence| {
+                let acme = acme(evidence);
+                acme.login = Ok(Authentication::ClearText);
+                let membership = fixture::membership("rds_iam", "acme");
+                let membership = crate::postgres::catalog::snapshot::Membership { revocable: false, ..membership };
+                acme.memberships.push(membership);
+                let text = registered(acme, method);
+                acme.role.as_mut().unwrap().comment = Some(text.clone());
+                acme.database.as_mut().unwrap().comment = Some(text.clone());
+                acme.inside.as_mut().unwrap().schemas[0].comment = Some(text);
+            }
         };
-        // Where none are expected, there is no salt either by which the password could be told.
-        let password =
-            "not checked: 1 of 2 tenants, first acme: the server does not ask for a password by SCRAM-SHA-256";
-        let password = ("tenant.password", Status::NotChecked, password);
-        check(member, &[]);
+        check(member(Method::RdsIam), &[]);
         let clear_text = "1 of 2 tenants, first acme: the server asks for a password in clear text";
         let found = ("tenant.authentication", Status::Fail, clear_text);
         check(
             |evidence| {
-                member(evidence);
+                member(Method::RdsIam)(evidence);
                 evidence.setup.encrypted = false;
             },
-            &[found, password],
+            &[found],
         );
+        // Where none are expected, there is no salt either by which the password could be told.
+        let password =
+            "not checked: 1 of 2 tenants, first acme: the server does not ask for a password by SCRAM-SHA-256";
+        let password = ("tenant.password", Status::NotChecked, password);
         let membership = "1 of 2 tenants, first acme: acme is a member of rds_iam (an apply does not repair all of it)";
-        check(
-            |evidence| {
-                member(evidence);
-                evidence.member_of.clear();
-            },
-            &[("tenant.memberships", Status::Fail, membership), found, password],
-        );
+        check(member(Method::Password), &[("tenant.memberships", Status::Fail, membership), found, password]);
+    }
+
+    #[test]
+    fn what_a_login_is_asked_is_held_against_what_is_meant() {
+        let scram = || Authentication::Scram(fixture::challenge());
+        let refused = |state| Authentication::Refused { state, message: "no certificate".to_owned() };
+        let without_certificate = || refused(crate::postgres::error::SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+        let other = || refused(crate::postgres::error::SqlState::TOO_MANY_CONNECTIONS);
+        for (method, asks, expected) in [
+            (Method::Password, scram(), "pass: as expected"),
+            (Method::Password, without_certificate(), "not checked"),
+            (Method::RdsIam, Authentication::ClearText, "pass: as expected"),
+            (
+                Method::RdsIam,
+                scram(),
+                "fail: 1 of 2 tenants, first acme: the server asks for a password, and not for a token of IAM",
+            ),
+            (Method::Certificate, without_certificate(), "pass: as expected"),
+            (Method::Certificate, other(), "not checked"),
+            (
+                Method::Certificate,
+                scram(),
+                "fail: 1 of 2 tenants, first acme: the server asks for a password, and not for a certificate",
+            ),
+            (
+                Method::Certificate,
+                Authentication::ClearText,
+                "fail: 1 of 2 tenants, first acme: the server asks for a password in clear text",
+            ),
+            (
+                Method::Certificate,
+                Authentication::Nothing,
+                "fail: 1 of 2 tenants, first acme: the server asks for nothing",
+            ),
+        ] {
+            let mut evidence = clean();
+            let acme = acme(&mut evidence);
+            acme.role.as_mut().unwrap().comment = Some(registered(acme, method));
+            acme.login = Ok(asks);
+            let report = Report::of(&evidence);
+            let row = report.results.iter().find(|row| row.id == "tenant.authentication").unwrap();
+            let said = format!("{}: {}", row.status, row.found);
+            assert!(said.starts_with(expected), "{method:?}: {said}");
+        }
+    }
+
+    /// The marker of a tenant that is meant to prove who it is in this way.
+    fn registered(tenant: &Observed, method: Method) -> String {
+        Marker { authentication: method, ..tenant.role_marker().unwrap() }.text()
     }
 
     #[test]
