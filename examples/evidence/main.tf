@@ -2,7 +2,7 @@
 provider "pgtenant" {}
 
 variable "member_of" {
-  description = "The roles that tenants may be members of, such as rds_iam."
+  description = "The roles that tenants may be members of, beside rds_iam for those that log in with IAM."
   type        = set(string)
   default     = []
 }

@@ -66,7 +66,7 @@ model! {
             "The name of the one tenant to look at. Default: all. The controls of the cluster are told in either case."
         ),
         member_of: Field<Set<Item<String>>> = optional(
-            "The roles that tenants may be members of, such as `rds_iam`: `member_of` of `pgtenant_tenant` is in \
+            "The roles that tenants may be members of, beside that of their `authentication`: `member_of` of `pgtenant_tenant` is in \
              Terraform's state, not on the server. Any other membership is a finding. Default: none."
         ),
         accept: Field<BTreeMap<String, Item<BTreeMap<String, Item<String>>>>> = optional(

@@ -7,6 +7,7 @@ mod support;
 mod majors;
 
 mod audit;
+mod authentication;
 mod baseline;
 mod capacity;
 mod connection;

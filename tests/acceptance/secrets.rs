@@ -15,7 +15,7 @@ use postgres_protocol::authentication::sasl;
 use postgres_protocol::message::{backend::Message, frontend};
 
 use crate::fixture::{PROVIDER, workspace};
-use crate::support::postgres::Server;
+use crate::support::postgres::{Options, Server};
 use crate::support::terraform::{Installation, Run, Workspace};
 use crate::support::{examples, random_hex};
 
@@ -125,9 +125,14 @@ resource "pgtenant_guardrails" "given" {
 }
 "#;
 
+/// What the server keeps of statements, beside its log.
+const STATISTICS: &str = "SELECT query FROM pg_stat_statements UNION ALL SELECT query FROM pg_stat_activity";
+
 #[test]
 fn passwords_are_written_nowhere_and_work() {
-    let server = Server::shared();
+    let keeps_statements = "shared_preload_libraries = 'pg_stat_statements'\n";
+    let server = Server::start(Options { extra_conf: keeps_statements, ..Options::default() }).unwrap();
+    server.superuser("CREATE EXTENSION pg_stat_statements");
     let (given, hashed) = (random_hex(12), random_hex(12));
     let mut workspace = Workspace::new(PROVIDER);
     let mut env = server.env();
@@ -152,6 +157,7 @@ fn passwords_are_written_nowhere_and_work() {
         ("the state".to_owned(), workspace.state_file().into_bytes()),
         ("the trace".to_owned(), fs::read(&trace).unwrap()),
         ("the server's log".to_owned(), server.log_since(mark).into_bytes()),
+        ("statistics".to_owned(), format!("{:?}", server.superuser(STATISTICS)).into_bytes()),
         said("plan", &planned),
         said("apply", &applied),
         said("the plan as JSON", &shown),
@@ -168,6 +174,7 @@ fn passwords_are_written_nowhere_and_work() {
         ("the trace", "provider.terraform-provider-pgtenant"),
         ("the server's log", "PASSWORD 'SCRAM-SHA-256$4096:"),
         ("the server's log", "CREATE ROLE \"secrets_hashed\""),
+        ("statistics", "PASSWORD 'SCRAM-SHA-256$4096:"),
         ("apply", "Apply complete!"),
         ("the plan as JSON", "secrets_given"),
     ] {
@@ -187,7 +194,8 @@ fn passwords_are_written_nowhere_and_work() {
         }
     }
     // Verifiers are no passwords, but weak ones can be guessed from them: only the server has them.
-    for (text, content) in texts.iter().filter(|(text, _)| text != "the server's log") {
+    for (text, content) in texts.iter().filter(|(text, _)| !["the server's log", "statistics"].contains(&text.as_str()))
+    {
         assert!(!holds(content, b"SCRAM-SHA-256$4096:"), "a verifier is in {text}");
     }
 

@@ -26,7 +26,7 @@ that a person can hand to an assessor, made anew whenever it is asked for. It ch
 terraform-provider-pgtenant audit                            # for a terminal
 terraform-provider-pgtenant audit --format json > audit.json
 terraform-provider-pgtenant audit --format html > audit.html # one page that needs nothing else
-terraform-provider-pgtenant audit --tenant acme --member-of rds_iam
+terraform-provider-pgtenant audit --tenant acme --member-of reporting
 terraform-provider-pgtenant audit --accept acme.memberships="the reporting role, ticket 4711"
 ```
 
@@ -51,8 +51,8 @@ and the host are outside of it: see [the threat model](threat-model.md) and [wha
 - A password is compared by the salt that the server shows. One that was set with the very same salt is not told from it.
 - What a login is asked depends on where it comes from: the audit sees the lines of `pg_hba.conf` that hold for its own address. A role
   whose password is stored in another way is not told from one without a password: a login with it fails.
-- A tenant that is a member of `rds_iam`, and is said to be, is expected to be asked for a token in clear text, over TLS. Any other
-  that is asked for clear text, an MD5 password or nothing is a finding.
+- A tenant with `authentication = "rds_iam"` is expected to be asked for a token in clear text, over TLS, and one with
+  `"certificate"` to be refused without one. Any other that is asked for clear text, an MD5 password or nothing is a finding.
 - A tenant that is being made, renamed or destroyed at the time may be found half-made.
 
 ## The report as data

@@ -1,6 +1,6 @@
 data "pgtenant_isolation_audit" "all" {
   # Not on the server: the roles that tenants may be members of.
-  member_of = ["rds_iam"]
+  member_of = ["reporting"]
 }
 
 output "not_as_expected" {
