@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{DatabaseName, Passfile, RequireAuth, RoleName, Secret};
+use super::{DatabaseName, IamAuth, Passfile, RequireAuth, RoleName, Secret};
 
 /// What one of libpq's words stands for. An error lists them all.
 pub fn choice<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
@@ -169,6 +169,8 @@ pub enum Password {
     Given(Secret),
     /// libpq's password file.
     File(Passfile),
+    /// A token of IAM, made for each login.
+    Token(IamAuth),
 }
 
 /// What a session needs to come about.
@@ -200,10 +202,10 @@ impl ConnectOptions {
         self.require_auth.clone().unwrap_or(default)
     }
 
-    /// The password for a database there.
+    /// The password for a database there, where there is one.
     pub fn password(&self, host: &Host, database: &DatabaseName) -> Option<&Secret> {
         match &self.password {
-            Password::None => None,
+            Password::None | Password::Token(_) => None,
             Password::Given(password) => Some(password),
             Password::File(file) => file.password(host, database.as_str(), self.username.as_str()),
         }

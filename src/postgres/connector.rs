@@ -1,5 +1,6 @@
 //! How sessions come about: the addresses of a name, TLS, the login, and what each session sets for itself.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,8 +15,9 @@ use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{ChannelBinding, ConnectOptions, Host, TargetSession};
+use super::connect::{ChannelBinding, ConnectOptions, Host, Password, TargetSession};
 use super::error::{ConnectError, bounded};
+use super::iam::Tokens;
 use super::session::Session;
 use super::socket::{Bounded, Secured, Socket, Wire};
 use super::{Authentication, DatabaseName, Feature, RoleName, major, scram, tls};
@@ -24,6 +26,7 @@ use super::{Authentication, DatabaseName, Feature, RoleName, major, scram, tls};
 pub struct Connector {
     options: ConnectOptions,
     tls: Option<MakeRustlsConnect>,
+    tokens: Option<Tokens>,
     /// Where the last session was opened: that address is tried first.
     good: Mutex<Option<SocketAddr>>,
 }
@@ -40,7 +43,11 @@ impl Connector {
         // A unix socket has no TLS, in libpq as here.
         let has_tls = !options.hosts.iter().all(Host::is_unix_socket);
         let tls = if has_tls { tls::client_config(&options.tls)?.map(MakeRustlsConnect::new) } else { None };
-        Ok(Connector { options, tls, good: Mutex::default() })
+        let tokens = match &options.password {
+            Password::Token(auth) => Some(Tokens::new(auth)?),
+            _ => None,
+        };
+        Ok(Connector { options, tls, tokens, good: Mutex::default() })
     }
 
     pub fn options(&self) -> &ConnectOptions {
@@ -58,6 +65,12 @@ impl Connector {
         database: &DatabaseName,
         cancel: &CancellationToken,
     ) -> Result<Session, ConnectError> {
+        if let Some(tokens) = &self.tokens {
+            tokio::select! {
+                () = cancel.cancelled() => return Err(ConnectError::Cancelled),
+                ready = tokens.prepare() => ready?,
+            }
+        }
         let target_session = self.options.target_session;
         match self.at_some_address(cancel, |target| self.log_in(target, database, target_session)).await {
             Err(error) if error.is_of_address() && target_session == TargetSession::PreferStandby => {
@@ -184,7 +197,10 @@ impl Connector {
         target_session: TargetSession,
     ) -> Result<Session, ConnectError> {
         let host = target.host.clone();
-        let password = self.options.password(&host, database);
+        let password = match &self.tokens {
+            Some(tokens) => Some(Cow::Owned(tokens.token(&host, &self.options.username).await?)),
+            None => self.options.password(&host, database).map(Cow::Borrowed),
+        };
         let (socket, wire) = self.open(&target).await?;
         let mut config = Config::new();
         config
@@ -200,11 +216,13 @@ impl Connector {
                 ChannelBinding::Prefer => DriverChannelBinding::Prefer,
                 ChannelBinding::Require => DriverChannelBinding::Require,
             });
-        if let Some(password) = password {
+        if let Some(password) = &password {
             config.password(password.expose());
         }
-        let failed =
-            |error: tokio_postgres::Error| ConnectError::of_startup(&host.to_string(), &error, password.is_some());
+        let failed = |error: tokio_postgres::Error| {
+            let error = ConnectError::of_startup(&host.to_string(), &error, password.is_some());
+            if self.tokens.is_some() { error.of_token() } else { error }
+        };
         let (client, connection) =
             config.connect_raw(Bounded::guarded(wire, self.options.allowed(&host)), Secured).await.map_err(failed)?;
         let version = connection.parameter("server_version").unwrap_or_default().to_owned();

@@ -146,6 +146,12 @@ pub enum ConnectError {
     /// The server has no slot for one more session (53300).
     #[error("the server at {address} refused the connection: {message} (SQLSTATE 53300)")]
     Full { address: String, of: Slots, message: String },
+    /// There is no token of IAM to log in with.
+    #[error("there is no token of IAM to log in with: {message}")]
+    NoToken { message: String },
+    /// The server was shown a token of IAM, and refused it.
+    #[error("the server at {address} refused the token of IAM: {message} (SQLSTATE {})", .state.code())]
+    TokenRefused { address: String, state: SqlState, message: String },
     /// What answers does not keep what a session asks for when it begins.
     #[error("{address} does not keep the settings of a session: {message}")]
     Pooler { address: String, message: String },
@@ -179,9 +185,19 @@ pub enum Slots {
 impl ConnectError {
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match self {
-            ConnectError::Refused { state, .. } => Some(state),
+            ConnectError::Refused { state, .. } | ConnectError::TokenRefused { state, .. } => Some(state),
             ConnectError::Full { .. } => Some(&SqlState::TOO_MANY_CONNECTIONS),
             _ => None,
+        }
+    }
+
+    /// The same where a token of IAM was shown: what is refused then is the token.
+    pub(super) fn of_token(self) -> Self {
+        match self {
+            ConnectError::Refused { address, state, message } if state.code().starts_with("28") => {
+                ConnectError::TokenRefused { address, state, message }
+            }
+            error => error,
         }
     }
 

@@ -13,6 +13,7 @@ pub mod encoding;
 pub mod error;
 pub mod fact;
 mod guc;
+mod iam;
 pub mod major;
 pub mod name;
 mod outage;
@@ -38,6 +39,7 @@ pub use connect::{
 pub use encoding::Encoding;
 pub use error::{ConnectError, Error, Slots};
 pub use fact::Fact;
+pub use iam::IamAuth;
 pub use major::Feature;
 pub use name::{DatabaseName, ExtensionName, RoleName, SchemaName};
 pub use parameter::{Duration, ParameterName};

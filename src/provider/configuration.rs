@@ -6,10 +6,12 @@ use reader::{Reader, parse_timeout, read_roots, roots_at_home};
 
 use crate::postgres::connect::choice;
 use crate::postgres::{
-    self, ChannelBinding, ConnectOptions, Password, RequireAuth, Secret, SslMode, SslRootCert, TargetSession, Tls,
-    TlsVersion,
+    self, ChannelBinding, ConnectOptions, IamAuth, Password, RequireAuth, Secret, SslMode, SslRootCert, TargetSession,
+    Tls, TlsVersion,
 };
-use crate::tf_provider::{Attributes, Diagnostic, Diagnostics, Field, Schema, Value, model};
+use crate::tf_provider::{
+    Attribute, Attributes, Block, Diagnostic, Diagnostics, Field, NestedBlock, Nesting, Schema, Type, Value, model,
+};
 
 /// What the provider block comes to.
 #[derive(Debug)]
@@ -223,6 +225,32 @@ model! {
              all; it still sees what the shared catalogs tell, and `isolation` says `not inspected` of the rest. Default: \
              `true`."
         ),
+        pub(super) aws_iam_auth: Value = block(iam_auth()),
+    }
+}
+
+const AWS_IAM_AUTH: &str = "aws_iam_auth";
+
+fn iam_auth() -> NestedBlock {
+    let text = |name, about: &str| Attribute::optional(name, Type::String, about);
+    NestedBlock {
+        name: AWS_IAM_AUTH,
+        nesting: Nesting::Single,
+        block: Block {
+            description: "Log in to RDS or Aurora by IAM, in the place of a password: each login has a token of its own, made here from \
+                          the credentials that AWS's tools would find. The role is to be a member of `rds_iam`, and `sslmode` \
+                          `verify-full`. A token is for `host` and `port` as they are set: a tunnel needs the server's port at its \
+                          near end too."
+                .to_owned(),
+            attributes: vec![
+                text("region", "The server's region. Default: the one in `host`, if RDS named it, else AWS_REGION or the profile's."),
+                text("profile", "The profile of AWS's configuration files. Default: AWS_PROFILE, or `default`."),
+                text("role_arn", "A role of IAM to assume first."),
+            ],
+            ..Block::default()
+        },
+        min_items: 0,
+        max_items: 0,
     }
 }
 
@@ -256,10 +284,15 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let username =
         reader.parse(&USERNAME, &config.username, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
     let password = reader.parse(&PASSWORD, &config.password, |text| Ok(Secret::new(text)));
-    let password = match password {
-        Some(password) => Password::Given(password),
-        None if complete && !config.password.is_unknown() => reader.passfile(&config.passfile),
-        None => Password::None,
+    let iam_auth = reader.iam_auth(&config.aws_iam_auth);
+    if iam_auth.is_some() && !config.password.is_null() {
+        reader.refuse(PASSWORD.attribute, format!("`{AWS_IAM_AUTH}` takes its place. Leave one of them out."));
+    }
+    let password = match (iam_auth, password) {
+        (Some(auth), _) => Password::Token(auth),
+        (None, Some(password)) => Password::Given(password),
+        (None, None) if complete && !config.password.is_unknown() => reader.passfile(&config.passfile),
+        (None, None) => Password::None,
     };
     let sslmode = reader.parse(&SSLMODE, &config.sslmode, |text| {
         choice(&SslMode::ALL, text).map_err(|why| {
@@ -271,6 +304,9 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let is_settled = complete && !config.sslrootcert.is_unknown() && !reader.diagnostics.has_errors();
     let sslmode =
         sslmode.and_then(|mode| if is_settled { reader.verified(mode, sslrootcert.as_ref()) } else { Some(mode) });
+    if matches!(password, Password::Token(_)) {
+        reader.check_tokens(sslmode, hosts.as_deref());
+    }
     let certificate = if complete { reader.certificate(config) } else { None };
     let oldest = reader
         .parse(&SSL_MIN_PROTOCOL_VERSION, &config.ssl_min_protocol_version, |text| choice(&TlsVersion::ALL, text));
@@ -584,9 +620,44 @@ mod tests {
     }
 
     #[test]
+    fn tokens_go_to_nobody_but_the_server() {
+        let block = |name: &str, value: Value| Value::Map([(name.to_owned(), value)].into());
+        let check = |config: &[(&str, Value)], environment: &[(&str, &str)], expected: Result<IamAuth, &str>| {
+            let config = [&[("username", Value::from("admin"))], config].concat();
+            match (resolve_from(&config, environment).map(|configured| configured.options.unwrap().password), expected)
+            {
+                (Ok(Password::Token(found)), Ok(expected)) => assert_eq!(found, expected),
+                (Err(refused), Err(path)) => {
+                    let found: Vec<_> = refused.0.iter().map(|one| one.path.as_ref().unwrap().to_string()).collect();
+                    assert_eq!(found, [path], "{config:?}");
+                }
+                (found, _) => panic!("{config:?}: {found:?}"),
+            }
+        };
+        let auth = |auth: Value| ("aws_iam_auth", auth);
+        let empty = || auth(Value::Map([].into()));
+        check(&[empty()], &[], Ok(IamAuth::default()));
+        let region = Some("eu-central-1".to_owned());
+        let given = IamAuth { region, ..IamAuth::default() };
+        check(&[auth(block("region", "eu-central-1".into()))], &[("PGPASSWORD", "x")], Ok(given));
+        check(&[empty(), ("password", "x".into())], &[], Err("password"));
+        for weak in ["disable", "require"] {
+            check(&[empty(), ("sslmode", weak.into())], &[], Err("aws_iam_auth"));
+            check(&[empty()], &[("PGSSLMODE", weak)], Err("aws_iam_auth"));
+        }
+        check(&[empty(), ("host", "/run/postgresql".into())], &[], Err("aws_iam_auth"));
+        check(&[auth(block("region", "".into()))], &[], Err("aws_iam_auth.region"));
+        check(&[auth(block("role_arn", "admin".into()))], &[], Err("aws_iam_auth.role_arn"));
+    }
+
+    #[test]
     fn unknown_values_are_waited_for() {
-        let configured = resolve_from(&[("host", Value::Unknown)], &[]).unwrap();
-        assert!(configured.options.is_none());
+        for config in
+            [("host", Value::Unknown), ("aws_iam_auth", Value::Map([("region".to_owned(), Value::Unknown)].into()))]
+        {
+            let configured = resolve_from(&[config, ("username", "admin".into())], &[]).unwrap();
+            assert!(configured.options.is_none());
+        }
     }
 
     #[test]

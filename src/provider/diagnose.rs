@@ -175,6 +175,18 @@ fn connect(error: &ConnectError) -> Diagnostic {
             "Check that PostgreSQL listens at `host` (PGHOST) and `port` (PGPORT), what stands in between, and the \
              server's log.",
         ),
+        ConnectError::NoToken { .. } => (
+            "No token of IAM for the login",
+            "Check `aws_iam_auth`, and what AWS's tools find here: the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION), \
+             the configuration files, the role of this machine or job. `aws sts get-caller-identity` shows who one is.",
+        ),
+        ConnectError::TokenRefused { .. } => (
+            "The PostgreSQL server refused the token of IAM",
+            "Check that IAM authentication is on for the instance; that the role is a member of `rds_iam`; that a policy allows \
+             `rds-db:connect` for it to whom the credentials belong to; that `host` and `port` are the instance's own, for which the \
+             token is; and this machine's clock: a token is good for 15 minutes. RDS says more in its log \
+             `iam-db-auth-error`.",
+        ),
         ConnectError::Pooler { .. } => (
             "A connection pooler stands before the PostgreSQL server",
             "Connect directly to PostgreSQL: set `host` (PGHOST) and `port` (PGPORT) to the server's own. A pooler \

@@ -19,6 +19,7 @@ mod fixture;
 mod guardrails;
 mod harness;
 mod hostile;
+mod iam;
 mod input;
 mod interrupt;
 mod lost;

@@ -7,6 +7,7 @@
 pub mod binaries;
 pub mod examples;
 pub mod fault_proxy;
+pub mod iam;
 pub mod impostor;
 pub mod pgbouncer;
 pub mod postgres;

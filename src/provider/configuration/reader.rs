@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::postgres::service::{self, Service};
 use crate::postgres::{ClientCertificate, Host, Passfile};
+use crate::tf_provider;
 
 /// What an attribute and an environment variable have in common.
 pub(super) trait Text {
@@ -113,6 +114,44 @@ impl<'a> Reader<'a> {
         let service = self.service.get(keyword).map(|text| (text.clone(), Source::Service));
         let variable = || (self.environment)(variable).map(|text| (text, Source::Variable));
         service.or_else(variable).filter(|(text, _)| !text.is_empty())
+    }
+
+    /// Whose tokens are shown in the place of a password, if that is what the block says.
+    pub fn iam_auth(&mut self, block: &Value) -> Option<IamAuth> {
+        self.unknown |= block.is_unknown();
+        if block.is_null() || block.is_unknown() {
+            return None;
+        }
+        let mut text = |name: &str| {
+            let value = block.get(name);
+            self.unknown |= value.is_unknown();
+            let text = value.as_str()?.to_owned();
+            let why = if text.trim().is_empty() {
+                Some("It is empty. Leave it out, or set it.")
+            } else if name == "role_arn" && !(text.starts_with("arn:") && text.contains(":role/")) {
+                Some(
+                    "An ARN of a role begins with `arn:` and has `:role/` in it: `arn:aws:iam::123456789012:role/name`.",
+                )
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                let path = tf_provider::Path::attribute(AWS_IAM_AUTH).then(name);
+                self.diagnostics.push(Diagnostic::error(format!("`{name}` is not usable"), why).at(path));
+            }
+            Some(text)
+        };
+        Some(IamAuth { region: text("region"), profile: text("profile"), role_arn: text("role_arn") })
+    }
+
+    /// A token is told to whoever answers: that must be the server.
+    pub fn check_tokens(&mut self, mode: Option<SslMode>, hosts: Option<&[Host]>) {
+        let is_socket = hosts.is_some_and(|hosts| hosts.iter().any(Host::is_unix_socket));
+        if is_socket || mode.is_some_and(|mode| mode != SslMode::VerifyFull) {
+            let detail = "A token is shown to the server as it is. Whoever answers must be that server: set `sslmode` to `verify-full`, \
+                          and `host` to its name.";
+            self.refuse(AWS_IAM_AUTH, detail.to_owned());
+        }
     }
 
     /// A file at home, where libpq looks for it.
