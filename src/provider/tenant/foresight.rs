@@ -456,7 +456,7 @@ fn describe(refusal: &Refusal) -> Diagnostic {
             "`authentication = \"rds_iam\"` would lock the admin out".to_owned(),
             "From PostgreSQL 16 on whoever makes a role is a member of it, and so of `rds_iam` as soon as the tenant is: the server \
              asks this admin for a token of IAM from then on, and refuses its password. Let the admin log in with IAM first: \
-             GRANT rds_iam to it, and give the provider a token as its password."
+             GRANT rds_iam to it, and set `aws_iam_auth` in the provider block."
                 .to_owned(),
         ),
         Refusal::NoRole(name) if name.as_str() == RDS_IAM => (
