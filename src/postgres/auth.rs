@@ -86,7 +86,7 @@ impl FromStr for RequireAuth {
 
     /// Names with commas between them: the ways that are allowed, or each with a `!` the ways that are not.
     fn from_str(text: &str) -> Result<Self, String> {
-        let words: Vec<&str> = text.split(',').map(str::trim).collect();
+        let words: Vec<&str> = text.split(',').collect();
         let negated = words.iter().filter(|word| word.starts_with('!')).count();
         if negated > 0 && negated < words.len() {
             return Err("some of its names have a ! and some have none: either all or none do".to_owned());
@@ -117,11 +117,12 @@ mod tests {
         };
         use AuthMethod::{Gss, Md5, None, Password, ScramSha256, Sspi};
         check("scram-sha-256", &[ScramSha256]);
-        check("scram-sha-256, none", &[ScramSha256, None]);
+        check("scram-sha-256,none", &[ScramSha256, None]);
         check("!password,!md5", &[Gss, Sspi, ScramSha256, None]);
         check("!none", &[Password, Md5, Gss, Sspi, ScramSha256]);
         for (text, why) in [
             ("", "\"\" is not one of"),
+            ("scram-sha-256, none", "\" none\" is not one of"),
             ("scram", "\"scram\" is not one of password, md5"),
             ("md5,!none", "either all or none"),
             ("md5,md5", "twice"),

@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use rustls::CertificateError;
 use tokio_postgres::error::{DbError, Severity};
 
 pub use tokio_postgres::error::SqlState;
@@ -131,7 +132,7 @@ pub enum ConnectError {
     #[error("the server at {address} does not offer TLS")]
     NoTls { address: String },
     #[error("the certificate of {address} is not trusted: {message}")]
-    UntrustedCertificate { address: String, message: String },
+    UntrustedCertificate { address: String, why: Distrust, message: String },
     #[error("TLS with {address} failed: {message}")]
     Tls { address: String, message: String },
     /// The certificates of `sslrootcert` could not be used.
@@ -169,6 +170,37 @@ pub enum ConnectError {
     Cancelled,
     #[error("connecting to {address} failed: {message}")]
     Other { address: String, message: String },
+}
+
+/// Why a server's certificate is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// Nobody who is trusted signed it.
+    Issuer,
+    /// It is for other names. A common name is none.
+    Name,
+    /// It has expired, or is not valid yet.
+    Time,
+    /// It is an authority's own, which OpenSSL takes for a server's all the same.
+    Authority,
+    Other,
+}
+
+impl Distrust {
+    fn of(error: &CertificateError) -> Self {
+        use CertificateError::{
+            BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+            NotValidYetContext, Other, UnknownIssuer,
+        };
+        match error {
+            // A signature that does not fit is that of another authority of the same name.
+            UnknownIssuer | BadSignature => Distrust::Issuer,
+            NotValidForName | NotValidForNameContext { .. } => Distrust::Name,
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => Distrust::Time,
+            Other(error) if error.0.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) => Distrust::Authority,
+            _ => Distrust::Other,
+        }
+    }
 }
 
 /// Whose connections are all taken, where none is left.
@@ -285,8 +317,8 @@ impl ConnectError {
         if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             let message = tls.to_string();
             return match tls {
-                rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_) => {
-                    ConnectError::UntrustedCertificate { address, message }
+                rustls::Error::InvalidCertificate(error) => {
+                    ConnectError::UntrustedCertificate { address, why: Distrust::of(error), message }
                 }
                 _ => ConnectError::Tls { address, message },
             };
@@ -369,7 +401,7 @@ mod tests {
         assert!(ConnectError::Unreachable { address: address.clone(), message: message.clone() }.is_passing());
         assert!(ConnectError::TimedOut { address: address.clone(), after: Duration::from_secs(1) }.is_passing());
         assert!(ConnectError::Dropped { address: address.clone(), message: message.clone() }.is_passing());
-        assert!(!ConnectError::UntrustedCertificate { address, message }.is_passing());
+        assert!(!ConnectError::UntrustedCertificate { address, why: Distrust::Issuer, message }.is_passing());
         assert!(!ConnectError::Cancelled.is_passing());
     }
 

@@ -37,7 +37,7 @@ pub use connect::{
     TlsVersion,
 };
 pub use encoding::Encoding;
-pub use error::{ConnectError, Error, Slots};
+pub use error::{ConnectError, Distrust, Error, Slots};
 pub use fact::Fact;
 pub use iam::IamAuth;
 pub use major::Feature;

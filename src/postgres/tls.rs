@@ -1,5 +1,6 @@
 //! libpq's `sslmode` and `sslrootcert` as a rustls configuration.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -84,17 +85,49 @@ fn root_store(roots: &SslRootCert) -> Result<RootCertStore, ConnectError> {
             }
         }
         SslRootCert::Pem(text) => {
-            for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-                let certificate =
-                    certificate.map_err(|error| unusable(format!("a certificate is malformed: {error}")))?;
+            let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+            let certificates =
+                certificates.map_err(|error| unusable(format!("a certificate is malformed: {error}")))?;
+            if certificates.is_empty() {
+                return Err(unusable("there is no certificate in PEM form in it".into()));
+            }
+            for certificate in anchors(certificates) {
                 store.add(certificate).map_err(|error| unusable(format!("a certificate is unusable: {error}")))?;
             }
             if store.is_empty() {
-                return Err(unusable("there is no certificate in PEM form in it".into()));
+                return Err(unusable("it has intermediates only: the authority that they lead to is missing".into()));
             }
         }
     }
     Ok(store)
+}
+
+/// Those of the certificates that lead to one that issued itself, all among them: an intermediate is trusted for whoever stands
+/// behind it, in OpenSSL as here.
+fn anchors(certificates: Vec<CertificateDer<'static>>) -> Vec<CertificateDer<'static>> {
+    let names = |certificate: &CertificateDer<'_>| {
+        let parsed = webpki::EndEntityCert::try_from(certificate).ok()?;
+        Some((parsed.subject().to_vec(), parsed.issuer().to_vec()))
+    };
+    let named: Vec<_> = certificates.iter().map(names).collect();
+    let mut rooted: BTreeSet<&[u8]> = BTreeSet::new();
+    loop {
+        let known = rooted.len();
+        for (subject, issuer) in named.iter().flatten() {
+            if issuer == subject || rooted.contains(issuer.as_slice()) {
+                rooted.insert(subject);
+            }
+        }
+        if rooted.len() == known {
+            break;
+        }
+    }
+    // What is older than version 3 cannot be read here, and has no intermediates.
+    let is_rooted = |name: &Option<(Vec<u8>, Vec<u8>)>| {
+        name.as_ref().is_none_or(|(subject, _)| rooted.contains(subject.as_slice()))
+    };
+    let kept: Vec<bool> = named.iter().map(is_rooted).collect();
+    certificates.into_iter().zip(kept).filter_map(|(certificate, kept)| kept.then_some(certificate)).collect()
 }
 
 /// `sslmode=require`: encryption without knowing with whom, as libpq has it. The signatures are still

@@ -308,8 +308,10 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
         reader.check_tokens(sslmode, hosts.as_deref());
     }
     let certificate = if complete { reader.certificate(config) } else { None };
-    let oldest = reader
-        .parse(&SSL_MIN_PROTOCOL_VERSION, &config.ssl_min_protocol_version, |text| choice(&TlsVersion::ALL, text));
+    let oldest = reader.parse(&SSL_MIN_PROTOCOL_VERSION, &config.ssl_min_protocol_version, |text| {
+        let known = TlsVersion::ALL.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+        choice(&TlsVersion::ALL, known.map_or(text, |(word, _)| *word))
+    });
     let direct = reader
         .parse(&SSLNEGOTIATION, &config.sslnegotiation, |text| choice(&[("postgres", false), ("direct", true)], text));
     if complete && direct == Some(true) && sslmode == Some(SslMode::Disable) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::postgres::catalog::snapshot::Server;
 use crate::postgres::error::SqlState;
-use crate::postgres::{ConnectError, Error, Feature, Holder, Script, Slots, Step};
+use crate::postgres::{ConnectError, Distrust, Error, Feature, Holder, Script, Slots, Step};
 use crate::tenant::Observed;
 use crate::tf_provider::{Context, Diagnostic, Interruption, Path, Work};
 
@@ -157,6 +157,29 @@ fn remedy(state: &SqlState) -> Option<&'static str> {
     REMEDIES.iter().find(|(known, _)| known == state).map(|(_, remedy)| *remedy)
 }
 
+/// What makes a certificate one that can be trusted. None of it trusts more than that.
+fn distrusted(why: Distrust) -> &'static str {
+    match why {
+        Distrust::Issuer => {
+            "Set `sslrootcert` (PGSSLROOTCERT) to the authority that signed it (on RDS: its `global-bundle.pem`). A server that \
+             shows no chain has one missing: its `ssl_cert_file` holds the intermediates too."
+        }
+        Distrust::Name => {
+            "Set `host` (PGHOST) to a name that the certificate is for; through a tunnel that name stays, and `hostaddr` \
+             (PGHOSTADDR) says where the near end is. Names are those that the certificate has as subjectAltName: one that has a \
+             common name only is to be made anew with it."
+        }
+        Distrust::Time => "Check this machine's clock. If it is right, the server's certificate is to be renewed.",
+        Distrust::Authority => {
+            "The server shows the certificate of an authority (CA:TRUE) as its own. Let that authority sign one for the server, with \
+             its name as subjectAltName, and keep `sslrootcert` as it is. OpenSSL, and psql with it, does not mind."
+        }
+        Distrust::Other => {
+            "The server's certificate is to be made anew: as one for servers, with its name as subjectAltName."
+        }
+    }
+}
+
 fn connect(error: &ConnectError) -> Diagnostic {
     let why = sentence(&error.to_string());
     let (summary, remedy) = match error {
@@ -209,11 +232,9 @@ fn connect(error: &ConnectError) -> Diagnostic {
             "The PostgreSQL server does not offer TLS",
             "Switch TLS on there. Only if nobody can listen in between: set `sslmode = \"disable\"` (PGSSLMODE).",
         ),
-        ConnectError::UntrustedCertificate { .. } => (
-            "The PostgreSQL server's certificate is not trusted",
-            "Set `sslrootcert` (PGSSLROOTCERT) to the authority that signed it (on RDS: its `global-bundle.pem`), and \
-             `host` to a name that the certificate is for.",
-        ),
+        ConnectError::UntrustedCertificate { why, .. } => {
+            ("The PostgreSQL server's certificate is not trusted", distrusted(*why))
+        }
         ConnectError::Tls { .. } => {
             ("TLS with the PostgreSQL server failed", "Check the server's TLS settings, and what stands in between.")
         }
@@ -430,7 +451,7 @@ mod tests {
             (full(Slots::Database), "The database has no connection left"),
             (ConnectError::NoTls { address: address() }, "The PostgreSQL server does not offer TLS"),
             (
-                ConnectError::UntrustedCertificate { address: address(), message: message() },
+                ConnectError::UntrustedCertificate { address: address(), why: Distrust::Issuer, message: message() },
                 "The PostgreSQL server's certificate is not trusted",
             ),
             (ConnectError::Tls { address: address(), message: message() }, "TLS with the PostgreSQL server failed"),

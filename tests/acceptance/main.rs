@@ -22,6 +22,7 @@ mod hostile;
 mod iam;
 mod input;
 mod interrupt;
+mod libpq;
 mod lost;
 mod models;
 mod outage;
