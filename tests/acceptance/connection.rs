@@ -11,8 +11,9 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::fixture::{self, PROVIDER};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, pem};
-use crate::support::scratch;
 use crate::support::terraform::Workspace;
+use crate::support::tunnel::Tunnel;
+use crate::support::{scratch, skip};
 
 type Env = BTreeMap<&'static str, String>;
 
@@ -174,6 +175,32 @@ fn tls_is_what_sslmode_says() {
     let workspace = workspace(&env, &fixture::tenant("a", "extensions = [\"pgcrypto\"]"));
     workspace.apply();
     workspace.destroy();
+}
+
+/// A bastion in between: the server's certificate is verified for its name all the same.
+#[test]
+fn a_tunnel_leads_to_the_server() {
+    let server = Server::start(Options { tls_names: &["db.internal.example"], ..Options::default() }).unwrap();
+    let tunnel = match Tunnel::to(server.port) {
+        Ok(tunnel) => tunnel,
+        Err(why) => return skip("connection::a_tunnel_leads_to_the_server", &why),
+    };
+    let port = tunnel.port.to_string();
+    let env = but(&server.env(), &[("PGHOSTADDR", "127.0.0.1"), ("PGPORT", &port)]);
+    let workspace = workspace(&env, &fixture::tenant("tunnelled", ""));
+    workspace.apply();
+    let mark = server.log_mark();
+    workspace.assert_empty_plan();
+    let log = server.log_since(mark);
+    assert!(log.lines().filter(|line| line.contains("connection authorized")).all(|line| line.contains("SSL enabled")));
+    workspace.destroy();
+    let near = but(&env, &[("PGHOST", "localhost")]);
+    check_refused(
+        &near,
+        READ,
+        "The PostgreSQL server's certificate is not trusted",
+        &["`hostaddr`", "db.internal.example"],
+    );
 }
 
 /// What psql finds its way by, the provider does.

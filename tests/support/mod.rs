@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod scratch;
 pub mod terraform;
 pub mod traffic;
+pub mod tunnel;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
