@@ -44,7 +44,7 @@ impl Connector {
         let has_tls = !options.hosts.iter().all(Host::is_unix_socket);
         let tls = if has_tls { tls::client_config(&options.tls)?.map(MakeRustlsConnect::new) } else { None };
         let tokens = match &options.password {
-            Password::Token(auth) => Some(Tokens::new(auth)?),
+            Password::Token(auth) => Some(Tokens::new(auth, &options.hosts)?),
             _ => None,
         };
         Ok(Connector { options, tls, tokens, good: Mutex::default() })

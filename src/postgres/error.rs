@@ -257,7 +257,7 @@ impl ConnectError {
     pub(super) fn is_of_server(&self) -> bool {
         match self {
             ConnectError::Cancelled | ConnectError::Full { of: Slots::Database, .. } => false,
-            ConnectError::Refused { .. } => self.is_passing(),
+            ConnectError::Refused { .. } | ConnectError::TokenRefused { .. } => self.is_passing(),
             _ => true,
         }
     }
@@ -419,6 +419,15 @@ mod tests {
         check(None, Slots::Server, true);
         check(Some("InitializeSessionUserId"), Slots::Role, true);
         check(Some("CheckMyDatabase"), Slots::Database, false);
+    }
+
+    #[test]
+    fn a_token_is_refused_for_one_database() {
+        let token = |code| refused(SqlState::from_code(code)).of_token();
+        assert!(matches!(token("28000"), ConnectError::TokenRefused { .. }));
+        assert!(matches!(token("28P01"), ConnectError::TokenRefused { .. }));
+        assert!(matches!(token("57P03"), ConnectError::Refused { .. }));
+        assert!(!token("28000").is_of_server() && !token("28000").is_passing());
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod signed {
     use aws_sigv4::sign::v4;
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     use tokio::sync::{Mutex, OnceCell};
+    use zeroize::Zeroizing;
 
     use super::{ConnectError, Host, IamAuth, RoleName, Secret, unusable};
 
@@ -64,13 +65,17 @@ mod signed {
     /// Makes tokens. Credentials are read when the first is made, and again before they end.
     pub struct Tokens {
         auth: IamAuth,
+        /// That of the hosts, in which a role is assumed as well.
+        region: Option<String>,
         found: OnceCell<(SdkConfig, SharedCredentialsProvider)>,
         credentials: Mutex<Option<Credentials>>,
     }
 
     impl Tokens {
-        pub fn new(auth: &IamAuth) -> Result<Self, ConnectError> {
-            Ok(Tokens { auth: auth.clone(), found: OnceCell::new(), credentials: Mutex::new(None) })
+        /// For logins at these hosts.
+        pub fn new(auth: &IamAuth, hosts: &[Host]) -> Result<Self, ConnectError> {
+            let region = hosts.iter().find_map(|host| auth.region_of(host));
+            Ok(Tokens { auth: auth.clone(), region, found: OnceCell::new(), credentials: Mutex::new(None) })
         }
 
         /// Finds the credentials, which can take longer than a server is waited for.
@@ -105,7 +110,7 @@ mod signed {
             if let Some(profile) = &self.auth.profile {
                 loader = loader.profile_name(profile);
             }
-            if let Some(region) = &self.auth.region {
+            if let Some(region) = &self.region {
                 loader = loader.region(Region::new(region.clone()));
             }
             let config = loader.load().await;
@@ -152,7 +157,7 @@ mod signed {
         expires_in: Duration,
         credentials: &Credentials,
         at: SystemTime,
-    ) -> Result<String, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Zeroizing<String>, Box<dyn Error + Send + Sync>> {
         let mut settings = SigningSettings::default();
         settings.expires_in = Some(expires_in);
         settings.signature_location = SignatureLocation::QueryParams;
@@ -168,9 +173,10 @@ mod signed {
         let body = if service == "s3" { SignableBody::UnsignedPayload } else { SignableBody::Bytes(&[]) };
         let request = SignableRequest::new("GET", url, std::iter::empty(), body)?;
         let (instructions, _) = sign(request, &parameters.into())?.into_parts();
-        let mut signed = url.to_owned();
+        let mut signed = Zeroizing::new(url.to_owned());
         for (name, value) in instructions.params() {
-            signed.push(if signed.contains('?') { '&' } else { '?' });
+            let separator = if signed.contains('?') { '&' } else { '?' };
+            signed.push(separator);
             signed.push_str(&format!("{name}={}", utf8_percent_encode(value, &UNRESERVED)));
         }
         Ok(signed)
@@ -182,7 +188,7 @@ mod signed {
 
         const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
-        fn signed(url: &str, session: Option<&str>) -> String {
+        fn signed(url: &str, session: Option<&str>) -> Zeroizing<String> {
             let credentials = Credentials::new("AKIDEXAMPLE", SECRET, session.map(str::to_owned), None, "test");
             let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_769_860_800);
             presign(url, "rds-db", "eu-central-1", EXPIRES_IN, &credentials, at).unwrap()
@@ -214,7 +220,7 @@ mod signed {
             let url = "https://examplebucket.s3.amazonaws.com/test.txt";
             let signed = presign(url, "s3", "us-east-1", Duration::from_secs(86_400), &credentials, at).unwrap();
             let signature = "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
-            assert!(signed.ends_with(&format!("&X-Amz-Signature={signature}")), "{signed}");
+            assert!(signed.ends_with(&format!("&X-Amz-Signature={signature}")), "{signed:?}");
         }
 
         /// What botocore 1.44.8 makes of the same.
@@ -233,7 +239,7 @@ mod signed {
                  &X-Amz-SignedHeaders=host&X-Amz-Signature={}",
                 signature(&plain)
             );
-            assert_eq!(plain, expected);
+            assert_eq!(*plain, expected);
         }
     }
 }
@@ -246,7 +252,7 @@ mod signed {
     pub enum Tokens {}
 
     impl Tokens {
-        pub fn new(_: &IamAuth) -> Result<Self, ConnectError> {
+        pub fn new(_: &IamAuth, _: &[Host]) -> Result<Self, ConnectError> {
             Err(unusable("this build of the provider has no support for IAM: it was made without the feature `aws`"))
         }
 

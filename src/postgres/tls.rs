@@ -95,16 +95,18 @@ fn root_store(roots: &SslRootCert) -> Result<RootCertStore, ConnectError> {
                 store.add(certificate).map_err(|error| unusable(format!("a certificate is unusable: {error}")))?;
             }
             if store.is_empty() {
-                return Err(unusable("it has intermediates only: the authority that they lead to is missing".into()));
+                let why = "none of its authorities is valid now and its own root, or leads to one that is among them";
+                return Err(unusable(why.into()));
             }
         }
     }
     Ok(store)
 }
 
-/// Those of the certificates that lead to one that issued itself, all among them: an intermediate is trusted for whoever stands
-/// behind it, in OpenSSL as here.
-fn anchors(certificates: Vec<CertificateDer<'static>>) -> Vec<CertificateDer<'static>> {
+/// Those of the certificates that are valid now and lead to one that issued itself, all among them: an intermediate is trusted for
+/// whoever stands behind it, in OpenSSL as here.
+fn anchors(mut certificates: Vec<CertificateDer<'static>>) -> Vec<CertificateDer<'static>> {
+    certificates.retain(is_current);
     let names = |certificate: &CertificateDer<'_>| {
         let parsed = webpki::EndEntityCert::try_from(certificate).ok()?;
         Some((parsed.subject().to_vec(), parsed.issuer().to_vec()))
@@ -128,6 +130,14 @@ fn anchors(certificates: Vec<CertificateDer<'static>>) -> Vec<CertificateDer<'st
     };
     let kept: Vec<bool> = named.iter().map(is_rooted).collect();
     certificates.into_iter().zip(kept).filter_map(|(certificate, kept)| kept.then_some(certificate)).collect()
+}
+
+/// Whether now is within a certificate's validity, which is the first thing that is looked at when one is verified.
+fn is_current(certificate: &CertificateDer<'static>) -> bool {
+    let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return true };
+    let usage = webpki::KeyUsage::server_auth();
+    let verified = parsed.verify_for_usage(&[], &[], &[], UnixTime::now(), usage, None, None);
+    !matches!(verified, Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }))
 }
 
 /// `sslmode=require`: encryption without knowing with whom, as libpq has it. The signatures are still

@@ -285,7 +285,7 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
         reader.parse(&USERNAME, &config.username, |text| text.parse::<postgres::RoleName>().map_err(|e| e.to_string()));
     let password = reader.parse(&PASSWORD, &config.password, |text| Ok(Secret::new(text)));
     let iam_auth = reader.iam_auth(&config.aws_iam_auth);
-    if iam_auth.is_some() && !config.password.is_null() {
+    if iam_auth.is_some() && config.password.as_known().is_some() {
         reader.refuse(PASSWORD.attribute, format!("`{AWS_IAM_AUTH}` takes its place. Leave one of them out."));
     }
     let password = match (iam_auth, password) {
@@ -304,9 +304,6 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let is_settled = complete && !config.sslrootcert.is_unknown() && !reader.diagnostics.has_errors();
     let sslmode =
         sslmode.and_then(|mode| if is_settled { reader.verified(mode, sslrootcert.as_ref()) } else { Some(mode) });
-    if matches!(password, Password::Token(_)) {
-        reader.check_tokens(sslmode, hosts.as_deref());
-    }
     let certificate = if complete { reader.certificate(config) } else { None };
     let oldest = reader.parse(&SSL_MIN_PROTOCOL_VERSION, &config.ssl_min_protocol_version, |text| {
         let known = TlsVersion::ALL.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
@@ -320,6 +317,10 @@ fn resolve_with(config: &Model, environment: Environment, complete: bool) -> Res
     let require_auth = reader.parse(&REQUIRE_AUTH, &config.require_auth, str::parse::<RequireAuth>);
     let channel_binding =
         reader.parse(&CHANNEL_BINDING, &config.channel_binding, |text| choice(&ChannelBinding::ALL, text));
+    if matches!(password, Password::Token(_)) {
+        reader.check_tokens(sslmode, hosts.as_deref());
+        reader.check_login(require_auth.as_ref(), channel_binding);
+    }
     let connect_timeout = reader.parse(&CONNECT_TIMEOUT, &config.connect_timeout, parse_timeout);
     let max_connections = reader.parse(&MAX_CONNECTIONS, &config.max_connections, |text| {
         text.parse::<usize>()
@@ -648,6 +649,8 @@ mod tests {
             check(&[empty()], &[("PGSSLMODE", weak)], Err("aws_iam_auth"));
         }
         check(&[empty(), ("host", "/run/postgresql".into())], &[], Err("aws_iam_auth"));
+        check(&[empty(), ("require_auth", "scram-sha-256".into())], &[], Err("require_auth"));
+        check(&[empty()], &[("PGCHANNELBINDING", "require")], Err("channel_binding"));
         check(&[auth(block("region", "".into()))], &[], Err("aws_iam_auth.region"));
         check(&[auth(block("role_arn", "admin".into()))], &[], Err("aws_iam_auth.role_arn"));
     }

@@ -206,7 +206,7 @@ fn connect(error: &ConnectError) -> Diagnostic {
         ConnectError::TokenRefused { .. } => (
             "The PostgreSQL server refused the token of IAM",
             "Check that IAM authentication is on for the instance; that the role is a member of `rds_iam`; that a policy allows \
-             `rds-db:connect` for it to whom the credentials belong to; that `host` and `port` are the instance's own, for which the \
+             whoever the credentials belong to `rds-db:connect` as that role; that `host` and `port` are the instance's own, for which the \
              token is; and this machine's clock: a token is good for 15 minutes. RDS says more in its log \
              `iam-db-auth-error`.",
         ),

@@ -502,7 +502,7 @@ impl Resource for TenantResource {
                 .at_attribute("locale"),
             );
         }
-        diagnostics.extend(foresight::validate(&config));
+        diagnostics.extend(foresight::validate(&config, config.method()));
         diagnostics
     }
 

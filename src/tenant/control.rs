@@ -284,8 +284,8 @@ pub static CONTROLS: [Row; 50] = [
         name: "authentication",
         title: "Logins are asked for what is meant",
         about: "What the server asks of a login that is begun as each tenant's role, from here, and not finished.",
-        expected: "As `authentication` says: a proof of the password by SCRAM-SHA-256, a token of IAM within TLS, or a certificate, \
-                   without which nobody gets further.",
+        expected: "As `authentication` says: a proof of the password by SCRAM-SHA-256, a token of IAM within TLS, or the refusal of \
+                   whoever shows no certificate.",
         of: Of::AuditedTenant,
         nist: &["IA-5"],
         stig: &[],
@@ -296,8 +296,7 @@ pub static CONTROLS: [Row; 50] = [
         name: "password",
         title: "The password is the one on record",
         about: "The salt that the server shows to whoever begins to log in as each tenant, and the one in its marker.",
-        expected: "They are the same: nobody set another password. A password with the same salt cannot be told from it. A tenant \
-                   that logs in without a password has none on record.",
+        expected: "They are the same: nobody set another password. A password with the same salt cannot be told from it.",
         of: Of::Tenant,
         nist: &["IA-5"],
         stig: &[],

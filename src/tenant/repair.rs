@@ -122,6 +122,13 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         needed.push(Change::MarkDatabase { database: names.database.clone(), marker });
     }
     if let Some(verifier) = desired.due_password(observed) {
+        // What it logs in with from then on comes first: without that it would have nothing.
+        let is_member = |group: &RoleName| {
+            observed.memberships.iter().any(|found| found.role == group.as_str() && found.member == role.name)
+        };
+        if let Some(group) = desired.authentication.group().filter(|group| !is_member(group)) {
+            needed.push(Change::GrantMembership { role: group, member: names.role.clone() });
+        }
         needed.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.cloned() });
         // Which version is set is on record in the same transaction: it is written once.
         let stage = observed.role_marker().map_or(Stage::Creating, |marker| marker.stage);
@@ -1439,6 +1446,9 @@ mod tests {
             let meant = || Desired { authentication: method, password: Password::Take, ..fixture::desired() };
             let (desired, mut observed) = (meant(), fixture::observed());
             let texts = needed(&desired, &observed);
+            let given = if grants { vec!["GRANT \"rds_iam\" TO \"acme\""] } else { Vec::new() };
+            assert_eq!(texts[..given.len()], given, "before the password goes");
+            let texts = &texts[given.len()..];
             assert_eq!(texts[0], TAKEN);
             let noted = format!("\"authentication\":\"{}\"", method.name());
             assert!(texts[1].starts_with("COMMENT ON ROLE") && texts[1].contains(&noted), "{texts:?}");

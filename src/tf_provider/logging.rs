@@ -14,8 +14,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use super::shown::shown;
 
-/// What carries our messages speaks of little but their bytes, which may hold secrets.
-const TRANSPORT: [&str; 5] = ["h2", "hyper", "tonic", "tower", "rustls"];
+/// What carries our messages speaks of little but their bytes, which may hold secrets; and the SDK of AWS shows whole requests. Each
+/// stands for all targets that begin so.
+const TRANSPORT: [&str; 6] = ["aws_", "h2", "hyper", "tonic", "tower", "rustls"];
 
 /// Logs from now on what `level` lets through: the value of `TF_LOG_PROVIDER` or `TF_LOG`.
 /// Does nothing if it is off, or if the process logs already.

@@ -12,7 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use crate::fixture::{self, PROVIDER};
 use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server, pem};
 use crate::support::terraform::Workspace;
-use crate::support::tunnel::Tunnel;
+use crate::support::tunnel::{Programs, Tunnel};
 use crate::support::{scratch, skip};
 
 type Env = BTreeMap<&'static str, String>;
@@ -181,10 +181,11 @@ fn tls_is_what_sslmode_says() {
 #[test]
 fn a_tunnel_leads_to_the_server() {
     let server = Server::start(Options { tls_names: &["db.internal.example"], ..Options::default() }).unwrap();
-    let tunnel = match Tunnel::to(server.port) {
-        Ok(tunnel) => tunnel,
+    let programs = match Programs::find() {
+        Ok(programs) => programs,
         Err(why) => return skip("connection::a_tunnel_leads_to_the_server", &why),
     };
+    let tunnel = Tunnel::to(server.port, &programs).unwrap();
     let port = tunnel.port.to_string();
     let env = but(&server.env(), &[("PGHOSTADDR", "127.0.0.1"), ("PGPORT", &port)]);
     let workspace = workspace(&env, &fixture::tenant("tunnelled", ""));

@@ -34,6 +34,7 @@ pub struct Expected {
     /// Signed with these temporary credentials: key, secret and session.
     pub session: Option<[&'static str; 3]>,
     pub lifetime: Duration,
+    pub thinks: Duration,
 }
 
 impl TokenJudge {
@@ -70,6 +71,7 @@ fn judge(mut client: TcpStream, expected: &Expected, shown: &Mutex<Shown>) -> io
     let id = element(&mut rest)?;
     let mut bind = &element(&mut rest)?[..];
     let (_version, _name) = (element(&mut bind)?, element(&mut bind)?);
+    std::thread::sleep(expected.thinks);
     let token = String::from_utf8_lossy(&element(&mut bind)?).into_owned();
     let good = {
         let mut shown = shown.lock().expect("no panic while held");

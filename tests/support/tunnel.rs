@@ -17,13 +17,11 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// To a port of this machine; or what is missing.
-    pub fn to(target: u16) -> Result<Tunnel, String> {
+    /// To a port of this machine.
+    pub fn to(target: u16, programs: &Programs) -> Result<Tunnel, String> {
+        let Programs { sshd, ssh, keygen } = programs;
         let text = |error: std::io::Error| error.to_string();
         let dir = scratch::directory("ssh")?;
-        let sshd = program("sshd", Path::new("/usr/sbin/sshd"))?;
-        let (ssh, keygen) =
-            (program("ssh", Path::new("/usr/bin/ssh"))?, program("ssh-keygen", Path::new("/usr/bin/ssh-keygen"))?);
         let key = dir.join("key");
         let made =
             Command::new(keygen).args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status().map_err(text)?;
@@ -73,6 +71,24 @@ impl Tunnel {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+}
+
+/// What a tunnel takes.
+pub struct Programs {
+    sshd: PathBuf,
+    ssh: PathBuf,
+    keygen: PathBuf,
+}
+
+impl Programs {
+    /// Or what is missing.
+    pub fn find() -> Result<Programs, String> {
+        Ok(Programs {
+            sshd: program("sshd", Path::new("/usr/sbin/sshd"))?,
+            ssh: program("ssh", Path::new("/usr/bin/ssh"))?,
+            keygen: program("ssh-keygen", Path::new("/usr/bin/ssh-keygen"))?,
+        })
     }
 }
 

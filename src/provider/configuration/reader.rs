@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::postgres::service::{self, Service};
-use crate::postgres::{ClientCertificate, Host, Passfile};
+use crate::postgres::{AuthMethod, ClientCertificate, Host, Passfile};
 use crate::tf_provider;
 
 /// What an attribute and an environment variable have in common.
@@ -151,6 +151,18 @@ impl<'a> Reader<'a> {
             let detail = "A token is shown to the server as it is. Whoever answers must be that server: set `sslmode` to `verify-full`, \
                           and `host` to its name.";
             self.refuse(AWS_IAM_AUTH, detail.to_owned());
+        }
+    }
+
+    /// A token is asked for as a password in clear text is, and tied to nothing.
+    pub fn check_login(&mut self, require_auth: Option<&RequireAuth>, binding: Option<ChannelBinding>) {
+        let detail = format!(
+            "`{AWS_IAM_AUTH}` shows a token in clear text within TLS, which this does not allow. Leave one of them out."
+        );
+        if require_auth.is_some_and(|allowed| !allowed.allows(AuthMethod::Password)) {
+            self.refuse(REQUIRE_AUTH.attribute, detail);
+        } else if binding == Some(ChannelBinding::Require) {
+            self.refuse(CHANNEL_BINDING.attribute, detail);
         }
     }
 

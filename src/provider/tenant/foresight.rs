@@ -11,7 +11,7 @@ use crate::postgres::catalog::snapshot::Snapshot;
 use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, Encoding, Error, RoleName};
 use crate::tenant::foresight::{self, Category, Refusal};
-use crate::tenant::method::RDS_IAM;
+use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Locale, Names, Observed};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
@@ -19,8 +19,8 @@ use super::super::walk::{Claim, Known, Presence};
 use super::taken::{occupied, own};
 use super::{Model, TenantResource, diagnose};
 
-/// What can be told of a configuration alone.
-pub(super) fn validate(config: &Model) -> Diagnostics {
+/// What can be told of a configuration alone, and of how the tenant proves who it is.
+pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     if let Field::Known(name) = &config.encoding
         && !Encoding::parse(name).is_some_and(Encoding::is_of_databases)
@@ -45,10 +45,10 @@ pub(super) fn validate(config: &Model) -> Diagnostics {
         let summary = "\"rds_iam\" is what `authentication` is for";
         diagnostics.push(Diagnostic::error(summary, detail).at_attribute("member_of"));
     }
-    if config.method().is_some_and(|method| !method.is_password())
-        && !(config.password_wo.is_null() && config.password_wo_version.is_null())
+    if method.is_some_and(|method| !method.is_password())
+        && (config.password_wo.as_known().is_some() || config.password_wo_version.as_known().is_some())
     {
-        let attribute = if config.password_wo.is_null() { "password_wo_version" } else { "password_wo" };
+        let attribute = if config.password_wo.as_known().is_some() { "password_wo" } else { "password_wo_version" };
         let detail = "A tenant that logs in with a token or a certificate has no password. Leave `password_wo` and \
                       `password_wo_version` out, or set `authentication = \"password\"`.";
         diagnostics.push(Diagnostic::error("A password for a tenant that uses none", detail).at_attribute(attribute));
@@ -134,7 +134,7 @@ impl TenantResource {
         prior: Option<&Model>,
         planned: &Model,
     ) -> Diagnostics {
-        let mut diagnostics = validate(config);
+        let mut diagnostics = validate(config, planned.method());
         let mut walk = self.connection.walk().await;
         if let Some(prior) = prior {
             let known = Known { password_version: prior.password_wo_version.known(), presence: Presence::Complete };
@@ -259,11 +259,18 @@ impl TenantResource {
             refusals.extend(foresight::of_extensions(&parsed(&planned.extensions), &new, &offer));
         }
         let mut new = added(&planned.member_of, prior.map(|prior| &prior.member_of));
-        let method = planned.method().filter(|method| prior.is_none_or(|prior| prior.method() != Some(*method)));
-        if let Some(method) = method.filter(|method| method.group().is_some()) {
-            new.extend(method.group());
-            let offer = self.connection.offer(cluster, &cx.cancel).await?;
-            refusals.extend(foresight::of_method(method, &offer));
+        if let (Some(method), Ok(names)) = (planned.method(), planned.names())
+            && let Some(group) = method.group()
+        {
+            // Also where somebody took it away: the apply would give it again.
+            let snapshot = cluster.snapshot(&cx.cancel).await?;
+            let observed = Observed::locate(&snapshot, &names);
+            let role = observed.role.as_ref().map_or(names.role.as_str(), |role| &role.name);
+            if !observed.memberships.iter().any(|found| found.role == group.as_str() && found.member == role) {
+                new.insert(group);
+                let offer = self.connection.offer(cluster, &cx.cancel).await?;
+                refusals.extend(foresight::of_method(method, &offer));
+            }
         }
         if !new.is_empty() {
             let grantable = self.connection.grantable(cluster, &new, &cx.cancel).await?;
@@ -507,7 +514,7 @@ mod tests {
         let config = model(config.0, config.1);
         let prior = prior.map(|version| model(false, Some(version)));
         let replaced = replaced.map(|(version, presence)| Known { password_version: Some(version), presence });
-        let mut diagnostics = validate(&config);
+        let mut diagnostics = validate(&config, None);
         diagnostics.0.extend(of_password(&config, prior.as_ref(), replaced));
         let found = diagnostics.0.iter().map(|found| {
             assert_eq!(found.path, Some(Path::attribute("password_wo_version")));
@@ -543,7 +550,9 @@ mod tests {
 
     #[test]
     fn input_that_needs_no_server_is_refused() {
-        let said = |model: &Model| validate(model).0.into_iter().map(|found| found.summary).collect::<Vec<_>>();
+        let said = |model: &Model| {
+            validate(model, model.method()).0.into_iter().map(|found| found.summary).collect::<Vec<_>>()
+        };
         for (encoding, summary) in [
             ("utf-8", vec![]),
             ("UTF9", vec!["A database cannot have the encoding \"UTF9\""]),
