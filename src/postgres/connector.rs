@@ -68,7 +68,7 @@ impl Connector {
         if let Some(tokens) = &self.tokens {
             tokio::select! {
                 () = cancel.cancelled() => return Err(ConnectError::Cancelled),
-                ready = tokens.prepare() => ready?,
+                ready = Box::pin(tokens.prepare()) => ready?,
             }
         }
         let target_session = self.options.target_session;
@@ -198,7 +198,7 @@ impl Connector {
     ) -> Result<Session, ConnectError> {
         let host = target.host.clone();
         let password = match &self.tokens {
-            Some(tokens) => Some(Cow::Owned(tokens.token(&host, &self.options.username).await?)),
+            Some(tokens) => Some(Cow::Owned(Box::pin(tokens.token(&host, &self.options.username)).await?)),
             None => self.options.password(&host, database).map(Cow::Borrowed),
         };
         let (socket, wire) = self.open(&target).await?;
