@@ -236,7 +236,11 @@ async fn until_interrupted(
 fn process<T>(environment: &Environment, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     panics::install_hook();
     logging::start(environment.log_level.as_deref());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // As much as the main thread has: what is awaited within an apply is deep, and deeper without optimisation. It is taken only as
+    // far as it is used.
+    const STACK: usize = 8 << 20;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK).enable_all().build()?;
     let result = runtime.block_on(work);
     // What still runs has had its grace.
     runtime.shutdown_background();
