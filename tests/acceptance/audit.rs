@@ -542,14 +542,6 @@ fn every_planted_weakness_is_found_by_its_name() {
     workspace.assert_empty_plan();
 }
 
-/// Has the server read its files again.
-fn reload(server: &Server) {
-    let loaded = || server.superuser("SELECT pg_conf_load_time()");
-    let before = loaded();
-    server.superuser("SELECT pg_reload_conf()");
-    eventually("the server has read its configuration", || loaded() != before);
-}
-
 #[test]
 fn a_server_that_is_set_up_weakly_is_found() {
     let Some(server) = planted() else { return };
@@ -565,12 +557,12 @@ fn a_server_that_is_set_up_weakly_is_found() {
         ("ssl", "off", "cluster.tls", &["cluster.tls_version"]),
     ] {
         server.superuser(&format!("ALTER SYSTEM SET {parameter} = '{weak}'"));
-        reload(&server);
+        server.reload();
         let report = report(&audit_with(&plain, &["--format", "json"]));
         let says = format!("server: {parameter} = {}", weak.trim());
         assert_found(&report, parameter, &[control], &says, not_checked);
         server.superuser(&format!("ALTER SYSTEM RESET {parameter}"));
-        reload(&server);
+        server.reload();
     }
     assert_clean(&server, &[]);
 }
@@ -583,7 +575,7 @@ fn what_a_login_is_asked_is_found() {
     let original = fs::read_to_string(&file).unwrap();
     let with = |line: &str| {
         fs::write(&file, format!("{line}\n{original}")).unwrap();
-        reload(&server);
+        server.reload();
         report(&audit(&server, &["--format", "json"]))
     };
     const CONTROL: &[&str] = &["tenant.authentication"];
@@ -601,7 +593,7 @@ fn what_a_login_is_asked_is_found() {
     let changed = ["tenant.authentication", "tenant.password"];
     assert_found(&with(md5), md5, &changed, "acme: the server asks for an MD5 password", &[]);
     fs::write(&file, &original).unwrap();
-    reload(&server);
+    server.reload();
 }
 
 #[test]
@@ -712,7 +704,7 @@ fn the_exit_code_says_how_it_ended() {
     let file = server.dir.join("data/pg_hba.conf");
     let original = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("host all acme 127.0.0.1/32 reject\n{original}")).unwrap();
-    reload(&server);
+    server.reload();
     let said = audit(&server, &["--format", "json"]);
     let report = report(&said);
     assert_eq!(
@@ -724,7 +716,7 @@ fn the_exit_code_says_how_it_ended() {
     assert_eq!(row["checked"], "2 of 3 tenants");
     assert!(row["found"].as_str().unwrap().contains("(SQLSTATE 28000)"), "{row:#}");
     fs::write(&file, original).unwrap();
-    reload(&server);
+    server.reload();
 }
 
 /// Ctrl-C while the server does not answer.

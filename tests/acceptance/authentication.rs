@@ -1,13 +1,9 @@
 //! Tenants that log in without a password: by a token of IAM, or by a certificate. A token is stood in for by what the server sees of
 //! it, which is something in clear text within TLS.
 
-use std::fs;
-use std::path::PathBuf;
-
 use crate::audit;
 use crate::fixture::{outcome, tenant, value, workspace};
 use crate::majors::is_there;
-use crate::support::eventually;
 use crate::support::postgres::{ADMIN, Options, Server};
 
 const THIS: &str = "pgtenant_tenant.this";
@@ -20,17 +16,6 @@ fn server(major: u32) -> Server {
     let server = Server::start(options).unwrap();
     server.superuser("CREATE ROLE rds_iam");
     server
-}
-
-/// Puts lines before those of pg_hba.conf.
-fn hba(server: &Server, lines: &str) {
-    let file = PathBuf::from(server.superuser("SHOW hba_file")[0][0].clone().unwrap());
-    let rest = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("{lines}\n{rest}")).unwrap();
-    let loaded = || server.superuser("SELECT pg_conf_load_time()");
-    let before = loaded();
-    server.superuser("SELECT pg_reload_conf()");
-    eventually("the server has read its configuration", || loaded() != before);
 }
 
 fn has_password(server: &Server, role: &str) -> bool {
@@ -68,7 +53,7 @@ fn a_token_takes_the_place_of_a_password() {
     assert!(is_member(&server, "tokened") && !has_password(&server, "tokened"));
     // The group alone does not make a server ask for a token.
     assert_eq!(failing(&server), ["tenant.authentication"]);
-    hba(&server, "hostssl all +rds_iam 127.0.0.1/32 password");
+    server.hba_first("hostssl all +rds_iam 127.0.0.1/32 password");
     assert_eq!(failing(&server), [""; 0]);
     workspace.import_fresh(&[(THIS, "tokened")], &[], &["deletion_protection"]);
 
@@ -113,14 +98,14 @@ fn what_cannot_be_is_refused_while_planning() {
     workspace.write("main.tf", &tenant("refused", ""));
     workspace.apply();
     refused(TOKENS, summary, "authentication");
-    hba(&server, "hostssl all +rds_iam 127.0.0.1/32 reject");
+    server.hba_first("hostssl all +rds_iam 127.0.0.1/32 reject");
     server.superuser("GRANT rds_iam TO refused");
     let message = workspace.plan_error();
     assert!(message.contains("The PostgreSQL server refused the login") && message.contains("28000"), "{message}");
     server.superuser("REVOKE rds_iam FROM refused");
 
     // Not of an admin that uses tokens itself.
-    hba(&server, &format!("hostssl all {ADMIN} 127.0.0.1/32 scram-sha-256"));
+    server.hba_first(&format!("hostssl all {ADMIN} 127.0.0.1/32 scram-sha-256"));
     server.superuser(&format!("GRANT rds_iam TO {ADMIN} WITH ADMIN OPTION"));
     workspace.apply();
     workspace.assert_empty_plan();
@@ -143,12 +128,12 @@ fn whoever_shows_no_certificate_is_refused() {
     assert_eq!(failing(&server), ["tenant.authentication"]);
     let own = server.ca();
     server.superuser(&format!("ALTER SYSTEM SET ssl_ca_file = '{}'", own.display()));
-    hba(&server, "hostssl all certified all cert\nhostnossl all certified all reject");
+    server.hba_first("hostssl all certified all cert\nhostnossl all certified all reject");
     assert_eq!(failing(&server), [""; 0]);
     // A password that it gives itself is of no use, and told where the server would ask for it.
     server.sql("certified", "certified", "ALTER ROLE certified PASSWORD 'from-the-vault-4711'").unwrap();
     assert!(!logs_in(&server, "certified"));
-    hba(&server, "hostssl all certified all scram-sha-256");
+    server.hba_first("hostssl all certified all scram-sha-256");
     assert_eq!(failing(&server), ["tenant.authentication", "tenant.password"]);
     let plan = workspace.plan();
     let told = plan.before(THIS)["isolation"]["password"].as_str().unwrap().to_owned();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
@@ -283,12 +283,10 @@ fn a_server_that_asks_for_a_certificate_gets_one() {
     params.distinguished_name.push(DnType::CommonName, ADMIN);
     let certificate = pem("CERTIFICATE", params.signed_by(&key, &issuer).unwrap().der());
 
-    let hba = PathBuf::from(server.superuser("SHOW hba_file")[0][0].clone().unwrap());
-    let trusted = hba.with_file_name("clients.pem");
+    let trusted = server.dir.join("clients.pem");
     fs::write(&trusted, pem("CERTIFICATE", root.der())).unwrap();
-    fs::write(&hba, "local all all trust\nhostssl all all all cert\n").unwrap();
     server.superuser(&format!("ALTER SYSTEM SET ssl_ca_file = '{}'", trusted.display()));
-    server.superuser("SELECT pg_reload_conf()");
+    server.hba("hostssl all all all cert");
 
     let env = but(&server.env(), &[("PGPASSWORD", "")]);
     check_refused(&env, READ, "The PostgreSQL server refused the login", &["28000"]);
@@ -309,7 +307,7 @@ fn a_server_that_asks_for_a_certificate_gets_one() {
     let summary = "The provider's own certificate is not usable";
     check_refused(&but(&shown, &[("PGSSLKEY", &encrypted)]), READ, summary, &["encrypted", "openssl pkey"]);
     server.superuser("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'");
-    server.superuser("SELECT pg_reload_conf()");
+    server.reload();
     let new = but(&shown, &[("PGSSLMINPROTOCOLVERSION", "TLSv1.3")]);
     check_refused(&new, READ, "TLS with the PostgreSQL server failed", &["localhost"]);
 }
@@ -318,11 +316,7 @@ fn a_server_that_asks_for_a_certificate_gets_one() {
 #[test]
 fn a_server_gets_the_proof_that_it_may_ask_for() {
     let server = Server::start(Options { tls_names: &["localhost"], ..Options::default() }).unwrap();
-    let hba = server.superuser("SHOW hba_file")[0][0].clone().unwrap();
-    let asks = |method: &str| {
-        fs::write(&hba, format!("local all all trust\nhost all all all {method}\n")).unwrap();
-        server.superuser("SELECT pg_reload_conf()");
-    };
+    let asks = |method: &str| server.hba(&format!("host all all all {method}"));
     let env = server.env();
     let clear = but(&env, &[("PGSSLMODE", "disable")]);
     let unverified = but(&env, &[("PGSSLMODE", "require"), ("PGSSLROOTCERT", "")]);

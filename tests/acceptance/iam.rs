@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::fixture::PROVIDER;
 use crate::support::iam::{Expected, KEY_ID, REGION, SECRET, TokenJudge};
 use crate::support::postgres::{ADMIN, Options, Server};
+use crate::support::skip;
 use crate::support::terraform::Workspace;
-use crate::support::{eventually, skip};
 
 const TENANTS: usize = 30;
 /// What the stand-in takes for too old; RDS waits a quarter of an hour.
@@ -26,19 +25,15 @@ fn judged(name: &str, session: Option<[&'static str; 3]>) -> Option<(Server, Tok
     let here = format!("{}:{}", server.host, server.port);
     let judge =
         TokenJudge::start(Expected { server: here, role: ADMIN, session, lifetime: LIFETIME, thinks: THINKS }).unwrap();
-    let file = PathBuf::from(server.superuser("SHOW hba_file")[0][0].clone().unwrap());
-    let rest = fs::read_to_string(&file).unwrap();
-    let line = format!("hostssl all {ADMIN} all ldap ldapserver=127.0.0.1 ldapport={} ldapprefix=\"cn=\"", judge.port);
-    fs::write(&file, format!("{line}\n{rest}")).unwrap();
+    server.hba_first(&format!(
+        "hostssl all {ADMIN} all ldap ldapserver=127.0.0.1 ldapport={} ldapprefix=\"cn=\"",
+        judge.port
+    ));
     let wrong = server.superuser("SELECT error FROM pg_hba_file_rules WHERE error IS NOT NULL");
     if let Some(row) = wrong.first() {
         skip(name, &format!("PostgreSQL was built without LDAP: {row:?}"));
         return None;
     }
-    let loaded = || server.superuser("SELECT pg_conf_load_time()");
-    let before = loaded();
-    server.superuser("SELECT pg_reload_conf()");
-    eventually("the server has read its configuration", || loaded() != before);
     Some((server, judge))
 }
 

@@ -15,7 +15,7 @@ use rcgen::{
 use crate::fixture::PROVIDER;
 use crate::support::binaries::Binaries;
 use crate::support::postgres::{ADMIN, Options, Server, free_port, pem, server_account};
-use crate::support::{eventually, on_path, scratch, skip};
+use crate::support::{on_path, scratch, skip};
 
 const LIBPQ: u32 = 18;
 
@@ -122,19 +122,6 @@ impl Lab {
         path.to_str().unwrap().to_owned()
     }
 
-    fn reload(&self) {
-        let loaded = || self.server.superuser("SELECT pg_conf_load_time()");
-        let before = loaded();
-        self.server.superuser("SELECT pg_reload_conf()");
-        eventually("the server has read its configuration", || loaded() != before);
-    }
-
-    fn hba(&self, lines: &str) {
-        let file = self.server.superuser("SHOW hba_file")[0][0].clone().unwrap();
-        fs::write(file, format!("local all all trust\n{lines}\n")).unwrap();
-        self.reload();
-    }
-
     /// The server shows this certificate from now on.
     fn show(&mut self, (certificate, key): (String, String)) {
         for (parameter, name, text) in [("ssl_cert_file", "shown.pem", certificate), ("ssl_key_file", "shown.key", key)]
@@ -147,7 +134,7 @@ impl Lab {
             }
             self.server.superuser(&format!("ALTER SYSTEM SET {parameter} = '{}'", path.display()));
         }
-        self.reload();
+        self.server.reload();
     }
 
     /// What both make of the environment, with these variables set to something else; to nothing, they are left out.
@@ -327,23 +314,23 @@ fn versions(lab: &mut Lab) {
     lab.case(group, "direct with require", &require, Accepted);
     lab.case(group, "negotiated in an unknown way", &[("PGSSLNEGOTIATION", "requiredirect")], Refused);
     lab.server.superuser("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'");
-    lab.reload();
+    lab.server.reload();
     lab.case(group, "1.3 of a server that has 1.2", &[("PGSSLMINPROTOCOLVERSION", "TLSv1.3")], Refused);
     lab.server.superuser("ALTER SYSTEM RESET ssl_max_protocol_version");
     lab.server.superuser("ALTER SYSTEM SET ssl = off");
-    lab.reload();
+    lab.server.reload();
     lab.case(group, "of a server that has none", &[], Refused);
     lab.case(group, "direct of a server that has none", &[BRIEFLY, ("PGSSLNEGOTIATION", "direct")], Refused);
     lab.server.superuser("ALTER SYSTEM RESET ssl");
     lab.server.superuser("ALTER SYSTEM SET ssl = on");
-    lab.reload();
+    lab.server.reload();
 }
 
 fn logins(lab: &mut Lab) {
     let clear = [("PGSSLMODE", "disable"), ("PGSSLROOTCERT", "")];
     let unverified = [("PGSSLMODE", "require"), ("PGSSLROOTCERT", "")];
     let with = |more: &[(&'static str, &'static str)], base: &[(&'static str, &'static str)]| [base, more].concat();
-    lab.hba("host all all all scram-sha-256");
+    lab.server.hba("host all all all scram-sha-256");
     for (require, expected) in [
         ("scram-sha-256", Accepted),
         ("md5", Refused),
@@ -377,7 +364,7 @@ fn logins(lab: &mut Lab) {
     lab.case("scram", "an unknown database", &[("PGDATABASE", "nowhere")], Refused);
 
     for (method, named) in [("password", "password"), ("trust", "none"), ("md5", "md5")] {
-        lab.hba(&format!("host all all all {method}"));
+        lab.server.hba(&format!("host all all all {method}"));
         if method == "md5" {
             let password = &lab.server.admin_password;
             lab.server.superuser(&format!("SET password_encryption = md5; ALTER ROLE {ADMIN} PASSWORD '{password}'"));
@@ -400,16 +387,16 @@ fn logins(lab: &mut Lab) {
     let password = &lab.server.admin_password;
     lab.server
         .superuser(&format!("SET password_encryption = 'scram-sha-256'; ALTER ROLE {ADMIN} PASSWORD '{password}'"));
-    lab.hba("host all all all reject");
+    lab.server.hba("host all all all reject");
     lab.case("reject", "verified", &[], Refused);
-    lab.hba("hostnossl all all all scram-sha-256");
+    lab.server.hba("hostnossl all all all scram-sha-256");
     lab.case("pg_hba.conf", "TLS where it has a line for none", &[], Refused);
-    lab.hba("hostssl all all all scram-sha-256");
+    lab.server.hba("hostssl all all all scram-sha-256");
     lab.case("pg_hba.conf", "clear text where it has a line for TLS", &clear, Refused);
 }
 
 fn passwords(lab: &mut Lab) {
-    lab.hba("host all all all scram-sha-256");
+    lab.server.hba("host all all all scram-sha-256");
     let long = "x".repeat(900);
     for (what, password) in [
         ("quotes", "it's a \"test\""),
@@ -432,7 +419,7 @@ fn client_certificates(lab: &mut Lab) {
     let trusted = lab.server.dir.join("clients.pem");
     fs::write(&trusted, &lab.authority.pem).unwrap();
     lab.server.superuser(&format!("ALTER SYSTEM SET ssl_ca_file = '{}'", trusted.display()));
-    lab.hba("hostssl all all all cert");
+    lab.server.hba("hostssl all all all cert");
     let (own, other) =
         (lab.authority.certify(&named(&[], Some(ADMIN))), lab.authority.certify(&named(&[], Some("other"))));
     let stranger = Authority::new("stranger").certify(&named(&[], Some(ADMIN)));
@@ -464,7 +451,7 @@ fn client_certificates(lab: &mut Lab) {
     lab.file("home/.postgresql/postgresql.key", &own.1);
     lab.case(group, "at home", &[], Accepted);
     fs::remove_dir_all(lab.home.join(".postgresql")).unwrap();
-    lab.hba("host all all all scram-sha-256");
+    lab.server.hba("host all all all scram-sha-256");
     lab.case(group, "that is not there, where none is asked for", &[("PGSSLCERT", "/nowhere.crt")], NO_FILE);
 }
 

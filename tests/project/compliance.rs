@@ -52,7 +52,8 @@ and the host are outside of it: see [the threat model](threat-model.md) and [wha
 - What a login is asked depends on where it comes from: the audit sees the lines of `pg_hba.conf` that hold for its own address. A role
   whose password is stored in another way is not told from one without a password: a login with it fails.
 - A tenant with `authentication = "rds_iam"` is expected to be asked for a token in clear text, over TLS, and one with
-  `"certificate"` to be refused without one; which line of `pg_hba.conf` refused it does not show. Any other that is asked for clear text, an MD5 password or nothing is a finding.
+  `"certificate"` to be refused without one; which line of `pg_hba.conf` refused it does not show. Any other that is asked for
+  clear text, an MD5 password or nothing is a finding.
 - A tenant that is being made, renamed or destroyed at the time may be found half-made.
 
 ## The report as data

@@ -101,8 +101,8 @@ fn index(block: &Block) -> String {
              `PGSSLCRLDIR`, `PGSSLCERTMODE`, `PGREQUIREPEER`, `PGREQUIRESSL`, `PGGSSENCMODE`. A password in a connection URI, \
              `PGOPTIONS`, `PGAPPNAME` and `PGTZ` make no difference either. Every session \
              begins with `search_path=pg_catalog`; no tenant's table is read and no tenant's function called.\n";
-    page += "\nBut for those variables the provider accepts nothing that libpq 18 refuses, in the 180 ways to a server that are held against \
-             it, and refuses what psql would accept in these cases: `sslmode` `allow` and \
+    page += "\n180 ways to a server are held against libpq 18. But for those variables the provider accepts none that libpq refuses. \
+             It refuses what psql would accept in these cases: `sslmode` `allow` and \
              `prefer`, which fall back to clear text unasked; a file that is named and not there, as an `sslcert` that nobody asks \
              for; any proof but SCRAM for a server that TLS has not verified, unless `require_auth` allows it; a server's \
              certificate whose name is a common name only and no subjectAltName (RFC 6125), and one that is an authority's own \

@@ -21,7 +21,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage, Socket};
 
 use super::binaries::Binaries;
-use super::{is_root, random_hex, scratch, signal};
+use super::{eventually, is_root, random_hex, scratch, signal};
 
 /// The role that the provider connects as.
 pub const ADMIN: &str = "platform_admin";
@@ -190,6 +190,30 @@ impl Server {
     /// The same over TCP, where the password counts.
     pub fn session_with_password(&self, database: &str, role: &str, password: &str) -> Result<Session, SqlError> {
         Session::over_tcp(self.port, database, role, password)
+    }
+
+    /// Has the server read its files again.
+    pub fn reload(&self) {
+        let loaded = || self.superuser("SELECT pg_conf_load_time()");
+        let before = loaded();
+        self.superuser("SELECT pg_reload_conf()");
+        eventually("the server has read its configuration", || loaded() != before);
+    }
+
+    fn hba_file(&self) -> PathBuf {
+        self.dir.join("data/pg_hba.conf")
+    }
+
+    /// These lines hold from now on; over the socket everybody may log in as anybody all the same.
+    pub fn hba(&self, lines: &str) {
+        fs::write(self.hba_file(), format!("local all all trust\n{lines}\n")).expect("the server's own file");
+        self.reload();
+    }
+
+    /// The same before the lines that there are.
+    pub fn hba_first(&self, lines: &str) {
+        let rest = fs::read_to_string(self.hba_file()).expect("the server's own file");
+        self.hba(&format!("{lines}\n{rest}"));
     }
 
     /// All that the server logged: every statement, connection and disconnection, each line beginning
