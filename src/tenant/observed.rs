@@ -239,6 +239,12 @@ impl Observed {
         self.role.as_ref()?.name.parse().ok()
     }
 
+    /// Whether the tenant's role is a member of that one, by whosoever's grant.
+    pub fn is_member_of(&self, group: &RoleName) -> bool {
+        let is = |role: &str| self.memberships.iter().any(|found| found.role == group.as_str() && found.member == role);
+        self.role.as_ref().is_some_and(|role| is(&role.name))
+    }
+
     pub fn database_marker(&self) -> Option<Marker> {
         database_marker(self.database.as_ref()?)
     }

@@ -123,10 +123,7 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
     }
     if let Some(verifier) = desired.due_password(observed) {
         // What it logs in with from then on comes first: without that it would have nothing.
-        let is_member = |group: &RoleName| {
-            observed.memberships.iter().any(|found| found.role == group.as_str() && found.member == role.name)
-        };
-        if let Some(group) = desired.authentication.group().filter(|group| !is_member(group)) {
+        if let Some(group) = desired.authentication.group().filter(|group| !observed.is_member_of(group)) {
             needed.push(Change::GrantMembership { role: group, member: names.role.clone() });
         }
         needed.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.cloned() });

@@ -208,7 +208,15 @@ impl TenantResource {
         }
         let reaching = added(&planned.member_of, prior.map(|prior| &prior.member_of)).into_iter();
         diagnostics.0.extend(reaching.filter(foresight::reaches_beyond).map(|role| reaches_beyond(&role)));
-        for refusal in self.refusals(cx, &cluster, config, prior, planned).await? {
+        // Also where somebody took the tenant out of its group: the apply would give it again.
+        let mut joins = planned.method().and_then(Method::group);
+        if let (Some(group), Ok(names)) = (&joins, prior.unwrap_or(planned).names()) {
+            let snapshot = cluster.snapshot(&cx.cancel).await?;
+            if Observed::locate(&snapshot, &names).is_member_of(group) {
+                joins = None;
+            }
+        }
+        for refusal in self.refusals(cx, &cluster, config, (prior, planned), joins).await? {
             let diagnostic = describe(&refusal);
             diagnostics.push(match certainty(&refusal) {
                 Certainty::Input => diagnostic,
@@ -229,21 +237,23 @@ impl TenantResource {
         prior: Option<&Model>,
         planned: &Model,
     ) -> Result<(), Diagnostics> {
-        let refusals = self.refusals(cx, cluster, config, prior, planned).await;
+        // What becomes of one that has it already was told by the plan.
+        let joins = planned.method().filter(|method| prior.is_none_or(|prior| prior.method() != Some(*method)));
+        let refusals = self.refusals(cx, cluster, config, (prior, planned), joins.and_then(Method::group)).await;
         let refusals = refusals.map_err(|error| diagnose::error("look at what the server offers", &error, cx))?;
         let certain = refusals.iter().filter(|refusal| certainty(refusal) != Certainty::Likely);
         let diagnostics: Vec<_> = certain.map(describe).collect();
         if diagnostics.is_empty() { Ok(()) } else { Err(Diagnostics(diagnostics)) }
     }
 
-    /// What the server would refuse of what changes, as far as it is known.
+    /// What the server would refuse of what changes, as far as it is known. `joins` is the group of its method that it is given.
     async fn refusals(
         &self,
         cx: &Context,
         cluster: &Cluster,
         config: &Model,
-        prior: Option<&Model>,
-        planned: &Model,
+        (prior, planned): (Option<&Model>, &Model),
+        joins: Option<RoleName>,
     ) -> Result<Vec<Refusal>, Error> {
         let mut refusals = Vec::new();
         let new = added(&planned.extensions, prior.map(|prior| &prior.extensions));
@@ -259,18 +269,10 @@ impl TenantResource {
             refusals.extend(foresight::of_extensions(&parsed(&planned.extensions), &new, &offer));
         }
         let mut new = added(&planned.member_of, prior.map(|prior| &prior.member_of));
-        if let (Some(method), Ok(names)) = (planned.method(), planned.names())
-            && let Some(group) = method.group()
-        {
-            // Also where somebody took it away: the apply would give it again.
-            let snapshot = cluster.snapshot(&cx.cancel).await?;
-            let observed = Observed::locate(&snapshot, &names);
-            let role = observed.role.as_ref().map_or(names.role.as_str(), |role| &role.name);
-            if !observed.memberships.iter().any(|found| found.role == group.as_str() && found.member == role) {
-                new.insert(group);
-                let offer = self.connection.offer(cluster, &cx.cancel).await?;
-                refusals.extend(foresight::of_method(method, &offer));
-            }
+        if let (Some(method), Some(group)) = (planned.method(), joins) {
+            new.insert(group);
+            let offer = self.connection.offer(cluster, &cx.cancel).await?;
+            refusals.extend(foresight::of_method(method, &offer));
         }
         if !new.is_empty() {
             let grantable = self.connection.grantable(cluster, &new, &cx.cancel).await?;

@@ -52,13 +52,6 @@ pub struct Evidence {
 
 /// A tenant as it would be wanted: what is a choice is as it was found.
 fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
-    let role = observed.role.as_ref().map(|role| role.name.as_str());
-    let is_member = |of: &&RoleName| {
-        let found = |membership: &crate::postgres::catalog::snapshot::Membership| {
-            membership.role == of.as_str() && Some(membership.member.as_str()) == role
-        };
-        observed.memberships.iter().any(found)
-    };
     let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions).filter(|found| found.owner_usable);
     let known_as = match observed.role_marker() {
         Some(marker) if marker.stage == Stage::Made => None,
@@ -71,7 +64,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         known_as,
         temporary: false,
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
-        member_of: evidence.member_of.iter().filter(is_member).cloned().collect(),
+        member_of: evidence.member_of.iter().filter(|group| observed.is_member_of(group)).cloned().collect(),
         authentication: observed.role_marker().map(|marker| marker.authentication).unwrap_or_default(),
         locale: Locale::default(),
         password: Password::Keep,
