@@ -95,7 +95,7 @@ fn root_store(roots: &SslRootCert) -> Result<RootCertStore, ConnectError> {
                 store.add(certificate).map_err(|error| unusable(format!("a certificate is unusable: {error}")))?;
             }
             if store.is_empty() {
-                let why = "none of its authorities is valid now and its own root, or leads to one that is among them";
+                let why = "it has no root authority that is valid now; an intermediate alone is not enough";
                 return Err(unusable(why.into()));
             }
         }

@@ -161,8 +161,8 @@ fn remedy(state: &SqlState) -> Option<&'static str> {
 fn distrusted(why: Distrust) -> &'static str {
     match why {
         Distrust::Issuer => {
-            "Set `sslrootcert` (PGSSLROOTCERT) to the authority that signed it (on RDS: its `global-bundle.pem`). A server that \
-             shows no chain has one missing: its `ssl_cert_file` holds the intermediates too."
+            "Set `sslrootcert` (PGSSLROOTCERT) to the authority that signed it (on RDS: its `global-bundle.pem`). \
+             Intermediates belong in the server's `ssl_cert_file`, after its own certificate."
         }
         Distrust::Name => {
             "Set `host` (PGHOST) to a name that the certificate is for; through a tunnel that name stays, and `hostaddr` \

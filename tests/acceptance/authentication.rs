@@ -110,6 +110,11 @@ fn what_cannot_be_is_refused_while_planning() {
     workspace.apply();
     workspace.assert_empty_plan();
     assert!(is_member(&server, "refused"));
+
+    // Nor is it given again behind the back of one that went back to its password.
+    server.superuser(&format!("REVOKE rds_iam FROM {ADMIN} CASCADE"));
+    assert!(!is_member(&server, "refused"));
+    refused(TOKENS, summary, "authentication");
 }
 
 #[test]

@@ -619,7 +619,7 @@ fn certificates(lab: &mut Lab) {
     lab.case(group, "with its chain, of which the middle is trusted", &[("PGSSLROOTCERT", &middle_file)], Refused);
     lab.show((leaf, key));
     lab.case(group, "without its chain", &here, Refused);
-    lab.told("holds the intermediates too");
+    lab.told("Intermediates belong in the server's `ssl_cert_file`");
     let both = lab.file("middle-and-root.pem", &(middle.pem.clone() + &lab.authority.pem));
     lab.case(group, "whose chain is among the roots", &[("PGSSLROOTCERT", &both)], Accepted);
 
