@@ -20,7 +20,7 @@ use support::traffic::traffic;
 use support::{on_path, scratch};
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
-const SIZE_LIMIT: u64 = if cfg!(feature = "aws") { 11_000_000 } else { 10_000_000 };
+const SIZE_LIMIT: u64 = 10_000_000;
 const SPAWNS: usize = 40;
 const TENANTS: usize = 50;
 
