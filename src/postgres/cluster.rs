@@ -40,6 +40,9 @@ const SOON: Duration = Duration::from_secs(2);
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
 
+/// How long the reading of one database may take: what is in it is the tenant's to make large.
+const READING: Duration = Duration::from_secs(15);
+
 /// How long work that changes something waits for a server that went away: a failover takes a minute or two.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -68,10 +71,14 @@ impl Cluster {
         })
     }
 
-    /// From now on a server that went away is waited for longer than `connect_timeout`: something is changed, and half of
-    /// it may be done.
+    /// From now on a server that went away is waited for longer than `connect_timeout`, and a standby will not do: something
+    /// is changed, and half of it may be done.
     pub fn be_patient(&self) {
         self.is_patient.store(true, Ordering::Relaxed);
+    }
+
+    fn is_patient(&self) -> bool {
+        self.is_patient.load(Ordering::Relaxed)
     }
 
     /// All tenants and whatever else is on the cluster, as of the first call: one query, whoever asks
@@ -102,9 +109,27 @@ impl Cluster {
         Ok(read)
     }
 
-    /// What the catalogs of one database say now.
+    /// What the catalogs of one database say now. To say it may take 15 s; a connection is waited for beside that.
     pub async fn inspect_inside(&self, database: &DatabaseName, cancel: &CancellationToken) -> Result<Inside, Error> {
-        self.read(Some(database), cancel, async |session| inside::read(session, cancel).await).await
+        self.read(Some(database), cancel, async |session| {
+            let limit = cancel.child_token();
+            let over = async {
+                tokio::time::sleep(READING).await;
+                limit.cancel();
+                std::future::pending().await
+            };
+            let read = tokio::select! {
+                read = inside::read(session, &limit) => read,
+                () = over => unreachable!("it waits for the other"),
+            };
+            match read {
+                Err(error) if error.is_cancelled() && !cancel.is_cancelled() => {
+                    Err(Error::TooSlow { summary: "read what is in the database".to_owned(), after: READING })
+                }
+                read => read,
+            }
+        })
+        .await
     }
 
     /// What the server asks of whoever begins to log in as a role, and shows of its password.
@@ -282,7 +307,7 @@ impl Cluster {
         let soon = CancellationToken::new();
         let name = database.as_str();
         let sql = "SELECT datconnlimit = -2 FROM pg_catalog.pg_database WHERE datname = $1";
-        let asked = self.connector.connect(self.maintenance(), &soon);
+        let asked = self.connector.connect(self.maintenance(), true, &soon);
         let asked = async {
             let session = asked.await.ok()?;
             let rows = session.query("look whether it is dropped", sql, &[(&name, Type::TEXT)], &soon).await;
@@ -323,11 +348,12 @@ impl Cluster {
     ) -> Result<T, Error> {
         let (slot, session) = self.enter(database.unwrap_or(self.maintenance()), cancel).await?;
         let result = work(&session).await;
-        if session.is_usable() {
+        let is_misled = result.as_ref().is_err_and(Error::is_of_standby);
+        if session.is_usable() && !is_misled {
             slot.keep(session);
         } else {
-            if session.is_silent() {
-                // The others are likely to be as dead: whoever comes next gets a new one.
+            if session.is_silent() || is_misled {
+                // The others are likely to be as dead, or with the same server: whoever comes next gets a new one.
                 self.pool.forget_idle();
             }
             session.close().await;
@@ -341,7 +367,7 @@ impl Cluster {
         database: &DatabaseName,
         cancel: &CancellationToken,
     ) -> Result<(Slot<'_>, Session), ConnectError> {
-        let connect = || self.connector.connect(database, cancel);
+        let connect = || self.connector.connect(database, self.is_patient(), cancel);
         loop {
             let (slot, session) = self.pool.enter(database, false, cancel).await?;
             if let Some(session) = session {
@@ -414,7 +440,7 @@ impl Cluster {
                     continue;
                 }
             }
-            let patience = if self.is_patient.load(Ordering::Relaxed) { PATIENCE } else { Duration::ZERO };
+            let patience = if self.is_patient() { PATIENCE } else { Duration::ZERO };
             let patience = patience.max(self.connector.options().connect_timeout);
             if !outage.error.is_passing() || outage.since.elapsed() >= patience {
                 return Err(outage.error.clone());

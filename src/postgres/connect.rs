@@ -94,6 +94,14 @@ impl TargetSession {
         ("standby", TargetSession::Standby),
         ("prefer-standby", TargetSession::PreferStandby),
     ];
+
+    /// Which server will do for a session. One that writes needs a primary; a standby that is demanded all the same refuses it.
+    pub(super) fn of_session(self, writes: bool) -> TargetSession {
+        match self {
+            TargetSession::Any | TargetSession::PreferStandby if writes => TargetSession::Primary,
+            wanted => wanted,
+        }
+    }
 }
 
 /// What the provider shows a server that asks for a certificate.
@@ -293,6 +301,19 @@ mod tests {
                         -c plan_cache_mode=force_generic_plan -c jit=off";
         assert_eq!(options(None).startup_options(), expected);
         assert_eq!(options(Some("the ops")).startup_options(), format!("{expected} -c role=the\\ ops"));
+    }
+
+    #[test]
+    fn what_writes_is_led_to_a_primary_unless_a_standby_is_demanded() {
+        use TargetSession::{Any, PreferStandby, Primary, Standby};
+        for (asked, to_read, to_write) in [
+            (Any, Any, Primary),
+            (Primary, Primary, Primary),
+            (Standby, Standby, Standby),
+            (PreferStandby, PreferStandby, Primary),
+        ] {
+            assert_eq!((asked.of_session(false), asked.of_session(true)), (to_read, to_write), "{asked:?}");
+        }
     }
 
     #[test]

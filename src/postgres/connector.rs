@@ -59,10 +59,12 @@ impl Connector {
         self.options.hosts.iter().map(Host::to_string).collect::<Vec<_>>().join(", ")
     }
 
-    /// Opens a session with `database`, within `connect_timeout`.
+    /// Opens a session with `database`, within `connect_timeout` for each address. What is to write is led to a primary,
+    /// unless the options want a standby.
     pub async fn connect(
         self: &Arc<Self>,
         database: &DatabaseName,
+        writes: bool,
         cancel: &CancellationToken,
     ) -> Result<Session, ConnectError> {
         if let Some(tokens) = &self.tokens {
@@ -71,7 +73,7 @@ impl Connector {
                 ready = Box::pin(tokens.prepare()) => ready?,
             }
         }
-        let target_session = self.options.target_session;
+        let target_session = self.options.target_session.of_session(writes);
         match self.at_some_address(cancel, |target| self.log_in(target, database, target_session)).await {
             Err(error) if error.is_of_address() && target_session == TargetSession::PreferStandby => {
                 self.at_some_address(cancel, |target| self.log_in(target, database, TargetSession::Any)).await

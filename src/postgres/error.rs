@@ -62,9 +62,14 @@ impl Error {
         matches!(self, Error::Cancelled { .. } | Error::NotSent { .. } | Error::Connect(ConnectError::Cancelled))
     }
 
-    /// Whether the answer was lost: only looking at the server again tells what was done.
+    /// Whether the session was lost, or led to a standby: only looking at the server again, in another one, tells what is done.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Error::Lost { .. })
+        matches!(self, Error::Lost { .. }) || self.is_of_standby()
+    }
+
+    /// Whether it was to be written to a standby. Each session says that its transactions may write, so it is nothing else.
+    pub(super) fn is_of_standby(&self) -> bool {
+        matches!(self, Error::Sql { state, .. } if *state == SqlState::READ_ONLY_SQL_TRANSACTION)
     }
 
     /// Whether the same transaction may succeed when it is run again: a deadlock, a serialization
@@ -387,6 +392,15 @@ mod tests {
             Error::Connect(refused(SqlState::INVALID_PASSWORD)),
         ] {
             assert!(!other.is_transient(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_another_session_has_to_look_at() {
+        let lost = Error::Lost { summary: "do it".into(), message: "reset".into() };
+        assert!(lost.is_lost() && !lost.is_of_standby());
+        for (code, expected) in [("25006", true), ("25001", false), ("57014", false), ("3D000", false)] {
+            assert_eq!(sql(SqlState::from_code(code)).is_lost(), expected, "{code}");
         }
     }
 

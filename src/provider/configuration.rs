@@ -137,7 +137,7 @@ model! {
         pub(super) port: Field<String> = optional(PORT.about("Port of the server: one for all, or one for each `host`.")),
         pub(super) target_session_attrs: Field<String> = optional(TARGET_SESSION_ATTRS.about(
             "Which of several servers will do: `any`, `read-write` or `primary`, `read-only` or `standby`, `prefer-standby`. An \
-             apply needs the primary."
+             apply waits for a primary with each of them but `read-only` and `standby`, with which it fails."
         )),
         pub(super) load_balance_hosts: Field<String> = optional(LOAD_BALANCE_HOSTS.about(
             "The order in which hosts and their addresses are tried: as they are given (`disable`) or by chance (`random`). The \

@@ -282,7 +282,10 @@ fn refused(state: &SqlState) -> (&'static str, &'static str) {
         );
     }
     if *state == SqlState::INVALID_CATALOG_NAME {
-        return ("The maintenance database does not exist", "Check `database` (PGDATABASE).");
+        return (
+            "The database does not exist",
+            "Check `database` (PGDATABASE), if it is that one: a tenant's database was there a moment ago, so run it again.",
+        );
     }
     if [SqlState::INVALID_PARAMETER_VALUE, SqlState::UNDEFINED_OBJECT, SqlState::INSUFFICIENT_PRIVILEGE].contains(state)
     {
@@ -418,7 +421,7 @@ mod tests {
         for (code, summary) in [
             ("28P01", "The PostgreSQL server refused the login"),
             ("28000", "The PostgreSQL server refused the login"),
-            ("3D000", "The maintenance database does not exist"),
+            ("3D000", "The database does not exist"),
             ("22023", "The PostgreSQL server refused the session"),
             ("42704", "The PostgreSQL server refused the session"),
             ("42501", "The PostgreSQL server refused the session"),

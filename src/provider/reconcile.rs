@@ -159,10 +159,11 @@ async fn bring<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S, loc
     }
 }
 
-/// Whether to look again: what became of a change whose answer was lost is seen on a new connection, and a lock that was not
-/// to be had may be free now.
+/// Whether to look again: what became of a change whose answer was lost is seen on a new connection, a lock that was not to be
+/// had may be free now, and a database that was seen and is not there was dropped, or is not on this standby yet.
 fn passes(error: &Error) -> bool {
-    error.is_lost() || error.sqlstate() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::INVALID_CATALOG_NAME];
+    error.is_lost() || error.sqlstate().is_some_and(|state| passing.contains(state))
 }
 
 /// Puts back what an operation leaves half done, where that is meant, and looks what is there now.

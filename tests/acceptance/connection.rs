@@ -98,7 +98,7 @@ fn a_server_that_cannot_be_reached_or_refuses_is_one_clear_error() {
     check_refused(&but(&hasty, &[("PGHOST", "/nowhere")]), READ, unreachable, &["/nowhere/.s.PGSQL."]);
 
     let words = ["3D000", "no_such_database", "`database`", "PGDATABASE"];
-    let missing = "The maintenance database does not exist";
+    let missing = "The database does not exist";
     check_refused(&but(&env, &[("PGDATABASE", "no_such_database")]), READ, missing, &words);
 
     let refused = "The PostgreSQL server refused the session";

@@ -14,6 +14,7 @@ mod connection;
 mod drift;
 mod examples;
 mod facts;
+mod failover;
 mod faults;
 mod fixture;
 mod guardrails;

@@ -9,6 +9,7 @@ pub mod examples;
 pub mod fault_proxy;
 pub mod iam;
 pub mod impostor;
+pub mod patroni;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod scratch;

@@ -106,7 +106,7 @@ impl Server {
                         dir: cluster.dir,
                         postmaster,
                     };
-                    server.make_admin(&options).map_err(|error| format!("cannot make the admin: {error}"))?;
+                    server.hand_to_admin(&options).map_err(|error| format!("cannot make the admin: {error}"))?;
                     return Ok(server);
                 }
                 Err(error) => last = error,
@@ -175,9 +175,7 @@ impl Server {
 
     /// A connection that stays open for as long as the session lives.
     pub fn session(&self, database: &str, role: &str) -> Result<Session, SqlError> {
-        let mut config = Config::new();
-        config.host_path(&self.dir).port(self.port).dbname(database).user(role);
-        Session::open(&config)
+        Session::over_socket(&self.dir, self.port, database, role)
     }
 
     /// The same with `options` in its startup packet, as libpq's PGOPTIONS.
@@ -198,6 +196,17 @@ impl Server {
         let before = loaded();
         self.superuser("SELECT pg_reload_conf()");
         eventually("the server has read its configuration", || loaded() != before);
+    }
+
+    fn hand_to_admin(&self, options: &Options) -> Result<(), SqlError> {
+        let superuser = self.session("postgres", SUPERUSER)?;
+        make_admin(&superuser, options.admin, &self.admin_password)?;
+        if options.admin_owns_maintenance {
+            for database in ["postgres", "template1"] {
+                superuser.sql(&format!("ALTER DATABASE {database} OWNER TO {ADMIN}"))?;
+            }
+        }
+        Ok(())
     }
 
     fn hba_file(&self) -> PathBuf {
@@ -243,26 +252,22 @@ impl Server {
         env.insert("PGUSER", name.to_owned());
         env
     }
+}
 
-    fn make_admin(&self, options: &Options) -> Result<(), SqlError> {
-        // A verifier, so that tests may search the log for clear text.
-        let verifier = postgres_protocol::password::scram_sha_256(self.admin_password.as_bytes());
-        let mut script = match options.admin {
-            Admin::RdsLike => format!(
-                "CREATE ROLE rds_superuser NOLOGIN;
-                 GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
-                 CREATE ROLE {ADMIN} LOGIN CREATEDB CREATEROLE NOSUPERUSER PASSWORD '{verifier}';
-                 GRANT rds_superuser TO {ADMIN};"
-            ),
-            Admin::Superuser => format!("CREATE ROLE {ADMIN} LOGIN SUPERUSER PASSWORD '{verifier}';"),
-        };
-        if options.admin_owns_maintenance {
-            for database in ["postgres", "template1"] {
-                script.push_str(&format!("ALTER DATABASE {database} OWNER TO {ADMIN};"));
-            }
-        }
-        self.sql("postgres", SUPERUSER, &script).map(drop)
-    }
+/// Makes [`ADMIN`] in a new cluster.
+pub fn make_admin(superuser: &Session, kind: Admin, password: &str) -> Result<(), SqlError> {
+    // A verifier, so that tests may search the log for clear text.
+    let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
+    let script = match kind {
+        Admin::RdsLike => format!(
+            "CREATE ROLE rds_superuser NOLOGIN;
+             GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
+             CREATE ROLE {ADMIN} LOGIN CREATEDB CREATEROLE NOSUPERUSER PASSWORD '{verifier}';
+             GRANT rds_superuser TO {ADMIN};"
+        ),
+        Admin::Superuser => format!("CREATE ROLE {ADMIN} LOGIN SUPERUSER PASSWORD '{verifier}';"),
+    };
+    superuser.sql(&script).map(drop)
 }
 
 impl Drop for Server {
@@ -431,6 +436,13 @@ pub struct Session {
 }
 
 impl Session {
+    /// To the server whose socket is in `dir`.
+    pub fn over_socket(dir: &Path, port: u16, database: &str, role: &str) -> Result<Session, SqlError> {
+        let mut config = Config::new();
+        config.host_path(dir).port(port).dbname(database).user(role);
+        Session::open(&config)
+    }
+
     /// To whatever listens on that port of this machine: a server, or a pooler before it.
     pub fn over_tcp(port: u16, database: &str, role: &str, password: &str) -> Result<Session, SqlError> {
         let mut config = Config::new();

@@ -19,13 +19,13 @@ struct Scratch {
 }
 
 /// Reads a pipe that ends when this process does: the kernel closes the other end, whatever happened.
-/// A server is known by the file `pid` in its directory; SIGQUIT is PostgreSQL's immediate shutdown.
+/// A server is known by the file `pid` in its directory, or if it was not we who started it, by its own; SIGQUIT is PostgreSQL's immediate shutdown.
 /// A dead server that nobody has waited for still answers `kill -0`, but has removed its postmaster.pid.
 const WATCHDOG: &str = r#"
     trap '' INT TERM HUP
     cat >/dev/null
-    for file in "$1"/*/pid; do
-        [ -f "$file" ] && kill -QUIT "$(cat "$file")" 2>/dev/null
+    for file in "$1"/*/pid "$1"/*/data/postmaster.pid; do
+        [ -f "$file" ] && kill -QUIT "$(head -n 1 "$file")" 2>/dev/null
     done
     for file in "$1"/*/pid; do
         [ -f "$file" ] || continue

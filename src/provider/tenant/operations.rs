@@ -2,7 +2,6 @@
 //! it is `tenant.rs`.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +17,6 @@ use super::super::reconcile::{Next, Subject};
 use super::super::trying::Attempt;
 use super::taken::occupied;
 use super::{Model, protected};
-
-/// How long the reading of one database may take: what is in it is the tenant's to make large.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A tenant on its way to a goal.
 pub(super) struct Tenant {
@@ -345,25 +341,12 @@ async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &Cancellation
         observed.inside = Err(why_not_entered(observed).to_owned());
         return Ok(());
     };
-    let limit = cancel.child_token();
-    let read = cluster.inspect_inside(&database, &limit);
-    let inside = tokio::select! {
-        inside = read => inside,
-        () = async { tokio::time::sleep(PATIENCE).await; limit.cancel(); std::future::pending().await } => unreachable!(),
-    };
-    match inside {
+    match cluster.inspect_inside(&database, cancel).await {
         Ok(inside) => {
             observed.inside = Ok(inside);
             Ok(())
         }
         Err(error) => {
-            let error = match error {
-                // A connection was waited for as well.
-                error if error.is_cancelled() && !cancel.is_cancelled() => {
-                    Error::TooSlow { summary: "read what is in the database".to_owned(), after: PATIENCE }
-                }
-                error => error,
-            };
             observed.inside = Err(error.to_string());
             Err(error)
         }
