@@ -29,7 +29,9 @@ use super::connector::Connector;
 use super::error::{ConnectError, Error, SqlState};
 use super::outage::{Outage, Way};
 use super::session::Session;
-use super::{Authentication, ConnectOptions, DatabaseName, ParameterName, RoleName, SchemaName, Script, Step, Whole};
+use super::{
+    Authentication, ConnectOptions, DatabaseName, ParameterName, Proof, RoleName, SchemaName, Script, Step, Whole,
+};
 
 /// How long a `DROP DATABASE` may go on after it was interrupted behind its point of no return.
 const LAST_WAIT: Duration = Duration::from_secs(5);
@@ -132,14 +134,16 @@ impl Cluster {
         .await
     }
 
-    /// What the server asks of whoever begins to log in as a role, and shows of its password.
+    /// What the server asks of whoever begins to log in as a role, and shows of its password; and whether that is the one of
+    /// `proof`.
     pub async fn begin_login(
         &self,
         role: &RoleName,
         database: &DatabaseName,
+        proof: Option<&Proof>,
         cancel: &CancellationToken,
     ) -> Result<Authentication, Error> {
-        let begin = || self.connector.begin_login(role, database, cancel);
+        let begin = || self.connector.begin_login(role, database, proof, cancel);
         loop {
             let (slot, _) = self.pool.enter(database, true, cancel).await?;
             match self.reach(database, cancel, &begin).await {

@@ -20,7 +20,7 @@ use super::error::{ConnectError, bounded};
 use super::iam::Tokens;
 use super::session::Session;
 use super::socket::{Bounded, Secured, Socket, Wire};
-use super::{Authentication, DatabaseName, Feature, RoleName, major, scram, tls};
+use super::{Authentication, DatabaseName, Feature, Proof, RoleName, major, scram, tls};
 
 /// How to make sessions: the options with their TLS configuration read once.
 pub struct Connector {
@@ -87,11 +87,12 @@ impl Connector {
         &self,
         role: &RoleName,
         database: &DatabaseName,
+        proof: Option<&Proof>,
         cancel: &CancellationToken,
     ) -> Result<Authentication, ConnectError> {
         let begun = self.at_some_address(cancel, |target| async move {
             let mut stream = Bounded::new(self.open(&target).await?.1);
-            let begun = scram::begin_login(&mut stream, role, database).await;
+            let begun = scram::begin_login(&mut stream, role, database, proof).await;
             begun.map_err(|error| ConnectError::of_stream(&target.host.to_string(), &error))
         });
         match begun.await? {

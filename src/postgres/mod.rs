@@ -44,6 +44,6 @@ pub use major::Feature;
 pub use name::{DatabaseName, ExtensionName, RoleName, SchemaName};
 pub use parameter::{Duration, ParameterName};
 pub use passfile::Passfile;
-pub use scram::{Authentication, Challenge};
+pub use scram::{Authentication, Challenge, Proof};
 pub use secret::{Secret, Verifier};
 pub use statement::{Script, Statement, Step, Whole};

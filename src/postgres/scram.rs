@@ -1,8 +1,9 @@
-//! The first half of a login: what the server asks of whoever begins one as a role, and what it shows of
-//! the role's password.
+//! The first part of a login: what the server asks of whoever begins one as a role, what it shows of the role's password, and
+//! whether that is the one that is known.
 //!
 //! Nobody logs in: the exchange is left before the proof, takes no slot of the role's and leaves no
-//! failed login in the log. Only a server that asks nothing lets in, and is left at once.
+//! failed login in the log. Only a server that asks nothing lets in, and is left at once. Where the password is proved as well,
+//! the session ends before it takes a statement.
 
 use std::io;
 
@@ -10,14 +11,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator as _;
-use postgres_protocol::authentication::sasl;
+use postgres_protocol::authentication::sasl::{self, ScramSha256};
 use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use postgres_protocol::message::frontend;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_postgres::error::SqlState;
 
-use super::{DatabaseName, RoleName};
+use super::{DatabaseName, RoleName, Secret};
 
 /// What a verifier begins with. A role without a password has one too, made up by the server and
 /// always the same.
@@ -65,6 +66,8 @@ impl Challenge {
 pub enum Authentication {
     /// SCRAM-SHA-256, with what it shows of the verifier.
     Scram(Challenge),
+    /// SCRAM-SHA-256, and the password that was proved is not the role's.
+    WrongPassword,
     /// Nothing: whoever comes is let in.
     Nothing,
     /// A password in clear text. PAM, LDAP and RADIUS ask for one too.
@@ -79,45 +82,74 @@ pub enum Authentication {
     },
 }
 
-/// Begins a login, and leaves it once it is clear what is asked.
+/// A password, and what the server shows of it where it is the role's.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    pub password: Secret,
+    pub challenge: Challenge,
+}
+
+/// An option without a value. The server looks at options when it knows who logs in, and ends the session (42601).
+const NO_SESSION: (&str, &str) = ("options", "-c pgtenant");
+
+/// Begins a login, and leaves it once it is clear what is asked. What the server shows of the password is proved if it is what
+/// `proof` says: another password with the same salt is refused.
 pub(super) async fn begin_login<S>(
     stream: &mut S,
     role: &RoleName,
     database: &DatabaseName,
+    proof: Option<&Proof>,
 ) -> io::Result<Authentication>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut out = BytesMut::new();
     let parameters = [("user", role.as_str()), ("database", database.as_str()), ("client_encoding", "UTF8")];
-    frontend::startup_message(parameters, &mut out)?;
+    frontend::startup_message(parameters.into_iter().chain(proof.map(|_| NO_SESSION)), &mut out)?;
     stream.write_all(&out).await?;
+    let password = proof.map(|proof| proof.password.expose()).unwrap_or_default();
+    let mut scram = ScramSha256::new(password.as_bytes(), sasl::ChannelBinding::unsupported());
+    let mut proved = None;
     let mut buffer = BytesMut::new();
     loop {
+        out.clear();
         match next(stream, &mut buffer).await? {
             Message::AuthenticationSasl(body) => {
                 if !body.mechanisms().any(|name| Ok(name == sasl::SCRAM_SHA_256))? {
                     return Ok(Authentication::Other);
                 }
-                let mut nonce = [0; 18];
-                getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
-                let first = format!("n,,n=,r={}", BASE64.encode(nonce));
-                out.clear();
-                frontend::sasl_initial_response(sasl::SCRAM_SHA_256, first.as_bytes(), &mut out)?;
+                frontend::sasl_initial_response(sasl::SCRAM_SHA_256, scram.message(), &mut out)?;
                 stream.write_all(&out).await?;
             }
             Message::AuthenticationSaslContinue(body) => {
-                return Ok(Challenge::parse(body.data()).map_or(Authentication::Other, Authentication::Scram));
+                let Some(shown) = Challenge::parse(body.data()) else { return Ok(Authentication::Other) };
+                if proof.is_none_or(|proof| proof.challenge != shown) {
+                    return Ok(Authentication::Scram(shown));
+                }
+                scram.update(body.data())?;
+                frontend::sasl_response(scram.message(), &mut out)?;
+                stream.write_all(&out).await?;
+                proved = Some(shown);
+            }
+            Message::AuthenticationSaslFinal(body) => {
+                scram.finish(body.data())?;
+                return Ok(proved.map_or(Authentication::Other, Authentication::Scram));
             }
             Message::AuthenticationOk => {
-                out.clear();
                 frontend::terminate(&mut out);
                 stream.write_all(&out).await?;
                 return Ok(Authentication::Nothing);
             }
             Message::AuthenticationCleartextPassword => return Ok(Authentication::ClearText),
             Message::AuthenticationMd5Password(_) => return Ok(Authentication::Md5),
-            Message::ErrorResponse(body) => return refusal(&body),
+            Message::ErrorResponse(body) => {
+                return match (refusal(&body)?, proved) {
+                    (Authentication::Refused { state: SqlState::INVALID_PASSWORD, .. }, Some(_)) => {
+                        Ok(Authentication::WrongPassword)
+                    }
+                    (refused, _) => Ok(refused),
+                };
+            }
             _ => return Ok(Authentication::Other),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::snapshot::Connected;
-use crate::postgres::{Cluster, Error, ExtensionName, RoleName, Secret, Verifier};
+use crate::postgres::{Cluster, Error, ExtensionName, Proof, RoleName, Secret, Verifier};
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Control, Desired, Finding, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
@@ -729,6 +729,13 @@ impl TenantResource {
         }
         let before = before.unwrap_or_else(|| desired.names.clone());
         let mut tenant = Tenant::new(desired, before, self.connection.deep_verify().await);
+        // Of a text that is a verifier already the password is not known.
+        tenant.proof = match (&tenant.desired.password, password) {
+            (Password::Set(verifier), Some(password)) if verifier.expose() != password.expose() => {
+                Some(Proof { password: password.clone(), challenge: verifier.challenge() })
+            }
+            _ => None,
+        };
         let inside = |model: &Model| (model.extensions.clone(), model.schema.clone());
         tenant.changes_inside = prior.is_some_and(|prior| inside(prior) != inside(model));
         Ok(tenant)

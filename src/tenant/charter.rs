@@ -527,7 +527,11 @@ impl Charter for TenantCharter<'_> {
         match (control, &self.observed.inside, &self.observed.login) {
             // The server shows of an expired one what it shows of none.
             (Control::Password, ..) if expires => Some("the password has a VALID UNTIL, which is told".to_owned()),
-            (Control::Password, _, Ok(Authentication::Scram(_) | Authentication::Md5)) => None,
+            (
+                Control::Password,
+                _,
+                Ok(Authentication::Scram(_) | Authentication::WrongPassword | Authentication::Md5),
+            ) => None,
             (Control::Password, ..) if !self.desired.authentication.is_password() => None,
             (Control::Password, _, Err(why)) => Some(why.clone()),
             (Control::Password, _, Ok(_)) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),

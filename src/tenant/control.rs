@@ -296,7 +296,7 @@ pub static CONTROLS: [Row; 50] = [
         name: "password",
         title: "The password is the one on record",
         about: "The salt that the server shows to whoever begins to log in as each tenant, and the one in its marker.",
-        expected: "They are the same: nobody set another password. A password with the same salt cannot be told from it.",
+        expected: "They are the same: as far as the salt tells, nobody set another password. When one is set, a login proves it.",
         of: Of::Tenant,
         nist: &["IA-5"],
         stig: &[],

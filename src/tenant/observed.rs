@@ -387,7 +387,7 @@ impl Observed {
         let set = self.recorded().filter(|_| self.role.as_ref().is_some_and(|role| role.valid_until.is_none()))?;
         match self.login.as_ref().ok()? {
             Authentication::Scram(shown) => Some(*shown != set),
-            Authentication::Md5 => Some(true),
+            Authentication::WrongPassword | Authentication::Md5 => Some(true),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
@@ -15,7 +16,7 @@ use postgres_protocol::authentication::sasl;
 use postgres_protocol::message::{backend::Message, frontend};
 
 use crate::fixture::{PROVIDER, workspace};
-use crate::support::postgres::{Options, Server};
+use crate::support::postgres::{Options, SUPERUSER, Server};
 use crate::support::terraform::{Installation, Run, Workspace};
 use crate::support::{examples, random_hex};
 
@@ -245,6 +246,64 @@ fn a_password_changes_with_its_version_only() {
     workspace.apply();
     assert_eq!((outcome("first"), outcome("second")), (refused, Ok(())));
 }
+
+/// What the server shows of it is the same: only a login tells.
+fn a_password_that_is_replaced_with_its_salt_while_it_is_set_is_told(server: &Server) {
+    let mut workspace = workspace(server);
+    let config = |version: u32| {
+        format!(
+            "variable \"password\" {{ ephemeral = true }}
+                resource \"pgtenant_tenant\" \"this\" {{
+                  name                = \"secrets_replaced\"
+                  password_wo         = var.password
+                  password_wo_version = {version}
+                  deletion_protection = false
+                }}"
+        )
+    };
+    workspace.env("TF_VAR_password", "mine").write("main.tf", &config(1));
+    let replacing = AtomicBool::new(true);
+    let mark = server.log_mark();
+    let run = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let session = server.session("postgres", SUPERUSER).unwrap();
+            let stored = "SELECT rolpassword FROM pg_authid WHERE rolname = 'secrets_replaced'";
+            while replacing.load(Ordering::SeqCst) {
+                let stored = session.sql(stored).unwrap().first().and_then(|row| row[0].clone());
+                if let Some((salt, _)) = stored.as_deref().and_then(|stored| stored.rsplit_once('$')) {
+                    let key = BASE64.encode([7; 32]);
+                    session.sql(&format!("ALTER ROLE secrets_replaced PASSWORD '{salt}${key}:{key}'")).unwrap();
+                    break;
+                }
+            }
+        });
+        let run = workspace.run(&["apply", "-auto-approve", "-json"]);
+        replacing.store(false, Ordering::SeqCst);
+        run
+    });
+    let told = "the password of secrets_replaced was changed by somebody else";
+    let password = |workspace: &Workspace| {
+        let isolation = workspace.resource("pgtenant_tenant.this")["isolation"].clone();
+        isolation["password"].as_str().unwrap().to_owned()
+    };
+    assert!(run.status.success(), "{run:?}");
+    assert!(password(&workspace).contains(told), "{}", password(&workspace));
+    assert!(run.diagnostics().iter().any(|one| one["detail"].as_str().unwrap().contains(told)), "{run:?}");
+    assert!(server.log_since(mark).contains("password authentication failed"));
+
+    // A new version sets it again, and the proof of it is no session.
+    let mark = server.log_mark();
+    workspace.write("main.tf", &config(2));
+    workspace.apply();
+    assert_eq!(password(&workspace), "enforced");
+    let log = server.log_since(mark);
+    assert!(log.contains("secrets_replaced@secrets_replaced"), "{log}");
+    assert!(!log.contains("password authentication failed"), "{log}");
+    workspace.assert_empty_plan();
+    workspace.destroy();
+}
+
+on_every_major! { a_password_that_is_replaced_with_its_salt_while_it_is_set_is_told }
 
 /// PostgreSQL would take it for a password in clear text, and a wrong one at that.
 #[test]

@@ -48,7 +48,8 @@ and the host are outside of it: see [the threat model](threat-model.md) and [wha
   looked at only as places that no tenant may reach.
 - What is a choice is taken as it was found: whether a tenant is suspended, may make temporary tables, and which extensions it has. The
   roles that tenants may be members of have to be said (`member_of`), and so has what is accepted (`accept`).
-- A password is compared by the salt that the server shows. One that was set with the very same salt is not told from it.
+- A password is compared by the salt that the server shows, and when it is set it is proved by a login as well. One that was set later
+  with the very same salt is not told from it.
 - What a login is asked depends on where it comes from: the audit sees the lines of `pg_hba.conf` that hold for its own address. A role
   whose password is stored in another way is not told from one without a password: a login with it fails.
 - A tenant with `authentication = "rds_iam"` is expected to be asked for a token in clear text, over TLS, and one with

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Connected, Filter, Snapshot};
 use crate::postgres::error::SqlState;
-use crate::postgres::{Authentication, Cluster, ConnectError, Error, Script};
+use crate::postgres::{Authentication, Cluster, ConnectError, Error, Proof, Script};
 use crate::tenant::destroy::{self, Obstacle};
 use crate::tenant::{Change, Desired, Goal, Marker, Names, Observed, must_shut, render, repair};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics};
@@ -25,6 +25,8 @@ pub(super) struct Tenant {
     before: Names,
     /// Whether to ask what the server asks of a login.
     deep: bool,
+    /// The password that is being set.
+    pub proof: Option<Proof>,
     /// Whether what is planned cannot be done without entering the database.
     pub changes_inside: bool,
     /// What the server asked, once it was asked.
@@ -52,6 +54,7 @@ impl Tenant {
             desired,
             before,
             deep,
+            proof: None,
             changes_inside: false,
             login: None,
             conflict: None,
@@ -172,7 +175,8 @@ impl Subject for Tenant {
         if must_shut(&self.desired, &observed) {
             return Ok(observed);
         }
-        let looked = look(cluster, &mut observed, self.deep && self.login.is_none(), cancel).await;
+        let deep = self.deep && self.login.is_none();
+        let looked = look_with(cluster, &mut observed, deep, self.proof.as_ref(), cancel).await;
         observed.login = self.login.take().unwrap_or(observed.login);
         if let Err(error) = looked
             // A tenant that is not complete cannot be finished unseen.
@@ -308,6 +312,17 @@ pub(in super::super) async fn look(
     deep: bool,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
+    look_with(cluster, observed, deep, None, cancel).await
+}
+
+/// The same with a password at hand, which is proved where the server shows that it is the one.
+async fn look_with(
+    cluster: &Cluster,
+    observed: &mut Observed,
+    deep: bool,
+    proof: Option<&Proof>,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     let entered = enter(cluster, observed, cancel).await;
     if let Err(error) = &entered
         && deep
@@ -318,7 +333,7 @@ pub(in super::super) async fn look(
         return entered;
     }
     if deep && let (Some(role), Some(database)) = (observed.role_name(), observed.database_name()) {
-        let asked = cluster.begin_login(&role, &database, cancel).await;
+        let asked = cluster.begin_login(&role, &database, proof, cancel).await;
         observed.login = asked.map_err(|error| error.to_string());
     }
     entered

@@ -128,7 +128,7 @@ fn authentication(seen: &Seen) -> Verdict {
     };
     let meant = seen.observed.role_marker().map(|marker| marker.authentication).unwrap_or_default();
     let found = match (asks, meant) {
-        (Authentication::Scram(_), Method::Password) => return Verdict::AsExpected,
+        (Authentication::Scram(_) | Authentication::WrongPassword, Method::Password) => return Verdict::AsExpected,
         // A token is asked for in clear text, and is no password.
         (Authentication::ClearText, Method::RdsIam) if seen.evidence.setup.encrypted => return Verdict::AsExpected,
         // Who shows no certificate, or another's, is refused before anything is asked.
@@ -137,8 +137,12 @@ fn authentication(seen: &Seen) -> Verdict {
         {
             return Verdict::AsExpected;
         }
-        (Authentication::Scram(_), Method::RdsIam) => "the server asks for a password, and not for a token of IAM",
-        (Authentication::Scram(_), Method::Certificate) => "the server asks for a password, and not for a certificate",
+        (Authentication::Scram(_) | Authentication::WrongPassword, Method::RdsIam) => {
+            "the server asks for a password, and not for a token of IAM"
+        }
+        (Authentication::Scram(_) | Authentication::WrongPassword, Method::Certificate) => {
+            "the server asks for a password, and not for a certificate"
+        }
         (Authentication::Nothing, _) => "the server asks for nothing, and lets in whoever comes",
         (Authentication::ClearText, _) => "the server asks for a password in clear text",
         (Authentication::Md5, _) => "the server asks for an MD5 password",
