@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::snapshot::Connected;
-use crate::postgres::{Cluster, Error, ExtensionName, Proof, RoleName, Secret, Verifier};
+use crate::postgres::{Cluster, Error, ExtensionName, Proof, RoleName, SchemaName, Secret, Verifier};
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Control, Desired, Finding, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
@@ -67,6 +67,13 @@ model! {
             "The schema in which the tenant makes its objects. A change renames it in place."
         )
         .default("app"),
+        schemas: Field<Set<Item<String>>> = optional_computed(
+            "More schemas in which the tenant makes its objects: the admin owns them, and the tenant has USAGE and CREATE. Its \
+             `search_path` has `schema` alone. One that is taken off the list is dropped if it is empty; else it stays, closed to the \
+             tenant, and `isolation.objects` tells of it. A change of a name is one off and one on the list. Default: none; for a \
+             tenant that was imported, those that its database had then."
+        )
+        .default(Value::List(Vec::new())),
         password_wo: Field<Secret> = optional(
             "The role's password, in clear text or as a SCRAM-SHA-256 verifier. Write-only: never in state or plan. \
              The server is sent a verifier that is made here. Without one, the role cannot log in with a password. It \
@@ -207,6 +214,10 @@ impl Model {
         for name in self.extensions.known_elements() {
             extensions.insert(names::parse::<ExtensionName>(Path::attribute("extensions"), name)?);
         }
+        let mut schemas = BTreeSet::new();
+        for name in self.schemas.known_elements() {
+            schemas.insert(names::parse::<SchemaName>(Path::attribute("schemas"), name)?);
+        }
         let mut member_of = BTreeSet::new();
         for name in self.member_of.known_elements() {
             member_of.insert(names::parse::<RoleName>(Path::attribute("member_of"), name)?);
@@ -218,6 +229,8 @@ impl Model {
             known_as,
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
             extensions,
+            schemas,
+            given_up: BTreeSet::new(),
             member_of,
             authentication: self.method().unwrap_or_default(),
             locale: Locale {
@@ -282,6 +295,9 @@ impl Model {
             if let Some(schema) = observed.schema(&expected.names) {
                 self.schema = Field::Known(schema.name.clone());
             }
+            let chosen: BTreeSet<String> = self.schemas.known_elements().cloned().collect();
+            let there = inside.schemas.iter().map(|schema| schema.name.clone());
+            self.schemas = there.filter(|name| chosen.contains(name)).collect();
             // One that is not this admin's to drop is a choice only if it was chosen; `isolation` tells of the others.
             let chosen: BTreeSet<String> = self.extensions.known_elements().cloned().collect();
             let extensions =
@@ -387,6 +403,28 @@ fn about_password(prior: &Model, planned: &Model, statuses: &Statuses) -> Option
     Some(Diagnostic::warning(summary, detail).at_attribute("password_wo_version"))
 }
 
+/// Schemas that are on the list no more.
+fn given_up(prior: &Model, planned: &Model) -> BTreeSet<String> {
+    let all = |model: &Model| -> BTreeSet<String> { model.schemas.known_elements().cloned().collect() };
+    let given_up = all(prior).difference(&all(planned)).cloned().collect();
+    if planned.schemas.is_unknown() { BTreeSet::new() } else { given_up }
+}
+
+/// What a plan says of schemas that are taken off the list.
+fn about_schemas(prior: &Model, planned: &Model) -> Option<Diagnostic> {
+    let names: Vec<_> = given_up(prior, planned).iter().map(|name| format!("{name:?}")).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let name = planned.name.as_known().map(String::as_str).unwrap_or_default();
+    let detail = format!(
+        "The tenant loses USAGE and CREATE on these schemas of its database: {}. Those that are empty are dropped; the others stay with \
+         all that is in them, until somebody drops them.",
+        names.join(", ")
+    );
+    Some(Diagnostic::warning(format!("Tenant {name:?} gives up schemas"), detail).at_attribute("schemas"))
+}
+
 /// Sessions of a suspended tenant that took no notice of the signal to end.
 fn still_connected(desired: &Desired, left: Vec<&Connected>) -> Diagnostic {
     Diagnostic::warning(
@@ -424,6 +462,8 @@ struct Private {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Imported {
     extensions: BTreeSet<String>,
+    #[serde(default)]
+    schemas: BTreeSet<String>,
     member_of: BTreeSet<String>,
     authentication: Option<String>,
 }
@@ -478,7 +518,9 @@ impl Resource for TenantResource {
                 );
             }
         }
-        for (attribute, field) in [("extensions", &config.extensions), ("member_of", &config.member_of)] {
+        for (attribute, field) in
+            [("extensions", &config.extensions), ("member_of", &config.member_of), ("schemas", &config.schemas)]
+        {
             for name in field.known_elements() {
                 if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute(attribute), name) {
                     diagnostics.push(diagnostic);
@@ -554,6 +596,7 @@ impl Resource for TenantResource {
         let mut private = Private::decode(&request.private);
         for (field, attribute, imported) in [
             (&mut model.extensions, "extensions", &private.imported.extensions),
+            (&mut model.schemas, "schemas", &private.imported.schemas),
             (&mut model.member_of, "member_of", &private.imported.member_of),
         ] {
             if request.config.get(attribute).is_null() {
@@ -574,6 +617,10 @@ impl Resource for TenantResource {
             } else if let Field::Known(controls) = &mut model.isolation {
                 controls.extend(private.behind.iter().map(|name| (name.clone(), Item::Unknown)));
             }
+            // One that is not empty stays, and is told from then on.
+            if let (false, Field::Known(controls)) = (given_up(before, &model).is_empty(), &mut model.isolation) {
+                controls.insert(Control::Objects.name().to_owned(), Item::Unknown);
+            }
         } else {
             model.isolation = Field::Unknown;
         }
@@ -585,6 +632,7 @@ impl Resource for TenantResource {
             diagnostics.push(diagnostic);
         }
         diagnostics.0.extend(prior.as_ref().and_then(|prior| about_password(prior, &model, statuses)));
+        diagnostics.0.extend(prior.as_ref().and_then(|prior| about_schemas(prior, &model)));
         diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
         private.replaced = prior.is_none() && self.is_known(&model).await;
         Planned { value: model.encode(), private: private.encode(), diagnostics, ..Planned::default() }
@@ -672,6 +720,7 @@ impl Resource for TenantResource {
                 .flat_map(|inside| &inside.extensions)
                 .map(|one| one.name.clone())
                 .collect(),
+            schemas: observed.others_schemas().map(|schema| schema.name.clone()).collect(),
             member_of: groups.difference(&tokens).cloned().collect(),
             authentication: Some(method.name().to_owned()),
         };
@@ -684,6 +733,7 @@ impl Resource for TenantResource {
             on_destroy: Field::Known("drop".to_owned()),
             force_destroy: Field::Known(false),
             extensions: imported.extensions.iter().cloned().collect(),
+            schemas: imported.schemas.iter().cloned().collect(),
             member_of: imported.member_of.iter().cloned().collect(),
             authentication: imported.authentication.clone().into(),
             database: Field::Known(names.database.to_string()),
@@ -736,7 +786,11 @@ impl TenantResource {
             }
             _ => None,
         };
-        let inside = |model: &Model| (model.extensions.clone(), model.schema.clone());
+        if let Some(prior) = prior {
+            let given_up = given_up(prior, model);
+            tenant.desired.given_up = given_up.iter().filter_map(|name| name.parse().ok()).collect();
+        }
+        let inside = |model: &Model| (model.extensions.clone(), model.schema.clone(), model.schemas.clone());
         tenant.changes_inside = prior.is_some_and(|prior| inside(prior) != inside(model));
         Ok(tenant)
     }

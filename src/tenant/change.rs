@@ -121,6 +121,11 @@ pub enum Change {
         database: DatabaseName,
         schema: SchemaName,
     },
+    /// Of an empty one.
+    DropSchema {
+        database: DatabaseName,
+        schema: SchemaName,
+    },
     CreateExtension {
         database: DatabaseName,
         extension: ExtensionName,
@@ -433,6 +438,10 @@ impl Change {
             Change::CreateSchema { database, schema } => {
                 let s = schema.quoted();
                 (Some(database.clone()), one(format!("create schema {s}"), format!("CREATE SCHEMA {s}")))
+            }
+            Change::DropSchema { database, schema } => {
+                let s = schema.quoted();
+                (Some(database.clone()), one(format!("drop schema {s}"), format!("DROP SCHEMA {s}")))
             }
             Change::CreateExtension { database, extension, schema } => {
                 let (e, s) = (extension.quoted(), schema.quoted());
@@ -908,6 +917,12 @@ mod tests {
                 "d",
                 "create extension \"e\"",
                 "CREATE EXTENSION \"e\" SCHEMA \"s\"",
+            ),
+            (
+                Change::DropSchema { database: database(), schema: schema() },
+                "d",
+                "drop schema \"s\"",
+                "DROP SCHEMA \"s\"",
             ),
             (
                 Change::DropExtension { database: database(), extension: extension() },

@@ -52,6 +52,10 @@ pub struct Desired {
     /// TEMPORARY on the database.
     pub temporary: bool,
     pub extensions: BTreeSet<ExtensionName>,
+    /// Beside the one of its names.
+    pub schemas: BTreeSet<SchemaName>,
+    /// Those that were among them until now.
+    pub given_up: BTreeSet<SchemaName>,
     /// The roles that the tenant is to be a member of, beside that of its `authentication`.
     pub member_of: BTreeSet<RoleName>,
     pub authentication: Method,
@@ -165,7 +169,8 @@ impl Desired {
                 (observed.role_marker().map_or(self.password_version, |marker| marker.password_version), shown)
             }
         };
-        Marker { password, authentication: self.authentication, ..Marker::new(&self.names, stage, version) }
+        let schemas = self.schemas.iter().map(ToString::to_string).collect();
+        Marker { password, authentication: self.authentication, schemas, ..Marker::new(&self.names, stage, version) }
     }
 
     /// That of its role, which no owner of a database can write: it also says whether there are guardrails, and whether
@@ -202,7 +207,12 @@ impl<'a> TenantCharter<'a> {
     }
 
     fn is_home_schema(&self, name: &str) -> bool {
-        name == self.schema || name == EXTENSIONS_SCHEMA
+        name == self.schema || name == EXTENSIONS_SCHEMA || self.desired.schemas.iter().any(|own| own.as_str() == name)
+    }
+
+    /// The schemas in which the tenant makes its objects, under the names that they have now.
+    fn own_schemas(&self) -> impl Iterator<Item = &str> {
+        [self.schema].into_iter().chain(self.desired.schemas.iter().map(SchemaName::as_str))
     }
 
     fn parameter(&self, level: Level, name: &str, value: &Setting) -> Fact {
@@ -361,7 +371,8 @@ impl Charter for TenantCharter<'_> {
             grantable: false,
         };
         let schema = |name: &str| Objects::one(Kind::Schema, name);
-        let mut required = vec![(Control::Schema, Fact::Present(schema(self.schema)))];
+        let mut required: Vec<_> =
+            self.own_schemas().map(|name| (Control::Schema, Fact::Present(schema(name)))).collect();
         // An owner has every privilege, which is told.
         if self.observed.database.as_ref().is_some_and(|database| database.owner != self.role) {
             required.push((Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CONNECT")));
@@ -371,8 +382,10 @@ impl Charter for TenantCharter<'_> {
             required.push((Control::Schema, Fact::Present(schema(EXTENSIONS_SCHEMA))));
         }
         if self.observed.inside.is_ok() {
-            required.push((Control::SchemaPrivileges, grant(schema(self.schema), "USAGE")));
-            required.push((Control::SchemaPrivileges, grant(schema(self.schema), "CREATE")));
+            for own in self.own_schemas() {
+                required.push((Control::SchemaPrivileges, grant(schema(own), "USAGE")));
+                required.push((Control::SchemaPrivileges, grant(schema(own), "CREATE")));
+            }
             if extended {
                 required.push((Control::SchemaPrivileges, grant(schema(EXTENSIONS_SCHEMA), "USAGE")));
             }
@@ -705,6 +718,28 @@ mod tests {
         assert_eq!(charter.control(&owner(public(), "x")), Control::SchemaPrivileges);
         assert_eq!(charter.control(&held(public(), None)), Control::SchemaPrivileges);
         assert!(!charter.allows(&owner(public(), "postgres")) && charter.allows(&owner(public(), "admin")));
+    }
+
+    /// What is right in the first schema is right in the others.
+    #[test]
+    fn other_schemas_of_the_tenant_are_its_home() {
+        let mut desired = fixture::desired();
+        let observed = fixture::observed();
+        let present = Fact::Present(Objects::one(Kind::Schema, "jobs"));
+        let usage = |schema: &str| Fact::Grant {
+            objects: Objects { schema: Some(schema.to_owned()), ..Objects::one(Kind::Relation, "t") },
+            grantee: Some("acme".to_owned()),
+            privilege: "SELECT".to_owned(),
+            grantable: false,
+        };
+        let allows = |desired: &Desired, fact: &Fact| TenantCharter::new(desired, &observed).allows(fact);
+        assert!(!allows(&desired, &present) && !allows(&desired, &usage("jobs")));
+        desired.schemas = ["jobs".parse().unwrap()].into();
+        assert!(allows(&desired, &present) && allows(&desired, &usage("jobs")) && !allows(&desired, &usage("other")));
+        let charter = TenantCharter::new(&desired, &observed);
+        let owner = |owner: &str| Fact::Owner { objects: Objects::one(Kind::Schema, "jobs"), owner: owner.to_owned() };
+        assert!(charter.allows(&owner("admin")) && !charter.allows(&owner("acme")));
+        assert_eq!(charter.control(&owner("acme")), Control::SchemaPrivileges);
     }
 
     /// What the tenant reaches by a membership that is not meant is told by that membership, and not once more.

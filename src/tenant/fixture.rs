@@ -41,6 +41,8 @@ pub(super) fn desired() -> Desired {
         known_as: Some(names().tenant),
         temporary: false,
         extensions: BTreeSet::new(),
+        schemas: BTreeSet::new(),
+        given_up: BTreeSet::new(),
         member_of: BTreeSet::new(),
         authentication: Method::default(),
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },

@@ -4,6 +4,8 @@
 //!
 //! Comments on shared objects are visible to every role on the cluster: names only.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::Challenge;
@@ -42,6 +44,9 @@ pub struct Marker {
     pub database: String,
     pub role: String,
     pub schema: String,
+    /// Those that it has beside that one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub schemas: BTreeSet<String>,
     /// How the tenant is meant to prove who it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub authentication: Method,
@@ -72,6 +77,7 @@ impl Marker {
             database: names.database.as_str().to_owned(),
             role: names.role.as_str().to_owned(),
             schema: names.schema.as_str().to_owned(),
+            schemas: BTreeSet::new(),
             authentication: Method::default(),
             password_version,
             password: None,
@@ -149,6 +155,8 @@ mod tests {
         let archived = Marker::new(&names, Stage::Archived, None).text();
         assert_eq!(Marker::of(Some(&archived), &names.tenant), None);
         assert_eq!(Marker::parse(Some("the customer database")), None);
+        let wide = Marker { schemas: ["a\"b".to_owned()].into(), ..marker };
+        assert_eq!(Marker::parse(Some(&wide.text())), Some(wide));
         assert_eq!(Marker::parse(None), None);
     }
 }

@@ -253,6 +253,22 @@ impl Observed {
         role_marker(self.role.as_ref()?)
     }
 
+    /// The schemas that are on record as the tenant's, beside the first.
+    pub fn schemas(&self) -> BTreeSet<String> {
+        self.role_marker().map(|marker| marker.schemas).unwrap_or_default()
+    }
+
+    /// The schemas of its database that may be the tenant's, beside the first: neither that nor PostgreSQL's own.
+    pub fn others_schemas(&self) -> impl Iterator<Item = &Schema> {
+        let first = self.schema(&self.names).map(|schema| schema.name.clone());
+        let is_other = move |schema: &&Schema| {
+            Some(&schema.name) != first.as_ref()
+                && schema.name != "public"
+                && !super::names::is_reserved_schema(&schema.name)
+        };
+        self.inside.iter().flat_map(|inside| &inside.schemas).filter(is_other)
+    }
+
     /// Whether a role is one of those that manage the tenant.
     pub fn manages(&self, role: &str) -> bool {
         let owner = self.database.as_ref().map(|database| database.owner.as_str());
@@ -715,9 +731,10 @@ impl Facts<'_> {
                 schemas += dependency.count;
             }
         }
-        // Of those on which the role has privileges, the first is taken for its own, the second for the extensions'.
-        let expected = [self.observed.names.schema.as_str(), super::names::EXTENSIONS_SCHEMA];
-        for (number, schema) in (1..).zip(expected) {
+        // Of those on which the role has privileges, the first are taken for its own, the next for the extensions'.
+        let others = self.observed.schemas();
+        let expected = [self.observed.names.schema.as_str()].into_iter().chain(others.iter().map(String::as_str));
+        for (number, schema) in (1..).zip(expected.chain([super::names::EXTENSIONS_SCHEMA])) {
             if schemas >= number {
                 self.push(Fact::Present(Objects::one(Kind::Schema, schema)), true);
             }

@@ -178,6 +178,11 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         for extension in unwanted.filter(|name| !desired.extensions.contains(name)) {
             tried.push(Change::DropExtension { database: names.database.clone(), extension });
         }
+        // Whether it is empty, PostgreSQL knows.
+        let there = |name: &&SchemaName| inside.schemas.iter().any(|schema| schema.name == name.as_str());
+        for schema in desired.given_up.iter().filter(there) {
+            tried.push(Change::DropSchema { database: names.database.clone(), schema: schema.clone() });
+        }
         if desired.logs_in() && !role.login {
             needed.push(Change::Login { role: names.role.clone() });
         }
@@ -351,7 +356,7 @@ fn grant_database(names: &Names) -> Change {
 /// What the tenant has on a schema of its database; `None` for one that is none of its own.
 fn grant_schema(desired: &Desired, schema: &SchemaName) -> Option<Change> {
     let names = &desired.names;
-    let privileges = if *schema == names.schema {
+    let privileges = if *schema == names.schema || desired.schemas.contains(schema) {
         vec!["CREATE", "USAGE"]
     } else if schema.as_str() == EXTENSIONS_SCHEMA && !desired.extensions.is_empty() {
         vec!["USAGE"]
@@ -1801,6 +1806,47 @@ mod tests {
             ],
             &["ALTER ROLE \"acme\" IN DATABASE \"acme\" SET \"search_path\" = \"app\", \"extensions\""],
         );
+    }
+
+    /// A schema of the admin's in the tenant's database, as it is made.
+    fn another_schema(name: &str) -> Schema {
+        Schema { name: name.into(), comment: None, ..fixture::observed().inside.unwrap().schemas[0].clone() }
+    }
+
+    #[test]
+    fn schemas_beside_the_first_are_made_and_given_up() {
+        let jobs = || -> BTreeSet<SchemaName> { ["jobs".parse().unwrap()].into() };
+        let marked = |o: &mut Observed| {
+            let schemas = ["jobs".to_owned()].into();
+            let marker = Marker { schemas, ..fixture::marker(&fixture::names(), Stage::Ready) };
+            (role(o).comment, database(o).comment) = (Some(marker.text()), Some(marker.text()));
+            schema(o, "app").comment = Some(marker.text());
+        };
+        let has_jobs = |o: &mut Observed| inside(o).schemas.push(another_schema("jobs"));
+        let desired = Desired { schemas: jobs(), ..fixture::desired() };
+        let mut observed = fixture::observed();
+        let needed = texts(&repair(&desired, &observed).needed);
+        assert_eq!(
+            needed[..2],
+            ["CREATE SCHEMA \"jobs\"", "GRANT CREATE, USAGE ON SCHEMA \"jobs\" TO \"acme\""].map(str::to_owned)
+        );
+        assert!(
+            needed[2..].iter().all(|text| text.starts_with("COMMENT ON") && text.contains("\"schemas\":[\"jobs\"]"))
+        );
+        marked(&mut observed);
+        has_jobs(&mut observed);
+        assert_eq!(repair(&desired, &observed), Repair::default());
+        let own = findings(&desired, &observed);
+        assert!(own.values().all(|finding| !finding.status.is_drift()), "{own:?}");
+
+        // What is taken off the list is closed, and dropped if it is empty.
+        let desired = Desired { given_up: jobs(), ..fixture::desired() };
+        let Repair { needed, tried } = repair(&desired, &observed);
+        assert_eq!(texts(&needed)[0], "REVOKE ALL ON SCHEMA \"jobs\" FROM \"acme\" CASCADE");
+        assert_eq!(texts(&tried), ["DROP SCHEMA \"jobs\""]);
+        // One that is gone already is not dropped again.
+        inside(&mut observed).schemas.retain(|schema| schema.name != "jobs");
+        assert_eq!(repair(&desired, &observed).tried, []);
     }
 
     #[test]

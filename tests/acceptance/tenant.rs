@@ -13,6 +13,7 @@ on_every_major! {
     a_database_in_use_is_not_renamed,
     suspending_ends_sessions_and_keeps_data,
     passwords_change_with_their_version,
+    a_tenant_has_more_schemas,
     a_tenant_is_imported_by_name,
     what_the_provider_did_not_make_is_left_alone_until_it_is_imported,
     a_half_made_tenant_is_finished,
@@ -173,6 +174,66 @@ fn passwords_change_with_their_version(server: &Server) {
     workspace.write("main.tf", &config(&verifier, 3));
     workspace.apply();
     assert!(works("three"));
+}
+
+fn a_tenant_has_more_schemas(server: &Server) {
+    let workspace = workspace(server);
+    let config = |schemas: &str| tenant("wide", &format!("schemas = [{schemas}]\n  extensions = [\"citext\"]"));
+    workspace.write("main.tf", &config("\"jobs\", \"Audit Log\", \"spare\""));
+    workspace.apply();
+    assert_enforced(server, &workspace);
+    workspace.assert_empty_plan();
+    let asks = |sql: &str| outcome(server, "wide", "wide", sql);
+    assert_eq!(asks("CREATE TABLE jobs.queue AS SELECT 42 AS answer; CREATE TABLE \"Audit Log\".lines ()"), "ok");
+    assert_eq!(asks("SELECT current_schemas(false)"), "{app,extensions}");
+    for (sql, state) in [
+        ("DROP SCHEMA jobs CASCADE", "42501"),
+        ("ALTER SCHEMA jobs RENAME TO mine", "42501"),
+        ("CREATE SCHEMA mine", "42501"),
+    ] {
+        assert_eq!(asks(sql), state, "{sql}");
+    }
+
+    // Others get in only behind Terraform's back, and not for long; one that was lost is made again.
+    server.superuser("CREATE ROLE wide_guest");
+    server.sql("wide", SUPERUSER, "GRANT USAGE ON SCHEMA jobs TO wide_guest; DROP SCHEMA spare").unwrap();
+    let changes = workspace.plan().changes(THIS);
+    for changed in ["isolation.schema", "isolation.schema_privileges", "schemas[2]"] {
+        assert!(changes.contains(&changed.to_owned()), "{changed} is not in {changes:?}");
+    }
+    workspace.apply();
+    assert_enforced(server, &workspace);
+    assert_eq!(value(server, "wide", "SELECT has_schema_privilege('wide_guest', 'jobs', 'USAGE')"), "f");
+    assert_eq!(asks("CREATE TABLE spare.t (); DROP TABLE spare.t"), "ok");
+    workspace.import_fresh(&[(THIS, "wide")], &[], &["deletion_protection"]);
+    // Left out, those that were imported stay.
+    workspace.write("main.tf", &tenant("wide", ""));
+    workspace.run(&["state", "rm", THIS]).ok().unwrap();
+    workspace.run(&["import", THIS, "wide"]).ok().unwrap();
+    assert_eq!(workspace.resource(THIS)["schemas"], serde_json::json!(["Audit Log", "jobs", "spare"]));
+    workspace.apply();
+    assert_eq!(asks("SELECT answer FROM jobs.queue"), "42");
+
+    // What is taken off the list is dropped if it is empty, and closed if it is not.
+    workspace.write("main.tf", &config("\"Audit Log\""));
+    let warned = workspace.run(&["apply", "-auto-approve", "-json"]).ok().unwrap();
+    let said: Vec<String> =
+        warned.diagnostics().iter().map(|one| format!("{}: {}", one["summary"], one["detail"])).collect();
+    assert!(said.iter().any(|one| one.contains("gives up schemas") && one.contains("\\\"jobs\\\"")), "{said:#?}");
+    assert!(said.iter().any(|one| one.contains("drop schema") && one.contains("2BP01")), "{said:#?}");
+    assert_eq!(
+        value(
+            server,
+            "wide",
+            "SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname IN ('jobs', 'spare')"
+        ),
+        "jobs"
+    );
+    assert_eq!(asks("SELECT answer FROM jobs.queue"), "42501");
+    let objects = workspace.resource(THIS)["isolation"]["objects"].clone();
+    assert!(objects.as_str().unwrap().contains("schema jobs"), "{objects}");
+    workspace.destroy();
+    server.superuser("DROP ROLE wide_guest");
 }
 
 fn a_tenant_is_imported_by_name(server: &Server) {

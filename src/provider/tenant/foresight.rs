@@ -12,6 +12,7 @@ use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, Encoding, Error, RoleName};
 use crate::tenant::foresight::{self, Category, Refusal};
 use crate::tenant::method::{Method, RDS_IAM};
+use crate::tenant::names::is_reserved_schema;
 use crate::tenant::{Locale, Names, Observed};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
@@ -30,6 +31,17 @@ pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
         diagnostics.push(
             Diagnostic::error(format!("A database cannot have the encoding {name:?}"), detail).at_attribute("encoding"),
         );
+    }
+    for name in config.schemas.known_elements() {
+        let schema = if config.schema.is_null() { "app" } else { config.schema.as_known().map_or("", String::as_str) };
+        let why = match name.as_str() {
+            name if name == schema => "It is `schema`, which the tenant has in any case.",
+            "public" => "Who may do what in it is PostgreSQL's choice. It can be the first one: `schema = \"public\"`.",
+            name if is_reserved_schema(name) => "It is PostgreSQL's own, or the one for extensions.",
+            _ => continue,
+        };
+        let summary = format!("{name:?} is no other schema of the tenant's");
+        diagnostics.push(Diagnostic::error(summary, format!("{why} Take it off the list.")).at_attribute("schemas"));
     }
     let role = if config.role.is_null() { &config.name } else { &config.role };
     if let Field::Known(role) = role
@@ -561,6 +573,19 @@ mod tests {
             ("GBK", vec!["A database cannot have the encoding \"GBK\""]),
         ] {
             assert_eq!(said(&Model { encoding: Field::Known(encoding.to_owned()), ..Model::default() }), summary);
+        }
+        for (schema, other, refused) in [
+            (None, "jobs", false),
+            (None, "app", true),
+            (Some("main"), "app", false),
+            (Some("main"), "main", true),
+            (None, "public", true),
+            (None, "extensions", true),
+            (None, "pg_jobs", true),
+        ] {
+            let schema = schema.map_or(Field::Null, |name| Field::Known(name.to_owned()));
+            let found = said(&Model { schema, schemas: [other.to_owned()].into_iter().collect(), ..Model::default() });
+            assert_eq!(!found.is_empty(), refused, "{other}: {found:?}");
         }
         let member_of = ["acme".to_owned()].into_iter().collect();
         let own = Model { name: Field::Known("acme".to_owned()), member_of, ..Model::default() };

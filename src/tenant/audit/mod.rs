@@ -64,6 +64,8 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         known_as,
         temporary: false,
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
+        schemas: observed.schemas().iter().filter_map(|schema| schema.parse().ok()).collect(),
+        given_up: BTreeSet::new(),
         member_of: evidence.member_of.iter().filter(|group| observed.is_member_of(group)).cloned().collect(),
         authentication: observed.role_marker().map(|marker| marker.authentication).unwrap_or_default(),
         locale: Locale::default(),
@@ -834,6 +836,34 @@ mod tests {
         let report = Report::of(&evidence);
         assert!(report.passed());
         assert_eq!(report.count(Status::Accepted), 1);
+    }
+
+    /// Which schemas are the tenant's beside the first, its role's marker says.
+    #[test]
+    fn other_schemas_are_the_tenants_if_they_are_on_record() {
+        let jobs = |evidence: &mut Evidence| {
+            let inside = acme(evidence).inside.as_mut().unwrap();
+            let jobs = crate::postgres::catalog::inside::Schema {
+                name: "jobs".into(),
+                comment: None,
+                ..inside.schemas[0].clone()
+            };
+            inside.schemas.push(jobs);
+        };
+        let mut evidence = clean();
+        jobs(&mut evidence);
+        let other = Report::of(&evidence).results.into_iter().find(|outcome| outcome.id == "tenant.objects").unwrap();
+        assert_eq!(other.status, Status::Fail, "{}", other.found);
+        let on_record = |evidence: &mut Evidence| {
+            jobs(evidence);
+            let acme = acme(evidence);
+            let marker = acme.role_marker().unwrap();
+            let comment = Some(crate::tenant::Marker { schemas: ["jobs".to_owned()].into(), ..marker }.text());
+            acme.database.as_mut().unwrap().comment.clone_from(&comment);
+            acme.role.as_mut().unwrap().comment.clone_from(&comment);
+            acme.inside.as_mut().unwrap().schemas[0].comment = comment;
+        };
+        check(on_record, &[]);
     }
 
     #[test]
