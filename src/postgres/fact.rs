@@ -87,6 +87,10 @@ pub enum Fact {
         objects: Objects,
         how: String,
     },
+    /// More schemas than were read.
+    ManySchemas {
+        count: u64,
+    },
     /// More groups of grants than were read.
     ManyGrants {
         count: u64,
@@ -436,6 +440,7 @@ impl fmt::Display for Fact {
                 write!(f, "the password of {} was changed by somebody else", text::name(role))
             }
             Fact::Differs { objects, how } => write!(f, "{objects} {how}"),
+            Fact::ManySchemas { count } => write!(f, "there are {count} schemas"),
             Fact::ManyGrants { count } => write!(f, "there are {count} different kinds of grants"),
         }
     }
@@ -612,6 +617,7 @@ mod tests {
                 "schema app is another",
                 "not so: schema app is another",
             ),
+            (Fact::ManySchemas { count: 300 }, "there are 300 schemas", "not so: there are 300 schemas"),
             (
                 Fact::ManyGrants { count: 300 },
                 "there are 300 different kinds of grants",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::postgres::catalog::inside::Extension;
 use crate::postgres::catalog::snapshot::Connected;
 use crate::postgres::{Cluster, Error, ExtensionName, Proof, RoleName, SchemaName, Secret, Verifier};
 use crate::tenant::method::{Method, RDS_IAM};
@@ -103,6 +104,13 @@ model! {
         allow_temporary_tables: Field<bool> = optional_computed(
             "Whether the tenant may make temporary tables (`TEMPORARY` on the database). They fill the server's disk \
              all the same."
+        )
+        .default(false),
+        allow_create_schema: Field<bool> = optional_computed(
+            "Whether the tenant may make schemas itself (`CREATE` on the database), as migration tools do with `CREATE SCHEMA IF NOT \
+             EXISTS`. The same privilege lets it install trusted extensions in them and publish its tables: what it makes is its \
+             own affair, and no part of `schemas` or `extensions`. It still lets nobody else in. Taken away, its schemas become the \
+             admin's, and are closed to the tenant unless they are in `schemas`."
         )
         .default(false),
         extensions: Field<Set<Item<String>>> = optional_computed(
@@ -228,6 +236,7 @@ impl Model {
             force: self.force_destroy.known().unwrap_or(false),
             known_as,
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
+            creates_schemas: self.allow_create_schema.known().unwrap_or(false),
             extensions,
             schemas,
             given_up: BTreeSet::new(),
@@ -300,8 +309,8 @@ impl Model {
             self.schemas = there.filter(|name| chosen.contains(name)).collect();
             // One that is not this admin's to drop is a choice only if it was chosen; `isolation` tells of the others.
             let chosen: BTreeSet<String> = self.extensions.known_elements().cloned().collect();
-            let extensions =
-                inside.extensions.iter().filter(|found| found.owner_usable || chosen.contains(&found.name));
+            let is_ours = |found: &Extension| found.owner_usable && !expected.leaves_extension(observed, found);
+            let extensions = inside.extensions.iter().filter(|found| is_ours(found) || chosen.contains(&found.name));
             self.extensions = extensions.map(|extension| extension.name.clone()).collect();
         }
         self.isolation = controls::described(&findings);
@@ -412,6 +421,14 @@ fn given_up(prior: &Model, planned: &Model) -> BTreeSet<String> {
 
 /// What a plan says of schemas that are taken off the list.
 fn about_schemas(prior: &Model, planned: &Model) -> Option<Diagnostic> {
+    let may = |model: &Model, may: bool| model.allow_create_schema == Field::Known(may);
+    if may(prior, true) && may(planned, false) {
+        let name = planned.name.as_known().map(String::as_str).unwrap_or_default();
+        let detail = "Those that it made become the admin's, and are closed to the tenant, unless they are in `schemas`. Nothing in them is \
+                      dropped.";
+        let summary = format!("Tenant {name:?} may no longer make schemas");
+        return Some(Diagnostic::warning(summary, detail).at_attribute("allow_create_schema"));
+    }
     let names: Vec<_> = given_up(prior, planned).iter().map(|name| format!("{name:?}")).collect();
     if names.is_empty() {
         return None;
@@ -718,6 +735,7 @@ impl Resource for TenantResource {
                 .inside
                 .iter()
                 .flat_map(|inside| &inside.extensions)
+                .filter(|one| !(observed.creates_schemas() && one.owner == names.role.as_str()))
                 .map(|one| one.name.clone())
                 .collect(),
             schemas: observed.others_schemas().map(|schema| schema.name.clone()).collect(),
@@ -731,6 +749,7 @@ impl Resource for TenantResource {
             password_wo_version: observed.role_marker().and_then(|marker| marker.password_version).into(),
             deletion_protection: Field::Known(true),
             on_destroy: Field::Known("drop".to_owned()),
+            allow_create_schema: Field::Known(observed.creates_schemas()),
             force_destroy: Field::Known(false),
             extensions: imported.extensions.iter().cloned().collect(),
             schemas: imported.schemas.iter().cloned().collect(),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::postgres::catalog::inside::{Extension, Thing};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{Authentication, Challenge, ExtensionName, Feature, RoleName, SchemaName, Verifier};
 
@@ -51,6 +52,8 @@ pub struct Desired {
     pub known_as: Option<TenantName>,
     /// TEMPORARY on the database.
     pub temporary: bool,
+    /// CREATE on the database.
+    pub creates_schemas: bool,
     pub extensions: BTreeSet<ExtensionName>,
     /// Beside the one of its names.
     pub schemas: BTreeSet<SchemaName>,
@@ -123,6 +126,18 @@ impl Desired {
         self.member_of.iter().cloned().chain(self.authentication.group()).collect()
     }
 
+    /// Whether a schema is one that the tenant made, and may have made.
+    pub(super) fn leaves_to_tenant(&self, observed: &Observed, schema: &str) -> bool {
+        let given = [self.names.schema.as_str(), EXTENSIONS_SCHEMA, "public"];
+        let is_given = given.contains(&schema) || self.schemas.iter().any(|given| given.as_str() == schema);
+        self.creates_schemas && !is_given && observed.owns_schema(schema)
+    }
+
+    /// Whether an extension is one that the tenant installed, and may have installed.
+    pub fn leaves_extension(&self, observed: &Observed, extension: &Extension) -> bool {
+        self.creates_schemas && observed.role.as_ref().is_some_and(|role| role.name == extension.owner)
+    }
+
     /// Whether the tenant is to log in.
     pub fn logs_in(&self) -> bool {
         self.goal == Goal::Present
@@ -170,7 +185,8 @@ impl Desired {
             }
         };
         let schemas = self.schemas.iter().map(ToString::to_string).collect();
-        Marker { password, authentication: self.authentication, schemas, ..Marker::new(&self.names, stage, version) }
+        let (authentication, creates_schemas) = (self.authentication, self.creates_schemas);
+        Marker { password, authentication, schemas, creates_schemas, ..Marker::new(&self.names, stage, version) }
     }
 
     /// That of its role, which no owner of a database can write: it also says whether there are guardrails, and whether
@@ -215,6 +231,20 @@ impl<'a> TenantCharter<'a> {
         [self.schema].into_iter().chain(self.desired.schemas.iter().map(SchemaName::as_str))
     }
 
+    /// One that the tenant made for itself.
+    fn is_tenants_schema(&self, name: &str) -> bool {
+        self.desired.leaves_to_tenant(self.observed, name)
+    }
+
+    /// Whether a thing in the database is one that who may create there makes: a publication of its own tables.
+    fn is_tenants_thing(&self, objects: &Objects) -> bool {
+        let things = || self.observed.inside.iter().flat_map(|inside| &inside.things);
+        let is_own = |thing: &Thing| {
+            objects.is(Kind::of_catalog(&thing.class), &thing.name) && thing.owner.as_deref() == Some(self.role)
+        };
+        self.desired.creates_schemas && objects.kind == Kind::Publication && things().any(is_own)
+    }
+
     fn parameter(&self, level: Level, name: &str, value: &Setting) -> Fact {
         Fact::Parameter { level, name: name.to_owned(), value: Text::whole(value.text()) }
     }
@@ -253,7 +283,8 @@ impl<'a> TenantCharter<'a> {
             let public = objects.name() == Some("public") && self.schema != "public";
             // `pg_database_owner` is whoever owns the database, which is told.
             let as_made = [self.observed.server.bootstrap.as_str(), "pg_database_owner"];
-            return self.observed.manages(owner) || public && as_made.contains(&owner);
+            let tenants = owner == self.role && objects.name().is_some_and(|name| self.is_tenants_schema(name));
+            return self.observed.manages(owner) || public && as_made.contains(&owner) || tenants;
         }
         let own = match &objects.kind {
             Kind::Relation
@@ -264,6 +295,8 @@ impl<'a> TenantCharter<'a> {
             | Kind::LargeObject
             | Kind::DefaultPrivileges => true,
             Kind::Other(catalog) => OWN_AFFAIRS.contains(&catalog.as_str()),
+            // Each of them is told by itself.
+            Kind::Publication | Kind::Extension => self.desired.creates_schemas && owner == self.role,
             _ => false,
         };
         // The admin's own routines must not act for whoever calls them.
@@ -282,7 +315,8 @@ impl<'a> TenantCharter<'a> {
         // What a tenant lends to those who manage it gives them nothing that they do not have; and what it was given in its
         // own schema stays there.
         let lent = self.observed.manages(grantee) && objects.kind != Kind::Schema;
-        let at_home = objects.schema.as_deref().is_some_and(|schema| self.is_home_schema(schema));
+        let is_home = |schema: &str| self.is_home_schema(schema) || self.is_tenants_schema(schema);
+        let at_home = objects.schema.as_deref().is_some_and(is_home);
         lent || grantee == self.role && at_home && !grantable
     }
 
@@ -303,6 +337,11 @@ impl<'a> TenantCharter<'a> {
         let inside = self.observed.inside.iter().flat_map(|inside| &inside.extensions);
         self.desired.extensions.iter().any(|wanted| wanted.as_str() == extension)
             || inside.into_iter().any(|found| found.name == extension && found.owner_usable)
+    }
+
+    fn is_tenants_extension(&self, extension: &str) -> bool {
+        let mut extensions = self.observed.inside.iter().flat_map(|inside| &inside.extensions);
+        extensions.any(|found| found.name == extension && self.desired.leaves_extension(self.observed, found))
     }
 
     fn owner_control(&self, objects: &Objects, owner: &str) -> Control {
@@ -376,6 +415,10 @@ impl Charter for TenantCharter<'_> {
         // An owner has every privilege, which is told.
         if self.observed.database.as_ref().is_some_and(|database| database.owner != self.role) {
             required.push((Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CONNECT")));
+            if desired.creates_schemas {
+                required
+                    .push((Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CREATE")));
+            }
         }
         let extended = !desired.extensions.is_empty();
         if extended {
@@ -424,10 +467,11 @@ impl Charter for TenantCharter<'_> {
                 Kind::Role => objects.is(Kind::Role, self.role),
                 Kind::Database => objects.is(Kind::Database, self.database),
                 Kind::Schema => {
-                    let is_ours = |name: &str| name == "public" || self.is_home_schema(name);
+                    let is_ours =
+                        |name: &str| name == "public" || self.is_home_schema(name) || self.is_tenants_schema(name);
                     objects.database.is_none() && objects.name().is_some_and(is_ours)
                 }
-                _ => false,
+                _ => objects.database.is_none() && self.is_tenants_thing(objects),
             },
             Fact::Owner { objects, owner } => {
                 self.observed.is_elsewhere(objects) && self.is_borrowed(owner) || self.allows_owner(objects, owner)
@@ -456,7 +500,9 @@ impl Charter for TenantCharter<'_> {
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
             // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.
-            Fact::Extension { name, schema, .. } => schema == EXTENSIONS_SCHEMA && self.may_drop_or_wants(name),
+            Fact::Extension { name, schema, .. } => {
+                schema == EXTENSIONS_SCHEMA && self.may_drop_or_wants(name) || self.is_tenants_extension(name)
+            }
             Fact::Password { role, .. } => role == self.role,
             // Of its own objects the one that is required is missing then.
             Fact::Marker { objects, .. } => {
@@ -471,6 +517,7 @@ impl Charter for TenantCharter<'_> {
             | Fact::ManyParameters { .. }
             | Fact::ForeignPassword { .. }
             | Fact::Differs { .. }
+            | Fact::ManySchemas { .. }
             | Fact::ManyGrants { .. } => false,
         }
     }
@@ -478,7 +525,7 @@ impl Charter for TenantCharter<'_> {
     fn control(&self, fact: &Fact) -> Control {
         match fact {
             Fact::Present(objects) if objects.kind == Kind::Role => Control::Role,
-            Fact::Present(_) | Fact::Differs { .. } => Control::Objects,
+            Fact::Present(_) | Fact::Differs { .. } | Fact::ManySchemas { .. } => Control::Objects,
             Fact::Owner { objects, owner } => self.owner_control(objects, owner),
             Fact::Grant { objects, grantee, .. } => self.grant_control(objects, grantee.as_deref()),
             Fact::DefaultGrant { .. } => Control::DefaultPrivileges,

@@ -40,6 +40,7 @@ pub(super) fn desired() -> Desired {
         force: false,
         known_as: Some(names().tenant),
         temporary: false,
+        creates_schemas: false,
         extensions: BTreeSet::new(),
         schemas: BTreeSet::new(),
         given_up: BTreeSet::new(),
@@ -371,5 +372,6 @@ pub(super) fn any_fact() -> impl Strategy<Value = Fact> {
         (name(), any::<i64>()).prop_map(|(role, version)| Fact::Password { role, version }),
         (objects(), any::<String>()).prop_map(|(objects, how)| Fact::Differs { objects, how }),
         any::<u64>().prop_map(|count| Fact::ManyGrants { count }),
+        any::<u64>().prop_map(|count| Fact::ManySchemas { count }),
     ]
 }

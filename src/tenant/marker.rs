@@ -47,6 +47,9 @@ pub struct Marker {
     /// Those that it has beside that one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub schemas: BTreeSet<String>,
+    /// Whether it may make more itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub creates_schemas: bool,
     /// How the tenant is meant to prove who it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub authentication: Method,
@@ -78,6 +81,7 @@ impl Marker {
             role: names.role.as_str().to_owned(),
             schema: names.schema.as_str().to_owned(),
             schemas: BTreeSet::new(),
+            creates_schemas: false,
             authentication: Method::default(),
             password_version,
             password: None,

@@ -253,6 +253,18 @@ impl Observed {
         role_marker(self.role.as_ref()?)
     }
 
+    /// Whether it is on record that the tenant may make schemas.
+    pub fn creates_schemas(&self) -> bool {
+        self.role_marker().is_some_and(|marker| marker.creates_schemas)
+    }
+
+    /// Whether the tenant's role owns a schema of its database.
+    pub fn owns_schema(&self, name: &str) -> bool {
+        let owner = self.role.as_ref().map(|role| role.name.as_str());
+        let mut schemas = self.inside.iter().flat_map(|inside| &inside.schemas);
+        schemas.any(|schema| schema.name == name && Some(schema.owner.as_str()) == owner)
+    }
+
     /// The schemas that are on record as the tenant's, beside the first.
     pub fn schemas(&self) -> BTreeSet<String> {
         self.role_marker().map(|marker| marker.schemas).unwrap_or_default()
@@ -263,6 +275,7 @@ impl Observed {
         let first = self.schema(&self.names).map(|schema| schema.name.clone());
         let is_other = move |schema: &&Schema| {
             Some(&schema.name) != first.as_ref()
+                && !(self.creates_schemas() && self.owns_schema(&schema.name))
                 && schema.name != "public"
                 && !super::names::is_reserved_schema(&schema.name)
         };
@@ -666,6 +679,9 @@ impl Facts<'_> {
             {
                 self.push(Fact::Marker { objects: objects(), text: comment.clone() }, ours);
             }
+        }
+        if inside.count_of_schemas > inside.schemas.len() as u64 {
+            self.push(Fact::ManySchemas { count: inside.count_of_schemas }, false);
         }
         for extension in &inside.extensions {
             let Extension { name, version, schema, .. } = extension.clone();

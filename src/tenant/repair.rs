@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::postgres::catalog::inside::Extension;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
 use crate::postgres::{DatabaseName, ExtensionName, Feature, RoleName, SchemaName};
 
@@ -173,7 +174,8 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
                 schema: extensions_schema(),
             });
         }
-        let unwanted = inside.extensions.iter().filter(|extension| extension.owner_usable);
+        let is_ours = |found: &&Extension| found.owner_usable && !desired.leaves_extension(observed, found);
+        let unwanted = inside.extensions.iter().filter(is_ours);
         let unwanted = unwanted.filter_map(|extension| extension.name.parse().ok());
         for extension in unwanted.filter(|name| !desired.extensions.contains(name)) {
             tried.push(Change::DropExtension { database: names.database.clone(), extension });
@@ -337,7 +339,7 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
         })
         .collect();
     if database {
-        changes.push(grant_database(names));
+        changes.push(grant_database(desired));
     }
     for schema in schemas {
         changes.extend(grant_schema(desired, &schema));
@@ -349,8 +351,10 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
     changes
 }
 
-fn grant_database(names: &Names) -> Change {
-    Change::GrantDatabase { database: names.database.clone(), privileges: vec!["CONNECT"], role: names.role.clone() }
+fn grant_database(desired: &Desired) -> Change {
+    let names = &desired.names;
+    let privileges = if desired.creates_schemas { vec!["CONNECT", "CREATE"] } else { vec!["CONNECT"] };
+    Change::GrantDatabase { database: names.database.clone(), privileges, role: names.role.clone() }
 }
 
 /// What the tenant has on a schema of its database; `None` for one that is none of its own.
@@ -374,7 +378,7 @@ fn missing(desired: &Desired, observed: &Observed, fact: &Fact) -> Vec<Change> {
             let schema = objects.name().and_then(|name| name.parse().ok());
             schema.map(|schema| Change::CreateSchema { database: names.database.clone(), schema })
         }
-        Fact::Grant { objects, .. } if objects.kind == Kind::Database => Some(grant_database(names)),
+        Fact::Grant { objects, .. } if objects.kind == Kind::Database => Some(grant_database(desired)),
         Fact::Grant { objects, .. } if objects.kind == Kind::Schema => {
             objects.name().and_then(|name| grant_schema(desired, &name.parse().ok()?))
         }
@@ -463,7 +467,9 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &S
         Fact::Grant { objects, grantee, .. }
             if objects.kind == Kind::Schema && !objects.original && objects.database.is_none() =>
         {
-            let schema = objects.name().and_then(|name| name.parse().ok());
+            // On its own schema the tenant granted it, and who is no member of it takes nothing back.
+            let name = objects.name().filter(|name| !desired.leaves_to_tenant(observed, name));
+            let schema = name.and_then(|name| name.parse().ok());
             let grantee = Grantee::parse(grantee.as_deref());
             match schema.zip(grantee) {
                 Some((schema, grantee)) => Some(Change::RevokeSchema { database, schema, grantee }),
@@ -603,7 +609,7 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
 mod tests {
     use super::*;
     use crate::postgres::catalog::acl::Grant;
-    use crate::postgres::catalog::inside::{DefaultPrivilege, Extension, ObjectGrant, ObjectOwner, Schema, Thing};
+    use crate::postgres::catalog::inside::{DefaultPrivilege, ObjectGrant, ObjectOwner, Schema, Thing};
     use crate::postgres::catalog::snapshot::{Database, Membership, Placed, Role, ServerGrant};
     use crate::postgres::fact::Objects;
     use crate::postgres::{Authentication, Challenge, Secret, Verifier};
@@ -1306,7 +1312,7 @@ mod tests {
             check_control(
                 Control::Objects,
                 &format!("not permitted: {word} x exists"),
-                |o| inside(o).things = vec![Thing { class: class.into(), name: "x".into() }],
+                |o| inside(o).things = vec![Thing { class: class.into(), name: "x".into(), owner: None }],
                 &[],
                 &[],
             );
@@ -1325,6 +1331,7 @@ mod tests {
             name: "pgcrypto".into(),
             schema: schema.into(),
             version: "1.3".into(),
+            owner: "admin".into(),
             owner_usable: true,
         };
         let (desired, observed) = check(
@@ -1791,6 +1798,7 @@ mod tests {
                     name: "dblink".into(),
                     schema: EXTENSIONS_SCHEMA.into(),
                     version: "1.2".into(),
+                    owner: "admin".into(),
                     owner_usable: true,
                 }];
             },
@@ -1847,6 +1855,63 @@ mod tests {
         // One that is gone already is not dropped again.
         inside(&mut observed).schemas.retain(|schema| schema.name != "jobs");
         assert_eq!(repair(&desired, &observed).tried, []);
+    }
+
+    #[test]
+    fn what_a_tenant_makes_where_it_may_create_is_its_own() {
+        let marker = Marker { creates_schemas: true, ..fixture::marker(&fixture::names(), Stage::Ready) };
+        let desired = Desired { creates_schemas: true, ..fixture::desired() };
+        let mut observed = fixture::observed();
+        let grants = "GRANT CONNECT, CREATE ON DATABASE \"acme\" TO \"acme\"";
+        assert_eq!(texts(&repair(&desired, &observed).needed)[0], grants);
+        (role(&mut observed).comment, database(&mut observed).comment) = (Some(marker.text()), Some(marker.text()));
+        schema(&mut observed, "app").comment = Some(marker.text());
+        database(&mut observed).acl.push(grant(Some("acme"), "CREATE"));
+        let own = Schema { owner: "acme".into(), owner_usable: false, acl: Vec::new(), ..another_schema("own") };
+        inside(&mut observed).schemas.push(own);
+        inside(&mut observed).things =
+            vec![Thing { class: "pg_publication".into(), name: "p".into(), owner: Some("acme".into()) }];
+        inside(&mut observed).extensions = vec![Extension {
+            name: "hstore".into(),
+            schema: "own".into(),
+            version: "1.8".into(),
+            owner: "acme".into(),
+            owner_usable: true,
+        }];
+        assert_eq!(repair(&desired, &observed), Repair::default());
+        let drift = |desired: &Desired, observed: &Observed| {
+            let findings = findings(desired, observed).into_iter();
+            findings.filter(|(_, finding)| finding.status.is_drift()).map(|(control, _)| control).collect::<Vec<_>>()
+        };
+        assert_eq!(drift(&desired, &observed), []);
+
+        // Others get no further in than before.
+        let guest = |acl: Vec<Grant>| {
+            let mut observed = observed.clone();
+            schema(&mut observed, "own").acl = acl;
+            let Repair { needed, tried } = repair(&desired, &observed);
+            assert_eq!(needed, [], "a tenant keeps nothing from being applied");
+            assert!(matches!(tried[..], [Change::Tidy { .. }]), "{tried:?}");
+            drift(&desired, &observed)
+        };
+        assert_eq!(guest(vec![grant(Some("globex"), "USAGE")]), [Control::Objects]);
+        assert_eq!(guest(vec![grant(None, "USAGE")]), [Control::Objects]);
+        let others = |change: fn(&mut Observed)| {
+            let mut observed = observed.clone();
+            change(&mut observed);
+            drift(&desired, &observed)
+        };
+        assert_eq!(others(|o| schema(o, "own").owner = "globex".into()), [Control::Objects]);
+        assert_eq!(others(|o| inside(o).things[0].owner = Some("globex".into())), [Control::Objects]);
+        assert_eq!(others(|o| inside(o).extensions[0].owner = "globex".into()), [Control::Extensions]);
+        assert_eq!(others(|o| schema(o, "app").owner = "acme".into()), [Control::SchemaPrivileges]);
+        assert_eq!(others(|o| inside(o).count_of_schemas = 101), [Control::Objects]);
+        // Nor is any of it the tenant's where it may not create.
+        let closed = Desired { creates_schemas: false, ..desired.clone() };
+        let told = drift(&closed, &observed);
+        for control in [Control::TenantPrivileges, Control::Objects, Control::Extensions] {
+            assert!(told.contains(&control), "{control} is not in {told:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ on_every_major! {
     suspending_ends_sessions_and_keeps_data,
     passwords_change_with_their_version,
     a_tenant_has_more_schemas,
+    a_tenant_may_make_schemas,
     a_tenant_is_imported_by_name,
     what_the_provider_did_not_make_is_left_alone_until_it_is_imported,
     a_half_made_tenant_is_finished,
@@ -234,6 +235,81 @@ fn a_tenant_has_more_schemas(server: &Server) {
     assert!(objects.as_str().unwrap().contains("schema jobs"), "{objects}");
     workspace.destroy();
     server.superuser("DROP ROLE wide_guest");
+}
+
+/// As migration tools do; and others get no further in than before.
+fn a_tenant_may_make_schemas(server: &Server) {
+    let workspace = workspace(server);
+    let config = |more: &str| tenant("maker", more);
+    workspace.write("main.tf", &config("allow_create_schema = true"));
+    workspace.apply();
+    let asks = |sql: &str| outcome(server, "maker", "maker", sql);
+    for sql in [
+        "CREATE SCHEMA IF NOT EXISTS hdb_catalog; CREATE TABLE hdb_catalog.hdb_version (id int)",
+        "CREATE SCHEMA IF NOT EXISTS \"Own\"; CREATE TABLE \"Own\".t AS SELECT 42 AS answer",
+        "CREATE EXTENSION hstore SCHEMA hdb_catalog; CREATE TABLE hdb_catalog.h (h hdb_catalog.hstore)",
+        "CREATE PUBLICATION own FOR TABLE \"Own\".t",
+    ] {
+        assert_eq!(asks(sql), "ok", "{sql}");
+    }
+    for (sql, state) in [
+        ("CREATE EXTENSION dblink SCHEMA \"Own\"", "42501"),
+        ("CREATE PUBLICATION every FOR ALL TABLES", "42501"),
+        ("DROP SCHEMA app CASCADE", "42501"),
+        (
+            "CREATE FUNCTION \"Own\".f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+          CREATE EVENT TRIGGER t ON ddl_command_end EXECUTE FUNCTION \"Own\".f()",
+            "42501",
+        ),
+    ] {
+        assert_eq!(asks(sql), state, "{sql}");
+    }
+    workspace.assert_empty_plan();
+    assert_enforced(server, &workspace);
+    workspace.import_fresh(&[(THIS, "maker")], &[], &["deletion_protection"]);
+
+    // A neighbour is let in, in each way that there is, and shut out again.
+    server.superuser("CREATE ROLE maker_guest");
+    let lets_in = "GRANT USAGE, CREATE ON SCHEMA \"Own\" TO maker_guest WITH GRANT OPTION; GRANT USAGE ON SCHEMA hdb_catalog TO PUBLIC;
+                   GRANT SELECT ON \"Own\".t TO maker_guest;
+                   ALTER DEFAULT PRIVILEGES IN SCHEMA \"Own\" GRANT SELECT ON TABLES TO maker_guest";
+    assert_eq!(asks(lets_in), "ok");
+    let changes = workspace.plan().changes(THIS);
+    for control in ["objects", "other_roles", "default_privileges"] {
+        assert!(changes.contains(&format!("isolation.{control}")), "{control} is not in {changes:?}");
+    }
+    workspace.apply();
+    workspace.assert_empty_plan();
+    assert_enforced(server, &workspace);
+    let held = "SELECT has_schema_privilege('maker_guest', 'Own', 'USAGE') OR has_schema_privilege('maker_guest', 'hdb_catalog', 'USAGE')
+                OR has_table_privilege('maker_guest', '\"Own\".t', 'SELECT')";
+    assert_eq!(value(server, "maker", held), "f");
+    assert_eq!(asks("SELECT answer FROM \"Own\".t"), "42");
+
+    // So many that not all are read: that is told, and hides none that is meant.
+    assert_eq!(asks("DO $$ BEGIN FOR i IN 1..120 LOOP EXECUTE 'CREATE SCHEMA many' || i; END LOOP; END $$"), "ok");
+    workspace.write("main.tf", &config("allow_create_schema = true\n  schemas = [\"late\"]"));
+    workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+    let objects = workspace.resource(THIS)["isolation"]["objects"].clone();
+    workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+    let told = workspace.resource(THIS)["isolation"]["objects"].clone();
+    assert!(told.as_str().unwrap().contains("there are 12"), "{objects}, then {told}");
+    assert_eq!(asks("CREATE TABLE late.t ()"), "ok");
+    assert_eq!(asks("DO $$ BEGIN FOR i IN 1..120 LOOP EXECUTE 'DROP SCHEMA many' || i; END LOOP; END $$"), "ok");
+
+    // Taken away, what is listed stays open, and nothing is dropped.
+    workspace.write("main.tf", &config("schemas = [\"late\", \"Own\"]"));
+    let said = workspace.run(&["apply", "-auto-approve", "-json"]).ok().unwrap();
+    let told = |text: &str| said.diagnostics().iter().any(|one| one["summary"].as_str().unwrap().contains(text));
+    assert!(told("may no longer make schemas"), "{said:?}");
+    assert_eq!(asks("SELECT answer FROM \"Own\".t"), "42");
+    assert_eq!(asks("SELECT count(*) FROM hdb_catalog.hdb_version"), "42501");
+    assert_eq!(asks("CREATE SCHEMA more"), "42501");
+    let owner =
+        "SELECT string_agg(nspowner::regrole::text, ',') FROM pg_namespace WHERE nspname IN ('Own', 'hdb_catalog')";
+    assert_eq!(value(server, "maker", owner), format!("{ADMIN},{ADMIN}"));
+    workspace.destroy();
+    server.superuser("DROP ROLE maker_guest");
 }
 
 fn a_tenant_is_imported_by_name(server: &Server) {

@@ -12,8 +12,10 @@ use crate::postgres::session::Session;
 
 #[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
 pub struct Inside {
-    /// Without PostgreSQL's own; the first hundred.
+    /// Without PostgreSQL's own; the first hundred, those of the database's owner before others.
     pub schemas: Vec<Schema>,
+    /// How many schemas there are.
+    pub count_of_schemas: u64,
     /// Without `plpgsql`, which every database has.
     pub extensions: Vec<Extension>,
     /// Beyond what objects are given when they are made; the first two hundred kinds.
@@ -47,6 +49,8 @@ pub struct Extension {
     #[serde(deserialize_with = "hex::text")]
     pub schema: String,
     pub version: String,
+    #[serde(deserialize_with = "hex::text")]
+    pub owner: String,
     pub owner_usable: bool,
 }
 
@@ -113,6 +117,9 @@ pub struct Thing {
     pub class: String,
     #[serde(deserialize_with = "hex::text")]
     pub name: String,
+    /// Of a publication.
+    #[serde(deserialize_with = "hex::optional")]
+    pub owner: Option<String>,
 }
 
 /// Those of a schema, whose grantees are bytes as all names here are.

@@ -42,7 +42,7 @@
   SELECT 'pg_event_trigger', true, t.evtname::text, 0, false, 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, t.oid
   FROM pg_catalog.pg_event_trigger t
   UNION ALL
-  SELECT 'pg_publication', true, p.pubname::text, 0, false, 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid
+  SELECT 'pg_publication', true, p.pubname::text, p.pubowner, false, 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid
   FROM pg_catalog.pg_publication p
   UNION ALL
   SELECT 'pg_foreign_data_wrapper', true, w.fdwname::text, 0, false, 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, w.oid
@@ -102,15 +102,20 @@ SELECT pg_catalog.jsonb_build_object(
     FROM (
       SELECT s.* FROM namespaces s
       WHERE NOT s.hidden AND s.nspname NOT IN ('pg_catalog', 'information_schema')
-      ORDER BY s.oid
+      -- Those of the database's owner first: a tenant that makes many hides none of them.
+      ORDER BY s.nspowner <> (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()), s.oid
       LIMIT 100) n
     LEFT JOIN pg_catalog.pg_description c
       ON c.objoid = n.oid AND c.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND c.objsubid = 0),
+  'count_of_schemas', (
+    SELECT pg_catalog.count(*) FROM namespaces s
+    WHERE NOT s.hidden AND s.nspname NOT IN ('pg_catalog', 'information_schema')),
   'extensions', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'name', pg_catalog.encode(pg_catalog.convert_to(x.extname::text, e.name), 'hex'),
       'schema', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
       'version', x.extversion,
+      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(x.extowner)::text, e.name), 'hex'),
       'owner_usable', pg_catalog.pg_has_role(x.extowner, 'USAGE'))), '[]')
     FROM pg_catalog.pg_extension x
     JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace
@@ -156,7 +161,9 @@ SELECT pg_catalog.jsonb_build_object(
   'things', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'class', t.class,
-      'name', pg_catalog.encode(pg_catalog.convert_to(t.name, e.name), 'hex'))), '[]')
+      'name', pg_catalog.encode(pg_catalog.convert_to(t.name, e.name), 'hex'),
+      'owner', CASE WHEN t.owner <> 0
+                    THEN pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(t.owner)::text, e.name), 'hex') END)), '[]')
     FROM (SELECT * FROM told WHERE acts ORDER BY class, name LIMIT 100) t)
 )::text
 FROM encoding e

@@ -1,6 +1,6 @@
 -- Takes back what others than the tenant and the admin hold on the objects of a database, and what the tenant's default
 -- privileges would give them: a batch at a time, by object identity, as the role that granted it. What cannot be taken back is
--- left: whoever runs this reads again. The braces are for held.sql.
+-- left: whoever runs this reads again. Of schemas those that the tenant owns. The braces are for held.sql.
 -- Before: set_config('pgtenant.home', <a JSON list of the roles that may hold something>, true), and 'pgtenant.tenant', the
 -- tenant's role among them, to which nobody's default privileges give anything.
 DO $tidy$
@@ -23,7 +23,8 @@ BEGIN
         EXCEPT
         SELECT d.grantee, d.privilege_type, d.is_grantable FROM pg_catalog.aclexplode(h.expected) d) a
       WHERE h.acl <> h.expected AND pg_catalog.pg_has_role(h.owner, 'USAGE') AND (h.original OR a.grantee <> ALL (home))
-        AND (h.kind <> 'n' OR h.name IN ('pg_catalog', 'information_schema'))
+        AND (h.kind <> 'n' OR h.name IN ('pg_catalog', 'information_schema')
+             OR pg_catalog.pg_get_userbyid(h.owner) = pg_catalog.current_setting('pgtenant.tenant')::name)
       ORDER BY h.classid, h.oid
       LIMIT 2000
     ), named AS (

@@ -63,6 +63,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         force: false,
         known_as,
         temporary: false,
+        creates_schemas: observed.creates_schemas(),
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
         schemas: observed.schemas().iter().filter_map(|schema| schema.parse().ok()).collect(),
         given_up: BTreeSet::new(),
@@ -877,6 +878,7 @@ mod tests {
                     name: "e".into(),
                     schema: "app".into(),
                     version: "1".into(),
+                    owner: "admin".into(),
                     owner_usable: true,
                 }];
         }
