@@ -25,6 +25,7 @@ use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
 use super::catalog::snapshot::{self, Filter, Server, Snapshot};
 use super::catalog::tables::{self, Tables};
+use super::connect::TargetSession;
 use super::connector::Connector;
 use super::error::{ConnectError, Error, SqlState};
 use super::outage::{Outage, Way};
@@ -372,10 +373,15 @@ impl Cluster {
         cancel: &CancellationToken,
     ) -> Result<(Slot<'_>, Session), ConnectError> {
         let connect = || self.connector.connect(database, self.is_patient(), cancel);
+        let wanted = self.connector.options().target_session;
+        let writes_elsewhere = || wanted.of_session(self.is_patient()) == TargetSession::Primary;
         loop {
             let (slot, session) = self.pool.enter(database, false, cancel).await?;
-            if let Some(session) = session {
-                return Ok((slot, session));
+            match session {
+                // It was opened to read, before something was to be changed.
+                Some(session) if session.is_standby && writes_elsewhere() => session.close().await,
+                Some(session) => return Ok((slot, session)),
+                None => {}
             }
             match self.reach(database, cancel, &connect).await {
                 Err(error) if error.is_full() && self.pool.has_others() => shrink(slot, &self.pool),

@@ -90,6 +90,8 @@ impl Connector {
         proof: Option<&Proof>,
         cancel: &CancellationToken,
     ) -> Result<Authentication, ConnectError> {
+        // A proof that is not tied to the connection can be passed on.
+        let proof = proof.filter(|_| self.options.channel_binding != ChannelBinding::Require);
         let begun = self.at_some_address(cancel, |target| async move {
             let mut stream = Bounded::new(self.open(&target).await?.1);
             let begun = scram::begin_login(&mut stream, role, database, proof).await;
@@ -234,8 +236,9 @@ impl Connector {
             return Err(ConnectError::TooOld { address: host.to_string(), version: bounded(&version) });
         };
         let address = target.address;
-        let session = Session::new(client, connection, socket, (Arc::clone(self), target), database, major);
+        let mut session = Session::new(client, connection, socket, (Arc::clone(self), target), database, major);
         let is_standby = self.settle(session.client(), major, &host).await?;
+        session.is_standby = is_standby;
         let wanted = match target_session {
             TargetSession::Any => None,
             TargetSession::Primary => Some(false),

@@ -3,7 +3,7 @@
 //!
 //! Nobody logs in: the exchange is left before the proof, takes no slot of the role's and leaves no
 //! failed login in the log. Only a server that asks nothing lets in, and is left at once. Where the password is proved as well,
-//! the session ends before it takes a statement.
+//! the session ends before it takes a statement; for that moment it takes a slot.
 
 use std::io;
 

@@ -42,6 +42,8 @@ pub struct Session {
     pub database: DatabaseName,
     /// The server's major version.
     pub major: u32,
+    /// Whether the server is a standby, as far as was seen at the login.
+    pub is_standby: bool,
 }
 
 /// What the server said beside its answers.
@@ -106,6 +108,7 @@ impl Session {
             silent,
             database: database.clone(),
             major,
+            is_standby: false,
         }
     }
 

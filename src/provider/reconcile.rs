@@ -20,6 +20,9 @@ const PATIENCE: usize = 5;
 /// How often an operation goes on after its connection was lost, or a lock was not to be had.
 const LOSSES: usize = 5;
 
+/// How long until it does.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How long an operation that failed may look at what it leaves, and put it back. Its own time is over.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -112,6 +115,7 @@ async fn bring<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S, loc
             Ok(observed) => observed,
             Err(error) if passes(&error) && losses < LOSSES => {
                 losses += 1;
+                pause(cx).await;
                 continue;
             }
             Err(error) => {
@@ -149,6 +153,7 @@ async fn bring<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S, loc
             Err(error) if passes(&error) && losses < LOSSES => {
                 tracing::debug!("{error}; looking again");
                 losses += 1;
+                pause(cx).await;
             }
             Err(error) => {
                 let diagnostic = subject.failed(&error, &last, cx);
@@ -156,6 +161,14 @@ async fn bring<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S, loc
             }
         }
         first = first.or(Some(observed));
+    }
+}
+
+/// Who looks again at once may see a standby that is behind, or what is about to end.
+async fn pause(cx: &Context) {
+    tokio::select! {
+        () = tokio::time::sleep(PAUSE) => {}
+        () = cx.cancel.cancelled() => {}
     }
 }
 

@@ -110,7 +110,8 @@ model! {
             "Whether the tenant may make schemas itself (`CREATE` on the database), as migration tools do with `CREATE SCHEMA IF NOT \
              EXISTS`. The same privilege lets it install trusted extensions in them and publish its tables: what it makes is its \
              own affair, and no part of `schemas` or `extensions`. It still lets nobody else in. Taken away, its schemas become the \
-             admin's, and are closed to the tenant unless they are in `schemas`."
+             admin's, and are closed to the tenant unless they are in `schemas`; its extensions and publications stay, and \
+             `isolation` tells of them."
         )
         .default(false),
         extensions: Field<Set<Item<String>>> = optional_computed(
@@ -412,6 +413,21 @@ fn about_password(prior: &Model, planned: &Model, statuses: &Statuses) -> Option
     Some(Diagnostic::warning(summary, detail).at_attribute("password_wo_version"))
 }
 
+/// Whether the tenant may make schemas no more.
+fn loses_create(prior: &Model, planned: &Model) -> bool {
+    prior.allow_create_schema == Field::Known(true) && planned.allow_create_schema == Field::Known(false)
+}
+
+/// What a plan refuses of schemas: a rename in place takes a name that is free.
+fn taken_schema(prior: &Model, planned: &Model) -> Option<Diagnostic> {
+    let new = planned.schema.as_known().filter(|new| prior.schema.as_known() != Some(new))?;
+    prior.schemas.known_elements().any(|other| other == new).then(|| {
+        let detail = "It is one of `schemas` until now, and `schema` is renamed in place. Rename that other one, or empty it and take \
+                      it off the list, before this change.";
+        Diagnostic::error(format!("Schema {new:?} is there already"), detail).at_attribute("schema")
+    })
+}
+
 /// Schemas that are on the list no more.
 fn given_up(prior: &Model, planned: &Model) -> BTreeSet<String> {
     let all = |model: &Model| -> BTreeSet<String> { model.schemas.known_elements().cloned().collect() };
@@ -421,11 +437,11 @@ fn given_up(prior: &Model, planned: &Model) -> BTreeSet<String> {
 
 /// What a plan says of schemas that are taken off the list.
 fn about_schemas(prior: &Model, planned: &Model) -> Option<Diagnostic> {
-    let may = |model: &Model, may: bool| model.allow_create_schema == Field::Known(may);
-    if may(prior, true) && may(planned, false) {
+    if loses_create(prior, planned) {
         let name = planned.name.as_known().map(String::as_str).unwrap_or_default();
         let detail = "Those that it made become the admin's, and are closed to the tenant, unless they are in `schemas`. Nothing in them is \
-                      dropped.";
+                      dropped. Extensions and publications that it made stay its own: `isolation` tells of them, and whoever may \
+                      become the tenant, or a superuser, drops them.";
         let summary = format!("Tenant {name:?} may no longer make schemas");
         return Some(Diagnostic::warning(summary, detail).at_attribute("allow_create_schema"));
     }
@@ -634,9 +650,13 @@ impl Resource for TenantResource {
             } else if let Field::Known(controls) = &mut model.isolation {
                 controls.extend(private.behind.iter().map(|name| (name.clone(), Item::Unknown)));
             }
-            // One that is not empty stays, and is told from then on.
-            if let (false, Field::Known(controls)) = (given_up(before, &model).is_empty(), &mut model.isolation) {
-                controls.insert(Control::Objects.name().to_owned(), Item::Unknown);
+            // What is left of schemas that are given up, and of what the tenant made by itself, is told from then on.
+            let loses = loses_create(before, &model);
+            if let (true, Field::Known(controls)) =
+                (loses || !given_up(before, &model).is_empty(), &mut model.isolation)
+            {
+                let told = [Control::Objects, Control::Extensions, Control::SchemaPrivileges];
+                controls.extend(told.map(|control| (control.name().to_owned(), Item::Unknown)));
             }
         } else {
             model.isolation = Field::Unknown;
@@ -650,6 +670,7 @@ impl Resource for TenantResource {
         }
         diagnostics.0.extend(prior.as_ref().and_then(|prior| about_password(prior, &model, statuses)));
         diagnostics.0.extend(prior.as_ref().and_then(|prior| about_schemas(prior, &model)));
+        diagnostics.0.extend(prior.as_ref().and_then(|prior| taken_schema(prior, &model)));
         diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
         private.replaced = prior.is_none() && self.is_known(&model).await;
         Planned { value: model.encode(), private: private.encode(), diagnostics, ..Planned::default() }
@@ -809,7 +830,9 @@ impl TenantResource {
             let given_up = given_up(prior, model);
             tenant.desired.given_up = given_up.iter().filter_map(|name| name.parse().ok()).collect();
         }
-        let inside = |model: &Model| (model.extensions.clone(), model.schema.clone(), model.schemas.clone());
+        let inside = |model: &Model| {
+            (model.extensions.clone(), model.schema.clone(), model.schemas.clone(), model.allow_create_schema)
+        };
         tenant.changes_inside = prior.is_some_and(|prior| inside(prior) != inside(model));
         Ok(tenant)
     }

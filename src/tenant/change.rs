@@ -73,10 +73,12 @@ pub enum Change {
         database: DatabaseName,
         from: Option<RoleName>,
     },
+    /// What the tenant is to keep of its own schema it is given in the same transaction: its application may be at work in it.
     OwnSchema {
         database: DatabaseName,
         schema: SchemaName,
         from: Option<RoleName>,
+        keeps: Vec<&'static str>,
     },
     /// `NOCREATEDB`, `NOINHERIT`, ...
     RoleAttributes {
@@ -386,10 +388,18 @@ impl Change {
                 let own = one(format!("own database {d}"), format!("ALTER DATABASE {d} OWNER TO CURRENT_USER"));
                 (None, as_member_of(from.as_ref(), own))
             }
-            Change::OwnSchema { database, schema, from } => {
+            Change::OwnSchema { database, schema, from, keeps } => {
                 let s = schema.quoted();
                 let own = one(format!("own schema {s}"), format!("ALTER SCHEMA {s} OWNER TO CURRENT_USER"));
-                (Some(database.clone()), as_member_of(from.as_ref(), own))
+                let mut statements = as_member_of(from.as_ref(), own);
+                if let (Some(from), false) = (from.as_ref().map(RoleName::quoted), keeps.is_empty()) {
+                    let what = keeps.join(", ");
+                    statements.push(Statement::new(
+                        format!("grant {what} on schema {s} to {from}"),
+                        format!("GRANT {what} ON SCHEMA {s} TO {from}"),
+                    ));
+                }
+                (Some(database.clone()), statements)
             }
             Change::RoleAttributes { role, attributes } => {
                 let (r, attributes) = (role.quoted(), attributes.join(" "));
@@ -861,7 +871,7 @@ mod tests {
                 "ALTER SCHEMA \"s\" RENAME TO \"t\"",
             ),
             (
-                Change::OwnSchema { database: database(), schema: schema(), from: None },
+                Change::OwnSchema { database: database(), schema: schema(), from: None, keeps: vec!["USAGE"] },
                 "d",
                 "own schema \"s\"",
                 "ALTER SCHEMA \"s\" OWNER TO CURRENT_USER",

@@ -112,6 +112,11 @@ pub(super) const PUBLIC_SCHEMA_IS_THEIRS: &str =
     "PostgreSQL 13 and 14: a superuser owns the schema public of each new database, and no other admin may change it";
 
 impl Desired {
+    /// Whether the schema for extensions is there before there are any: who may make schemas must not make that one.
+    pub(super) fn has_extensions_schema(&self) -> bool {
+        !self.extensions.is_empty() || self.creates_schemas
+    }
+
     /// What the role finds without naming a schema.
     pub(super) fn search_path(&self) -> Vec<SchemaName> {
         let mut path = vec![self.names.schema.clone()];
@@ -135,7 +140,8 @@ impl Desired {
 
     /// Whether an extension is one that the tenant installed, and may have installed.
     pub fn leaves_extension(&self, observed: &Observed, extension: &Extension) -> bool {
-        self.creates_schemas && observed.role.as_ref().is_some_and(|role| role.name == extension.owner)
+        let is_wanted = self.extensions.iter().any(|wanted| wanted.as_str() == extension.name);
+        self.creates_schemas && !is_wanted && observed.role.as_ref().is_some_and(|role| role.name == extension.owner)
     }
 
     /// Whether the tenant is to log in.
@@ -283,7 +289,12 @@ impl<'a> TenantCharter<'a> {
             let public = objects.name() == Some("public") && self.schema != "public";
             // `pg_database_owner` is whoever owns the database, which is told.
             let as_made = [self.observed.server.bootstrap.as_str(), "pg_database_owner"];
-            let tenants = owner == self.role && objects.name().is_some_and(|name| self.is_tenants_schema(name));
+            // From outside they have no names.
+            let is_own = match objects.name() {
+                Some(name) => self.is_tenants_schema(name),
+                None => self.desired.creates_schemas && self.observed.inside.is_err(),
+            };
+            let tenants = owner == self.role && is_own;
             return self.observed.manages(owner) || public && as_made.contains(&owner) || tenants;
         }
         let own = match &objects.kind {
@@ -314,7 +325,8 @@ impl<'a> TenantCharter<'a> {
         }
         // What a tenant lends to those who manage it gives them nothing that they do not have; and what it was given in its
         // own schema stays there.
-        let lent = self.observed.manages(grantee) && objects.kind != Kind::Schema;
+        let is_given = objects.kind == Kind::Schema && !objects.name().is_some_and(|name| self.is_tenants_schema(name));
+        let lent = self.observed.manages(grantee) && !is_given;
         let is_home = |schema: &str| self.is_home_schema(schema) || self.is_tenants_schema(schema);
         let at_home = objects.schema.as_deref().is_some_and(is_home);
         lent || grantee == self.role && at_home && !grantable
@@ -420,7 +432,7 @@ impl Charter for TenantCharter<'_> {
                     .push((Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CREATE")));
             }
         }
-        let extended = !desired.extensions.is_empty();
+        let extended = desired.has_extensions_schema();
         if extended {
             required.push((Control::Schema, Fact::Present(schema(EXTENSIONS_SCHEMA))));
         }

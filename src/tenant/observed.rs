@@ -258,6 +258,15 @@ impl Observed {
         self.role_marker().is_some_and(|marker| marker.creates_schemas)
     }
 
+    /// Whether all schemas of the database were read: one that was not seen is not there.
+    pub fn sees_all_schemas(&self) -> bool {
+        self.inside.as_ref().is_ok_and(|inside| inside.count_of_schemas <= inside.schemas.len() as u64)
+    }
+
+    pub fn sees_schema(&self, name: &str) -> bool {
+        self.inside.iter().flat_map(|inside| &inside.schemas).any(|schema| schema.name == name)
+    }
+
     /// Whether the tenant's role owns a schema of its database.
     pub fn owns_schema(&self, name: &str) -> bool {
         let owner = self.role.as_ref().map(|role| role.name.as_str());
@@ -270,14 +279,26 @@ impl Observed {
         self.role_marker().map(|marker| marker.schemas).unwrap_or_default()
     }
 
-    /// The schemas of its database that may be the tenant's, beside the first: neither that nor PostgreSQL's own.
+    /// The schemas that are the tenant's beside the first: those on record, or of what is no tenant yet those in which its role has
+    /// something to say. One that an extension lives in is none.
     pub fn others_schemas(&self) -> impl Iterator<Item = &Schema> {
         let first = self.schema(&self.names).map(|schema| schema.name.clone());
-        let is_other = move |schema: &&Schema| {
-            Some(&schema.name) != first.as_ref()
-                && !(self.creates_schemas() && self.owns_schema(&schema.name))
-                && schema.name != "public"
-                && !super::names::is_reserved_schema(&schema.name)
+        let on_record = self.role_marker().filter(|_| self.is_complete()).map(|marker| marker.schemas);
+        let role = self.role.as_ref().map(|role| role.name.as_str());
+        let uses = move |schema: &Schema| {
+            let holds = |grant: &Grant| grant.grantee.as_deref() == role;
+            Some(schema.owner.as_str()) == role || schema.acl.iter().any(holds)
+        };
+        let extensions = || self.inside.iter().flat_map(|inside| &inside.extensions);
+        let is_other = move |schema: &&Schema| match &on_record {
+            Some(on_record) => on_record.contains(&schema.name),
+            None => {
+                Some(&schema.name) != first.as_ref()
+                    && schema.name != "public"
+                    && !super::names::is_reserved_schema(&schema.name)
+                    && !extensions().any(|extension| extension.schema == schema.name)
+                    && uses(schema)
+            }
         };
         self.inside.iter().flat_map(|inside| &inside.schemas).filter(is_other)
     }
@@ -384,8 +405,10 @@ impl Observed {
     pub fn schema(&self, wanted: &Names) -> Option<&Schema> {
         let schemas = &self.inside.as_ref().ok()?.schemas;
         let both = [&self.names, wanted];
+        let role = self.role.as_ref().map(|role| role.name.as_str());
         let marked = |schema: &&Schema| {
             schema.owner_usable
+                && Some(schema.owner.as_str()) != role
                 && Marker::parse(schema.comment.as_deref())
                     .is_some_and(|marker| both.iter().any(|names| marker.tenant == names.tenant.as_str()))
         };
@@ -674,7 +697,10 @@ impl Facts<'_> {
             for grant in &schema.acl {
                 self.push(granted(objects(), grant), ours);
             }
+            // Of a schema that it made a tenant says what it likes.
+            let is_first = schema.name == self.observed.names.schema.as_str();
             if let Some(comment) = &schema.comment
+                && (is_first || schema.owner != self.role.name)
                 && Marker::parse(Some(comment)).is_some()
             {
                 self.push(Fact::Marker { objects: objects(), text: comment.clone() }, ours);

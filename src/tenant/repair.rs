@@ -79,9 +79,23 @@ fn repair_of(desired: &Desired, observed: &Observed, control: Control, facts: &[
     let changes = |facts: &[Deviation]| changes(desired, observed, control, facts);
     // A tenant that may not log in holds nothing up; but what there is to tidy can be more than one apply can do.
     repair.extend(changes(&ours), changes(&theirs), |change| {
-        matches!(change, Change::Tidy { .. }) || login && change.can_be_held_up()
+        matches!(change, Change::Tidy { .. }) || login && (change.can_be_held_up() || meets_owner(observed, change))
     });
     repair
+}
+
+/// Whether a change is of a schema that the tenant owns until then, or may own where not all were read: it can keep that waiting,
+/// or make it fail.
+fn meets_owner(observed: &Observed, change: &Change) -> bool {
+    let is_unseen = |name: &SchemaName| !observed.sees_all_schemas() && !observed.sees_schema(name.as_str());
+    match change {
+        Change::CreateSchema { schema, .. } | Change::GrantSchema { schema, .. } if is_unseen(schema) => true,
+        Change::OwnSchema { schema, .. }
+        | Change::GrantSchema { schema, .. }
+        | Change::RevokeSchema { schema, .. }
+        | Change::MarkSchema { schema, .. } => observed.owns_schema(schema.as_str()),
+        _ => false,
+    }
 }
 
 /// The next changes on the way from what is observed to what is wanted, whatever that is. Empty when the tenant is as it
@@ -167,7 +181,15 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
     }
     if let Ok(inside) = &observed.inside {
         let found = |name: &ExtensionName| inside.extensions.iter().any(|extension| extension.name == name.as_str());
-        for extension in desired.extensions.iter().filter(|name| !found(name)) {
+        // What the tenant may have planted in the schema, or in an extension of its own that another one requires, would run with the
+        // rights of a superuser.
+        let is_tenants = |name: &str| {
+            let mut extensions = inside.extensions.iter();
+            extensions.any(|found| found.name == name && found.owner == role.name)
+        };
+        let is_safe = !observed.owns_schema(EXTENSIONS_SCHEMA)
+            && !desired.extensions.iter().any(|wanted| is_tenants(wanted.as_str()));
+        for extension in desired.extensions.iter().filter(|name| is_safe && !found(name)) {
             needed.push(Change::CreateExtension {
                 database: names.database.clone(),
                 extension: extension.clone(),
@@ -193,6 +215,10 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         // Nothing inside is to be finished.
         needed.extend(last);
     }
+    // Where extensions are to be installed is the admin's before anybody else may make it.
+    needed.sort_by_key(
+        |change| matches!(change, Change::GrantDatabase { privileges, .. } if privileges.contains(&"CREATE")),
+    );
     if is_adopted(observed) {
         // What can fail inside comes before what shuts people out.
         needed.sort_by_key(|change| (change.closes_a_door(), change.is_inside()));
@@ -334,7 +360,8 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
         .iter()
         .filter_map(|change| match change {
             Change::RevokeSchema { schema, grantee, .. } if taken(grantee) => Some(schema.clone()),
-            Change::OwnSchema { schema, .. } => Some(schema.clone()),
+            // One that was the tenant's leaves it what it is to have in the same moment.
+            Change::OwnSchema { schema, from: None, .. } => Some(schema.clone()),
             _ => None,
         })
         .collect();
@@ -357,18 +384,21 @@ fn grant_database(desired: &Desired) -> Change {
     Change::GrantDatabase { database: names.database.clone(), privileges, role: names.role.clone() }
 }
 
-/// What the tenant has on a schema of its database; `None` for one that is none of its own.
-fn grant_schema(desired: &Desired, schema: &SchemaName) -> Option<Change> {
-    let names = &desired.names;
-    let privileges = if *schema == names.schema || desired.schemas.contains(schema) {
+/// What the tenant has on a schema of its database: nothing on one that is none of its own.
+fn privileges_on(desired: &Desired, schema: &SchemaName) -> Vec<&'static str> {
+    if *schema == desired.names.schema || desired.schemas.contains(schema) {
         vec!["CREATE", "USAGE"]
-    } else if schema.as_str() == EXTENSIONS_SCHEMA && !desired.extensions.is_empty() {
+    } else if schema.as_str() == EXTENSIONS_SCHEMA && desired.has_extensions_schema() {
         vec!["USAGE"]
     } else {
-        return None;
-    };
-    let (database, role) = (names.database.clone(), names.role.clone());
-    Some(Change::GrantSchema { database, schema: schema.clone(), privileges, role })
+        Vec::new()
+    }
+}
+
+fn grant_schema(desired: &Desired, schema: &SchemaName) -> Option<Change> {
+    let privileges = privileges_on(desired, schema);
+    let (database, role) = (desired.names.database.clone(), desired.names.role.clone());
+    (!privileges.is_empty()).then(|| Change::GrantSchema { database, schema: schema.clone(), privileges, role })
 }
 
 fn missing(desired: &Desired, observed: &Observed, fact: &Fact) -> Vec<Change> {
@@ -437,7 +467,10 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &S
         Fact::Owner { objects, owner } if objects.kind == Kind::Schema && objects.database.is_none() => {
             let from = (Some(owner.as_str()) == observed.role.as_ref().map(|role| role.name.as_str())).then_some(role);
             let schema = objects.name().and_then(|name| name.parse().ok());
-            schema.map(|schema| Change::OwnSchema { database, schema, from })
+            schema.map(|schema: SchemaName| {
+                let keeps = privileges_on(desired, &schema);
+                Change::OwnSchema { database, schema, from, keeps }
+            })
         }
         // What groups hold elsewhere is not the tenant's alone: it is told, and left.
         Fact::Grant { objects, grantee, .. }
@@ -477,7 +510,7 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &S
             }
         }
         Fact::Grant { objects, .. } if objects.database.is_none() => tidy(observed, names),
-        Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } => tidy(observed, names),
+        Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } | Fact::ManySchemas { .. } => tidy(observed, names),
         Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => {
             let role = observed.role.as_ref().map(|role| role.connection_limit);
             let limit = role.filter(|limit| observed.is_guarded() && *limit > 0);
@@ -1167,13 +1200,13 @@ mod tests {
             Control::SchemaPrivileges,
             "found: acme owns schema app",
             |o| schema(o, "app").owner = "acme".to_owned(),
+            &[],
             &[
                 "GRANT \"acme\" TO CURRENT_USER",
                 "ALTER SCHEMA \"app\" OWNER TO CURRENT_USER",
                 "REVOKE \"acme\" FROM CURRENT_USER",
                 "GRANT CREATE, USAGE ON SCHEMA \"app\" TO \"acme\"",
             ],
-            &[],
         );
         let other = |o: &mut Observed| {
             let app = schema(o, "app").clone();
@@ -1188,13 +1221,13 @@ mod tests {
                 schema(o, "other").owner = "acme".to_owned();
                 schema(o, "other").acl.push(grant(Some("globex"), "USAGE"));
             },
+            &[],
             &[
                 "GRANT \"acme\" TO CURRENT_USER",
                 "ALTER SCHEMA \"other\" OWNER TO CURRENT_USER",
                 "REVOKE \"acme\" FROM CURRENT_USER",
                 "REVOKE ALL ON SCHEMA \"other\" FROM \"globex\" CASCADE",
             ],
-            &[],
         );
     }
 
@@ -1862,8 +1895,15 @@ mod tests {
         let marker = Marker { creates_schemas: true, ..fixture::marker(&fixture::names(), Stage::Ready) };
         let desired = Desired { creates_schemas: true, ..fixture::desired() };
         let mut observed = fixture::observed();
-        let grants = "GRANT CONNECT, CREATE ON DATABASE \"acme\" TO \"acme\"";
-        assert_eq!(texts(&repair(&desired, &observed).needed)[0], grants);
+        // Where extensions are to be installed is the admin's before anybody else may make it.
+        let needed = texts(&repair(&desired, &observed).needed);
+        let at = |text: &str| {
+            needed.iter().position(|one| one == text).unwrap_or_else(|| panic!("{text} is not in {needed:?}"))
+        };
+        assert!(at("CREATE SCHEMA \"extensions\"") < at("GRANT CONNECT, CREATE ON DATABASE \"acme\" TO \"acme\""));
+        inside(&mut observed)
+            .schemas
+            .push(Schema { acl: vec![grant(Some("acme"), "USAGE")], ..another_schema("extensions") });
         (role(&mut observed).comment, database(&mut observed).comment) = (Some(marker.text()), Some(marker.text()));
         schema(&mut observed, "app").comment = Some(marker.text());
         database(&mut observed).acl.push(grant(Some("acme"), "CREATE"));
@@ -1906,6 +1946,39 @@ mod tests {
         assert_eq!(others(|o| inside(o).extensions[0].owner = "globex".into()), [Control::Extensions]);
         assert_eq!(others(|o| schema(o, "app").owner = "acme".into()), [Control::SchemaPrivileges]);
         assert_eq!(others(|o| inside(o).count_of_schemas = 101), [Control::Objects]);
+        assert_eq!(others(|o| schema(o, "extensions").owner = "acme".into()), [Control::SchemaPrivileges]);
+        // What it lends to the admin, and what it says of its own, is nobody's concern.
+        assert_eq!(others(|o| schema(o, "own").acl = vec![grant(Some("admin"), "USAGE")]), []);
+        let forged = fixture::marker(&fixture::names(), Stage::Ready).text();
+        let mut says = observed.clone();
+        schema(&mut says, "own").comment = Some(forged);
+        assert_eq!(drift(&desired, &says), []);
+        // From outside its schemas have no names.
+        let outside = Observed { inside: Err("closed".to_owned()), ..observed.clone() };
+        let mut owns = outside.clone();
+        owns.dependencies.push(fixture::dependency("acme", Some("acme"), "pg_namespace", "o", 2));
+        assert_eq!(drift(&desired, &owns), drift(&desired, &outside));
+
+        // An extension is not installed where the tenant may have planted something, nor beside one of its own.
+        let wants = |names: [&str; 1], change: fn(&mut Observed)| {
+            let extensions = names.map(|name| name.parse().unwrap()).into();
+            let mut observed = observed.clone();
+            change(&mut observed);
+            let Repair { needed, .. } = repair(&Desired { extensions, ..desired.clone() }, &observed);
+            texts(&needed).iter().filter(|text| text.starts_with("CREATE EXTENSION")).count()
+        };
+        assert_eq!(wants(["citext"], |_| {}), 1);
+        assert_eq!(wants(["citext"], |o| schema(o, "extensions").owner = "acme".into()), 0);
+        assert_eq!(wants(["hstore"], |_| {}), 0);
+        // One of so many schemas that it was not seen is not made again.
+        let unseen = Desired { schemas: ["late".parse().unwrap()].into(), ..desired.clone() };
+        let mut many = observed.clone();
+        inside(&mut many).count_of_schemas = 101;
+        let needed = texts(&repair(&unseen, &many).needed);
+        assert!(
+            !needed.iter().any(|text| text.contains("\"late\" ") || text.starts_with("CREATE SCHEMA")),
+            "{needed:?}"
+        );
         // Nor is any of it the tenant's where it may not create.
         let closed = Desired { creates_schemas: false, ..desired.clone() };
         let told = drift(&closed, &observed);

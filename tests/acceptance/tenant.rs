@@ -256,6 +256,9 @@ fn a_tenant_may_make_schemas(server: &Server) {
         ("CREATE EXTENSION dblink SCHEMA \"Own\"", "42501"),
         ("CREATE PUBLICATION every FOR ALL TABLES", "42501"),
         ("DROP SCHEMA app CASCADE", "42501"),
+        // Where the admin's extensions go nothing is planted.
+        ("CREATE SCHEMA extensions", "42P06"),
+        ("CREATE TABLE extensions.t ()", "42501"),
         (
             "CREATE FUNCTION \"Own\".f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
           CREATE EVENT TRIGGER t ON ddl_command_end EXECUTE FUNCTION \"Own\".f()",
@@ -272,7 +275,9 @@ fn a_tenant_may_make_schemas(server: &Server) {
     server.superuser("CREATE ROLE maker_guest");
     let lets_in = "GRANT USAGE, CREATE ON SCHEMA \"Own\" TO maker_guest WITH GRANT OPTION; GRANT USAGE ON SCHEMA hdb_catalog TO PUBLIC;
                    GRANT SELECT ON \"Own\".t TO maker_guest;
-                   ALTER DEFAULT PRIVILEGES IN SCHEMA \"Own\" GRANT SELECT ON TABLES TO maker_guest";
+                   ALTER DEFAULT PRIVILEGES IN SCHEMA \"Own\" GRANT SELECT ON TABLES TO maker_guest;
+                   CREATE TABLE hdb_catalog.hidden (); GRANT SELECT ON hdb_catalog.hidden TO maker_guest;
+                   ALTER EXTENSION hstore ADD TABLE hdb_catalog.hidden; ALTER EXTENSION hstore ADD SCHEMA \"Own\"";
     assert_eq!(asks(lets_in), "ok");
     let changes = workspace.plan().changes(THIS);
     for control in ["objects", "other_roles", "default_privileges"] {
@@ -282,9 +287,16 @@ fn a_tenant_may_make_schemas(server: &Server) {
     workspace.assert_empty_plan();
     assert_enforced(server, &workspace);
     let held = "SELECT has_schema_privilege('maker_guest', 'Own', 'USAGE') OR has_schema_privilege('maker_guest', 'hdb_catalog', 'USAGE')
-                OR has_table_privilege('maker_guest', '\"Own\".t', 'SELECT')";
+                OR has_table_privilege('maker_guest', '\"Own\".t', 'SELECT')
+                OR has_table_privilege('maker_guest', 'hdb_catalog.hidden', 'SELECT')";
     assert_eq!(value(server, "maker", held), "f");
     assert_eq!(asks("SELECT answer FROM \"Own\".t"), "42");
+
+    // What it says of its own schemas, and lends to the admin, is nobody's concern.
+    let says = "COMMENT ON SCHEMA hdb_catalog IS '{\"pgtenant\":\"maker\",\"stage\":\"ready\",\"database\":\"maker\",\"role\":\"maker\",\"schema\":\"app\"}';
+                GRANT USAGE ON SCHEMA hdb_catalog TO platform_admin";
+    assert_eq!(asks(says), "ok");
+    workspace.assert_empty_plan();
 
     // So many that not all are read: that is told, and hides none that is meant.
     assert_eq!(asks("DO $$ BEGIN FOR i IN 1..120 LOOP EXECUTE 'CREATE SCHEMA many' || i; END LOOP; END $$"), "ok");
@@ -296,6 +308,10 @@ fn a_tenant_may_make_schemas(server: &Server) {
     assert!(told.as_str().unwrap().contains("there are 12"), "{objects}, then {told}");
     assert_eq!(asks("CREATE TABLE late.t ()"), "ok");
     assert_eq!(asks("DO $$ BEGIN FOR i IN 1..120 LOOP EXECUTE 'DROP SCHEMA many' || i; END LOOP; END $$"), "ok");
+
+    // A name that is taken is not taken again.
+    workspace.write("main.tf", &config("allow_create_schema = true\n  schema = \"late\""));
+    assert!(workspace.plan_error().contains("Schema \"late\" is there already"));
 
     // Taken away, what is listed stays open, and nothing is dropped.
     workspace.write("main.tf", &config("schemas = [\"late\", \"Own\"]"));

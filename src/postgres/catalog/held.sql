@@ -4,9 +4,16 @@
 -- Objects of PostgreSQL itself (below OID 16384) and of extensions are held against what they were given then, ordinary
 -- ones against PostgreSQL's defaults. Temporary objects are left out: they end with their session, and no other may use them.
 -- https://www.postgresql.org/docs/current/catalog-pg-init-privs.html
+--
+-- Whoever owns an extension can add objects of its own to it, with all that others hold on them: those of an owner who owns neither
+-- the database nor the server stay ordinary ones.
 WITH members AS MATERIALIZED (
-  SELECT d.classid, d.objid, e.extowner
+  SELECT d.classid, d.objid, e.extowner,
+         CASE WHEN NOT r.rolsuper AND e.extowner <> (
+                SELECT b.datdba FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+              THEN e.extowner END AS guest
   FROM pg_catalog.pg_extension e
+  JOIN pg_catalog.pg_roles r ON r.oid = e.extowner
   JOIN pg_catalog.pg_depend d
     ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid AND d.deptype = 'e'
 ), namespaces AS (
@@ -52,6 +59,6 @@ WITH members AS MATERIALIZED (
                      || pg_catalog.makeaclitem(0, g.owner, CASE g.kind WHEN 'n' THEN 'USAGE' ELSE 'SELECT' END, false)
               ELSE pg_catalog.acldefault(g.kind, g.owner) END AS expected
   FROM granted g
-  LEFT JOIN members m ON m.classid = g.classid AND m.objid = g.oid
+  LEFT JOIN members m ON m.classid = g.classid AND m.objid = g.oid AND m.guest IS DISTINCT FROM g.owner
   LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = g.oid AND i.classoid = g.classid AND i.objsubid = g.subid
 )

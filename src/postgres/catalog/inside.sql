@@ -65,7 +65,7 @@
 ), told AS MATERIALIZED (
   SELECT o.class, o.acts, o.name, o.owner, o.definer AND m.objid IS NULL AS definer, m.objid IS NOT NULL AS original
   FROM made o
-  LEFT JOIN members m ON m.classid = o.classid AND m.objid = o.oid
+  LEFT JOIN members m ON m.classid = o.classid AND m.objid = o.oid AND m.guest IS DISTINCT FROM o.owner
   WHERE CASE WHEN o.acts THEN m.objid IS NULL
              WHEN m.objid IS NULL THEN o.owner = 10 OR o.definer
              ELSE o.owner NOT IN (10, m.extowner) END

@@ -20,6 +20,11 @@ use super::super::walk::{Claim, Known, Presence};
 use super::taken::{occupied, own};
 use super::{Model, TenantResource, diagnose};
 
+/// How many schemas a tenant may have beside the first, and how long their names may be together: of a comment 4096 characters are
+/// read, and of a database a hundred schemas.
+const MOST_SCHEMAS: usize = 50;
+const MOST_BYTES: usize = 1500;
+
 /// What can be told of a configuration alone, and of how the tenant proves who it is.
 pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
@@ -32,7 +37,15 @@ pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
             Diagnostic::error(format!("A database cannot have the encoding {name:?}"), detail).at_attribute("encoding"),
         );
     }
-    for name in config.schemas.known_elements() {
+    let names = || config.schemas.known_elements();
+    if names().count() > MOST_SCHEMAS || names().map(String::len).sum::<usize>() > MOST_BYTES {
+        let detail = format!(
+            "The names are on record in the comment of the tenant's role. Give at most {MOST_SCHEMAS}, of {MOST_BYTES} bytes together; a \
+             tenant with `allow_create_schema` makes as many as it likes."
+        );
+        diagnostics.push(Diagnostic::error("Too many schemas", detail).at_attribute("schemas"));
+    }
+    for name in names() {
         let schema = if config.schema.is_null() { "app" } else { config.schema.as_known().map_or("", String::as_str) };
         let why = match name.as_str() {
             name if name == schema => "It is `schema`, which the tenant has in any case.",
