@@ -69,10 +69,10 @@ model! {
         )
         .default("app"),
         schemas: Field<Set<Item<String>>> = optional_computed(
-            "More schemas in which the tenant makes its objects: the admin owns them, and the tenant has USAGE and CREATE. Its \
-             `search_path` has `schema` alone. One that is taken off the list is dropped if it is empty; else it stays, closed to the \
-             tenant, and `isolation.objects` tells of it. A change of a name is one off and one on the list. Default: none; for a \
-             tenant that was imported, those that its database had then."
+            "More schemas in which the tenant makes its objects: the admin owns them, and the tenant has USAGE and CREATE. They are \
+             not in its `search_path`. One that is taken off the list is dropped if it is empty; else it stays, closed to the tenant, \
+             and `isolation.objects` tells of it. A change of a name is one off and one on the list. Default: none; for a tenant that \
+             was imported, those on record, or of what was no tenant those that its role owned or might use."
         )
         .default(Value::List(Vec::new())),
         password_wo: Field<Secret> = optional(
@@ -370,6 +370,7 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnos
     let rest = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
     let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
     diagnostics.extend(said);
+    diagnostics.0.extend(not_installed(desired, observed));
     let left: Vec<_> = observed.as_role().collect();
     if desired.goal == Goal::Suspended && !left.is_empty() {
         diagnostics.push(still_connected(desired, left));
@@ -389,6 +390,24 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnos
     };
     let private = Private { statuses, behind: BTreeSet::new(), replaced: false, ..private };
     Applied { state: Some(state.encode()), private: private.encode(), diagnostics }
+}
+
+/// Extensions that an apply left out: the next plan has them again.
+fn not_installed(desired: &Desired, observed: &Observed) -> Option<Diagnostic> {
+    let found = &observed.inside.as_ref().ok()?.extensions;
+    let is_there = |wanted: &&ExtensionName| found.iter().any(|found| found.name == wanted.as_str());
+    let missing: Vec<_> =
+        desired.extensions.iter().filter(|wanted| !is_there(wanted)).map(ToString::to_string).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let detail = format!(
+        "These were not installed: {}. The tenant owns the schema `extensions`, or installed one of `extensions` itself: what it may \
+         have planted there would run with the rights of a superuser. `isolation` names it. Drop it, or take it off the list.",
+        missing.join(", ")
+    );
+    let name = desired.names.tenant.as_str();
+    Some(Diagnostic::warning(format!("Tenant {name:?} lacks extensions"), detail).at_attribute("extensions"))
 }
 
 /// What a plan says of a password that an apply takes away, or does not set again.

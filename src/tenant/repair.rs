@@ -181,14 +181,16 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
     }
     if let Ok(inside) = &observed.inside {
         let found = |name: &ExtensionName| inside.extensions.iter().any(|extension| extension.name == name.as_str());
-        // What the tenant may have planted in the schema, or in an extension of its own that another one requires, would run with the
-        // rights of a superuser.
+        // What a tenant that creates may have planted in the schema, or in an extension of its own that another one requires, would
+        // run with the rights of a superuser.
         let is_tenants = |name: &str| {
             let mut extensions = inside.extensions.iter();
             extensions.any(|found| found.name == name && found.owner == role.name)
         };
-        let is_safe = !observed.owns_schema(EXTENSIONS_SCHEMA)
-            && !desired.extensions.iter().any(|wanted| is_tenants(wanted.as_str()));
+        let creates = desired.creates_schemas || observed.creates_schemas();
+        let is_planted = observed.owns_schema(EXTENSIONS_SCHEMA)
+            || desired.extensions.iter().any(|wanted| is_tenants(wanted.as_str()));
+        let is_safe = !(creates && is_planted);
         for extension in desired.extensions.iter().filter(|name| is_safe && !found(name)) {
             needed.push(Change::CreateExtension {
                 database: names.database.clone(),
