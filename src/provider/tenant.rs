@@ -2,6 +2,7 @@
 
 mod foresight;
 pub(super) mod operations;
+mod schemas;
 mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -432,51 +433,6 @@ fn about_password(prior: &Model, planned: &Model, statuses: &Statuses) -> Option
     Some(Diagnostic::warning(summary, detail).at_attribute("password_wo_version"))
 }
 
-/// Whether the tenant may make schemas no more.
-fn loses_create(prior: &Model, planned: &Model) -> bool {
-    prior.allow_create_schema == Field::Known(true) && planned.allow_create_schema == Field::Known(false)
-}
-
-/// What a plan refuses of schemas: a rename in place takes a name that is free.
-fn taken_schema(prior: &Model, planned: &Model) -> Option<Diagnostic> {
-    let new = planned.schema.as_known().filter(|new| prior.schema.as_known() != Some(new))?;
-    prior.schemas.known_elements().any(|other| other == new).then(|| {
-        let detail = "It is one of `schemas` until now, and `schema` is renamed in place. Rename that other one, or empty it and take \
-                      it off the list, before this change.";
-        Diagnostic::error(format!("Schema {new:?} is there already"), detail).at_attribute("schema")
-    })
-}
-
-/// Schemas that are on the list no more.
-fn given_up(prior: &Model, planned: &Model) -> BTreeSet<String> {
-    let all = |model: &Model| -> BTreeSet<String> { model.schemas.known_elements().cloned().collect() };
-    let given_up = all(prior).difference(&all(planned)).cloned().collect();
-    if planned.schemas.is_unknown() { BTreeSet::new() } else { given_up }
-}
-
-/// What a plan says of schemas that are taken off the list.
-fn about_schemas(prior: &Model, planned: &Model) -> Option<Diagnostic> {
-    if loses_create(prior, planned) {
-        let name = planned.name.as_known().map(String::as_str).unwrap_or_default();
-        let detail = "Those that it made become the admin's, and are closed to the tenant, unless they are in `schemas`. Nothing in them is \
-                      dropped. Extensions and publications that it made stay its own: `isolation` tells of them, and whoever may \
-                      become the tenant, or a superuser, drops them.";
-        let summary = format!("Tenant {name:?} may no longer make schemas");
-        return Some(Diagnostic::warning(summary, detail).at_attribute("allow_create_schema"));
-    }
-    let names: Vec<_> = given_up(prior, planned).iter().map(|name| format!("{name:?}")).collect();
-    if names.is_empty() {
-        return None;
-    }
-    let name = planned.name.as_known().map(String::as_str).unwrap_or_default();
-    let detail = format!(
-        "The tenant loses USAGE and CREATE on these schemas of its database: {}. Those that are empty are dropped; the others stay with \
-         all that is in them, until somebody drops them.",
-        names.join(", ")
-    );
-    Some(Diagnostic::warning(format!("Tenant {name:?} gives up schemas"), detail).at_attribute("schemas"))
-}
-
 /// Sessions of a suspended tenant that took no notice of the signal to end.
 fn still_connected(desired: &Desired, left: Vec<&Connected>) -> Diagnostic {
     Diagnostic::warning(
@@ -669,13 +625,9 @@ impl Resource for TenantResource {
             } else if let Field::Known(controls) = &mut model.isolation {
                 controls.extend(private.behind.iter().map(|name| (name.clone(), Item::Unknown)));
             }
-            // What is left of schemas that are given up, and of what the tenant made by itself, is told from then on.
-            let loses = loses_create(before, &model);
-            if let (true, Field::Known(controls)) =
-                (loses || !given_up(before, &model).is_empty(), &mut model.isolation)
-            {
-                let told = [Control::Objects, Control::Extensions, Control::SchemaPrivileges];
-                controls.extend(told.map(|control| (control.name().to_owned(), Item::Unknown)));
+            let unsettled = schemas::unsettled(before, &model);
+            if let Field::Known(controls) = &mut model.isolation {
+                controls.extend(unsettled.iter().map(|control| (control.name().to_owned(), Item::Unknown)));
             }
         } else {
             model.isolation = Field::Unknown;
@@ -688,8 +640,7 @@ impl Resource for TenantResource {
             diagnostics.push(diagnostic);
         }
         diagnostics.0.extend(prior.as_ref().and_then(|prior| about_password(prior, &model, statuses)));
-        diagnostics.0.extend(prior.as_ref().and_then(|prior| about_schemas(prior, &model)));
-        diagnostics.0.extend(prior.as_ref().and_then(|prior| taken_schema(prior, &model)));
+        diagnostics.extend(prior.as_ref().map(|prior| schemas::foresee(prior, &model)).unwrap_or_default());
         diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
         private.replaced = prior.is_none() && self.is_known(&model).await;
         Planned { value: model.encode(), private: private.encode(), diagnostics, ..Planned::default() }
@@ -778,7 +729,7 @@ impl Resource for TenantResource {
                 .filter(|one| !(observed.creates_schemas() && one.owner == names.role.as_str()))
                 .map(|one| one.name.clone())
                 .collect(),
-            schemas: observed.others_schemas().map(|schema| schema.name.clone()).collect(),
+            schemas: observed.further_schemas().map(|schema| schema.name.clone()).collect(),
             member_of: groups.difference(&tokens).cloned().collect(),
             authentication: Some(method.name().to_owned()),
         };
@@ -846,7 +797,7 @@ impl TenantResource {
             _ => None,
         };
         if let Some(prior) = prior {
-            let given_up = given_up(prior, model);
+            let given_up = schemas::given_up(prior, model);
             tenant.desired.given_up = given_up.iter().filter_map(|name| name.parse().ok()).collect();
         }
         let inside = |model: &Model| {

@@ -275,13 +275,13 @@ impl Observed {
     }
 
     /// The schemas that are on record as the tenant's, beside the first.
-    pub fn schemas(&self) -> BTreeSet<String> {
+    pub fn recorded_schemas(&self) -> BTreeSet<String> {
         self.role_marker().map(|marker| marker.schemas).unwrap_or_default()
     }
 
     /// The schemas that are the tenant's beside the first: those on record, or of what is no tenant yet those in which its role has
     /// something to say. One that an extension lives in is none.
-    pub fn others_schemas(&self) -> impl Iterator<Item = &Schema> {
+    pub fn further_schemas(&self) -> impl Iterator<Item = &Schema> {
         let first = self.schema(&self.names).map(|schema| schema.name.clone());
         let on_record = self.role_marker().filter(|_| self.is_complete()).map(|marker| marker.schemas);
         let role = self.role.as_ref().map(|role| role.name.as_str());
@@ -774,7 +774,7 @@ impl Facts<'_> {
             }
         }
         // Of those on which the role has privileges, the first are taken for its own, the next for the extensions'.
-        let others = self.observed.schemas();
+        let others = self.observed.recorded_schemas();
         let expected = [self.observed.names.schema.as_str()].into_iter().chain(others.iter().map(String::as_str));
         for (number, schema) in (1..).zip(expected.chain([super::names::EXTENSIONS_SCHEMA])) {
             if schemas >= number {

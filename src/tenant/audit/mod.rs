@@ -65,7 +65,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         temporary: false,
         creates_schemas: observed.creates_schemas(),
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
-        schemas: observed.schemas().iter().filter_map(|schema| schema.parse().ok()).collect(),
+        schemas: observed.recorded_schemas().iter().filter_map(|schema| schema.parse().ok()).collect(),
         given_up: BTreeSet::new(),
         member_of: evidence.member_of.iter().filter(|group| observed.is_member_of(group)).cloned().collect(),
         authentication: observed.role_marker().map(|marker| marker.authentication).unwrap_or_default(),
