@@ -43,7 +43,7 @@ const SOON: Duration = Duration::from_secs(2);
 /// How often a step is run again when it met another session's write.
 const ATTEMPTS: u32 = 5;
 
-/// How long the reading of one database may take: what is in it is the tenant's to make large.
+/// How long the reading of one database may take: what is in it is for others to make large.
 const READING: Duration = Duration::from_secs(15);
 
 /// How long work that changes something waits for a server that went away: a failover takes a minute or two.

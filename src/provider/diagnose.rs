@@ -284,7 +284,7 @@ fn refused(state: &SqlState) -> (&'static str, &'static str) {
     if *state == SqlState::INVALID_CATALOG_NAME {
         return (
             "The database does not exist",
-            "Check `database` (PGDATABASE), if it is that one: a tenant's database was there a moment ago, so run it again.",
+            "If it is the maintenance database, check `database` (PGDATABASE). A tenant's database was there a moment ago: run it again.",
         );
     }
     if [SqlState::INVALID_PARAMETER_VALUE, SqlState::UNDEFINED_OBJECT, SqlState::INSUFFICIENT_PRIVILEGE].contains(state)

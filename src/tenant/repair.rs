@@ -181,17 +181,8 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
     }
     if let Ok(inside) = &observed.inside {
         let found = |name: &ExtensionName| inside.extensions.iter().any(|extension| extension.name == name.as_str());
-        // What a tenant that creates may have planted in the schema, or in an extension of its own that another one requires, would
-        // run with the rights of a superuser.
-        let is_tenants = |name: &str| {
-            let mut extensions = inside.extensions.iter();
-            extensions.any(|found| found.name == name && found.owner == role.name)
-        };
-        let creates = desired.creates_schemas || observed.creates_schemas();
-        let is_planted = observed.owns_schema(EXTENSIONS_SCHEMA)
-            || desired.extensions.iter().any(|wanted| is_tenants(wanted.as_str()));
-        let is_safe = !(creates && is_planted);
-        for extension in desired.extensions.iter().filter(|name| is_safe && !found(name)) {
+        let may_install = !is_planted(desired, observed);
+        for extension in desired.extensions.iter().filter(|name| may_install && !found(name)) {
             needed.push(Change::CreateExtension {
                 database: names.database.clone(),
                 extension: extension.clone(),
@@ -231,6 +222,19 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
     tried.sort_by_key(|change| matches!(change, Change::Tidy { .. }));
     tried.dedup();
     Repair { needed, tried }
+}
+
+/// Whether a tenant that makes schemas could plant something where an extension is installed, or in one of its own that another
+/// requires: that would run with the rights of a superuser. In `public` it is what an application had before it was a tenant.
+fn is_planted(desired: &Desired, observed: &Observed) -> bool {
+    let creates = desired.creates_schemas || observed.creates_schemas();
+    let is_tenants = |extension: &Extension| {
+        let is_wanted = desired.extensions.iter().any(|wanted| wanted.as_str() == extension.name);
+        let is_own = observed.role.as_ref().is_some_and(|role| role.name == extension.owner);
+        is_wanted && is_own && (creates || extension.schema != "public")
+    };
+    observed.owns_schema(EXTENSIONS_SCHEMA)
+        || observed.inside.iter().flat_map(|inside| &inside.extensions).any(is_tenants)
 }
 
 /// Whether a database that people use is being made a tenant's.
@@ -1972,6 +1976,16 @@ mod tests {
         assert_eq!(wants(["citext"], |_| {}), 1);
         assert_eq!(wants(["citext"], |o| schema(o, "extensions").owner = "acme".into()), 0);
         assert_eq!(wants(["hstore"], |_| {}), 0);
+        // Nor when it may create no more, and its extension is still there; what an application had in `public` is its own.
+        let others = |schema: &str| {
+            let extensions = ["hstore", "citext"].map(|name| name.parse().unwrap()).into();
+            let mut observed = observed.clone();
+            (role(&mut observed).comment, database(&mut observed).comment) = (None, None);
+            inside(&mut observed).extensions[0].schema = schema.into();
+            let Repair { needed, .. } = repair(&Desired { extensions, ..fixture::desired() }, &observed);
+            texts(&needed).iter().filter(|text| text.starts_with("CREATE EXTENSION")).count()
+        };
+        assert_eq!((others("own"), others("public")), (0, 1));
         // One of so many schemas that it was not seen is not made again.
         let unseen = Desired { schemas: ["late".parse().unwrap()].into(), ..desired.clone() };
         let mut many = observed.clone();

@@ -302,12 +302,23 @@ fn a_tenant_may_make_schemas(server: &Server) {
     assert_eq!(asks("DO $$ BEGIN FOR i IN 1..120 LOOP EXECUTE 'CREATE SCHEMA many' || i; END LOOP; END $$"), "ok");
     workspace.write("main.tf", &config("allow_create_schema = true\n  schemas = [\"late\"]"));
     workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
-    let objects = workspace.resource(THIS)["isolation"]["objects"].clone();
-    workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
     let told = workspace.resource(THIS)["isolation"]["objects"].clone();
-    assert!(told.as_str().unwrap().contains("there are 12"), "{objects}, then {told}");
+    // app, extensions, late, hdb_catalog and Own, and public.
+    assert!(told.as_str().unwrap().contains("there are 126 schemas"), "{told}");
     assert_eq!(asks("CREATE TABLE late.t ()"), "ok");
     assert_eq!(asks("DO $$ BEGIN FOR i IN 1..120 LOOP EXECUTE 'DROP SCHEMA many' || i; END LOOP; END $$"), "ok");
+
+    // Nothing is installed beside an extension in which the tenant may have planted something.
+    workspace.write(
+        "main.tf",
+        &config("allow_create_schema = true\n  schemas = [\"late\"]\n  extensions = [\"hstore\", \"citext\"]"),
+    );
+    let said = workspace.run(&["apply", "-auto-approve", "-json"]).ok().unwrap();
+    let told = |text: &str| said.diagnostics().iter().any(|one| one["detail"].as_str().unwrap().contains(text));
+    assert!(told("These were not installed: citext."), "{said:?}");
+    assert_eq!(value(server, "maker", "SELECT count(*) FROM pg_extension WHERE extname = 'citext'"), "0");
+    let changes = workspace.plan().changes(THIS);
+    assert!(changes.contains(&"extensions[0]".to_owned()), "{changes:?}");
 
     // A name that is taken is not taken again.
     workspace.write("main.tf", &config("allow_create_schema = true\n  schema = \"late\""));

@@ -46,8 +46,9 @@ and the host are outside of it: see [the threat model](threat-model.md) and [wha
 - The facts are those of the moment. What a tenant did and undid in between is the log's to say.
 - Tenants are those whose database or role carries the provider's marker. Archived ones, and databases that never were a tenant's, are
   looked at only as places that no tenant may reach.
-- What is a choice is taken as it was found: whether a tenant is suspended, may make temporary tables, and which extensions it has. The
-  roles that tenants may be members of have to be said (`member_of`), and so has what is accepted (`accept`).
+- What is a choice is taken as it was found: whether a tenant is suspended, may make temporary tables, and which extensions it has.
+  Which schemas it has, and whether it may make more (`allow_create_schema`), is on record in its role's marker, which no tenant can
+  write. The roles that tenants may be members of have to be said (`member_of`), and so has what is accepted (`accept`).
 - A password is compared by the salt that the server shows, and when it is set it is proved by a login as well. One that was set later
   with the very same salt is not told from it.
 - What a login is asked depends on where it comes from: the audit sees the lines of `pg_hba.conf` that hold for its own address. A role

@@ -102,7 +102,7 @@ SELECT pg_catalog.jsonb_build_object(
     FROM (
       SELECT s.* FROM namespaces s
       WHERE NOT s.hidden AND s.nspname NOT IN ('pg_catalog', 'information_schema')
-      -- Those of the database's owner first: a tenant that makes many hides none of them.
+      -- Those of the database's owner first: whoever makes many hides none of them.
       ORDER BY s.nspowner <> (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()), s.oid
       LIMIT 100) n
     LEFT JOIN pg_catalog.pg_description c
