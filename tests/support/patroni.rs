@@ -110,10 +110,13 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The hosts and ports of all servers, as libpq takes them.
+    /// The hosts and ports of all servers, as libpq takes them. The primary of now is the last: whoever takes the first that
+    /// answers is with a standby.
     pub fn hosts(&self) -> (String, String) {
-        let list = |of: &dyn Fn(&Node) -> String| self.nodes.iter().map(of).collect::<Vec<_>>().join(",");
-        (list(&|_| "127.0.0.1".to_owned()), list(&|node| node.ports[0].to_string()))
+        let mut nodes: Vec<&Node> = self.nodes.iter().collect();
+        nodes.sort_by_key(|node| node.answers("/primary"));
+        let ports: Vec<_> = nodes.iter().map(|node| node.ports[0].to_string()).collect();
+        (vec!["127.0.0.1"; ports.len()].join(","), ports.join(","))
     }
 
     /// Which one Patroni calls the primary, if it calls one so.
@@ -357,10 +360,9 @@ impl Drop for Cluster {
         let dirs: Vec<_> = self.others.drain(..).map(|other| other.dir.clone()).collect();
         let nodes = self.nodes.iter().map(|node| node.dir.clone());
         for dir in dirs.into_iter().chain(nodes) {
-            // A server that is about to end still writes.
-            while fs::remove_dir_all(&dir).is_err() && dir.exists() {
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            // A server that is about to end still writes. What is left then, the watchdog removes.
+            let tries = (0..250).map(|_| std::thread::sleep(Duration::from_millis(20)));
+            tries.take_while(|()| fs::remove_dir_all(&dir).is_err() && dir.exists()).for_each(drop);
         }
     }
 }

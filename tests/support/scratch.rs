@@ -19,7 +19,8 @@ struct Scratch {
 }
 
 /// Reads a pipe that ends when this process does: the kernel closes the other end, whatever happened.
-/// A server is known by the file `pid` in its directory, or if it was not we who started it, by its own; SIGQUIT is PostgreSQL's immediate shutdown.
+/// A server is known by the file `pid` in its directory, or by its own where something else starts it; SIGQUIT is PostgreSQL's
+/// immediate shutdown.
 /// A dead server that nobody has waited for still answers `kill -0`, but has removed its postmaster.pid.
 const WATCHDOG: &str = r#"
     trap '' INT TERM HUP
