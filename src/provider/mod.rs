@@ -6,6 +6,7 @@ mod configuration;
 pub mod connection;
 mod controls;
 mod diagnose;
+mod login;
 mod names;
 mod reconcile;
 mod secret;
@@ -17,6 +18,7 @@ mod capacity;
 mod cluster_baseline;
 mod guardrails;
 mod password;
+mod role;
 mod scram_verifier;
 mod signals;
 mod tenant;
@@ -52,6 +54,7 @@ impl Provider for PgTenant {
     fn resources(&self) -> Vec<Box<dyn Resource>> {
         vec![
             Box::new(tenant::TenantResource::new(Arc::clone(&self.connection))),
+            Box::new(role::RoleResource::new(Arc::clone(&self.connection))),
             Box::new(guardrails::GuardrailsResource::new(Arc::clone(&self.connection))),
             Box::new(cluster_baseline::BaselineResource::new(Arc::clone(&self.connection))),
             Box::new(watchdog::WatchdogResource::new(Arc::clone(&self.connection))),

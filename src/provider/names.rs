@@ -7,7 +7,7 @@ use crate::tenant::names::{is_reserved, is_reserved_schema};
 use crate::tf_provider::{Diagnostic, Diagnostics, Field, Path};
 
 /// Checks the known ones of a tenant's names, each with its attribute.
-pub(super) fn validate(names: [(&str, &Field<String>); 4], diagnostics: &mut Diagnostics) {
+pub(super) fn validate<const N: usize>(names: [(&str, &Field<String>); N], diagnostics: &mut Diagnostics) {
     for (attribute, field) in names {
         let Field::Known(text) = field else { continue };
         if let Err(diagnostic) = check(attribute, text) {

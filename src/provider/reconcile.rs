@@ -96,7 +96,13 @@ pub(super) struct Reached<O> {
 /// Brings a subject to its goal.
 pub(super) async fn reconcile<S: Subject>(cx: &Context, cluster: &Cluster, subject: &mut S) -> Reached<S::Observed> {
     let lock = cluster.lock(subject.locked());
-    let reached = bring(cx, cluster, subject, &lock).await;
+    let reached = match cluster.turn(&subject.locked(), &cx.cancel).await {
+        Ok(_turn) => bring(cx, cluster, subject, &lock).await,
+        Err(error) => {
+            let diagnostic = subject.failed(&error, &Script::default(), cx);
+            Reached { observed: None, outcome: Err(diagnostic) }
+        }
+    };
     cluster.unlock(lock).await;
     reached
 }

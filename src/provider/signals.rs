@@ -196,7 +196,8 @@ impl DataSource for SignalsDataSource {
         }
         let mut rows = Vec::new();
         for (name, place) in wanted() {
-            let sessions = signals.roles.iter().find(|row| place.role.is_some_and(|role| role.name == row.role));
+            let is_own = |row: &&Sessions| place.roles().any(|role| role.name == row.role);
+            let sessions = signals.roles.iter().filter(is_own).cloned().reduce(Sessions::and);
             let counters =
                 signals.databases.iter().find(|row| place.database.is_some_and(|found| found.name == row.name));
             let tables = if config.deep == Field::Known(true) {
@@ -213,7 +214,7 @@ impl DataSource for SignalsDataSource {
             } else {
                 None
             };
-            rows.push(TenantRow::of(name, sessions, counters, tables));
+            rows.push(TenantRow::of(name, sessions.as_ref(), counters, tables));
         }
         let blocked = roles.blocked(&signals, only).into_iter().map(|found| BlockedRow::of(&roles, found));
         let model = Model {

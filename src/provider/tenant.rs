@@ -23,6 +23,7 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
+use super::login::one_of;
 use super::reconcile::{Reached, Subject, reconcile};
 use super::{diagnose, names};
 use operations::Tenant;
@@ -447,9 +448,6 @@ fn still_connected(desired: &Desired, left: Vec<&Connected>) -> Diagnostic {
     .at_attribute("suspended")
 }
 
-/// Why nothing of a tenant's inside is known, where nobody looks.
-const NOT_DEEP: &str = "the provider block has deep_verify = false";
-
 /// What the provider remembers beside the state.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Private {
@@ -510,25 +508,7 @@ impl Resource for TenantResource {
             ("schema", &config.schema),
         ];
         names::validate(names, &mut diagnostics);
-        if let Field::Known(password) = &config.password_wo {
-            if password.expose().is_empty() {
-                diagnostics.push(
-                    Diagnostic::error("The password is empty", "Give it one, or leave `password_wo` out.")
-                        .at_attribute("password_wo"),
-                );
-            } else if let Err(error) = Verifier::check_password_or_verifier(password) {
-                diagnostics.push(
-                    Diagnostic::error(
-                        "Not a SCRAM verifier",
-                        format!("It begins like one, but {error}. PostgreSQL would take it for a clear-text password."),
-                    )
-                    .at_attribute("password_wo"),
-                );
-            }
-        }
-        for (attribute, field) in
-            [("extensions", &config.extensions), ("member_of", &config.member_of), ("schemas", &config.schemas)]
-        {
+        for (attribute, field) in [("extensions", &config.extensions), ("schemas", &config.schemas)] {
             for name in field.known_elements() {
                 if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute(attribute), name) {
                     diagnostics.push(diagnostic);
@@ -580,8 +560,8 @@ impl Resource for TenantResource {
             }
             operations::leave(&cluster, &observed).await;
         } else {
-            observed.inside = Err(NOT_DEEP.to_owned());
-            observed.login = Err(NOT_DEEP.to_owned());
+            observed.inside = Err(operations::NOT_DEEP.to_owned());
+            observed.login = Err(operations::NOT_DEEP.to_owned());
         }
         let (model, statuses) = model.observe(&expected, &observed);
         let behind = Statuses::of(&named(findings(&model.known()?, &observed))).found_beside(&statuses);
@@ -853,18 +833,6 @@ impl TenantResource {
             (Err(diagnostic), Some(observed)) => left(prior, &observed, private, diagnostic),
             (Err(diagnostic), None) => request.unchanged(diagnostic),
         }
-    }
-}
-
-fn one_of(attribute: &str, field: &Field<String>, choices: &[&str], diagnostics: &mut Diagnostics) {
-    if let Field::Known(text) = field
-        && !choices.contains(&text.as_str())
-    {
-        let choices = choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(", ");
-        diagnostics.push(
-            Diagnostic::error(format!("`{attribute}` cannot be {text:?}"), format!("It is one of {choices}."))
-                .at_attribute(attribute),
-        );
     }
 }
 

@@ -15,7 +15,7 @@ use crate::postgres::{DatabaseName, Feature, SchemaName};
 use super::charter::{HARMLESS, PUBLIC_SCHEMA_IS_THEIRS};
 use super::diff::{Charter, Deviation, Repair, diff, status};
 use super::marker::{Marker, Stage};
-use super::observed::{Seen, database_marker, role_marker};
+use super::observed::{Seen, any_marker, database_marker, role_marker};
 use super::{Change, Control, Finding, Grantee, Of, Scope, Status};
 
 /// The databases that every server has and no tenant needs.
@@ -127,7 +127,7 @@ fn cluster(snapshot: &Snapshot, listed: &BTreeSet<DatabaseName>) -> Vec<Seen> {
             push(Fact::Marker { objects: Objects::one(Kind::Database, &database.name), text: String::new() }, false);
         }
     }
-    for role in snapshot.roles.iter().filter(|role| role_marker(role).is_none()) {
+    for role in snapshot.roles.iter().filter(|role| any_marker(role).is_none()) {
         if live(role.comment.as_deref()).is_some() {
             push(Fact::Marker { objects: Objects::one(Kind::Role, &role.name), text: String::new() }, false);
         }

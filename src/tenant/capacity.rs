@@ -7,7 +7,7 @@ use crate::postgres::catalog::capacity::Capacity;
 use crate::postgres::catalog::snapshot::Role;
 
 use super::TenantName;
-use super::observed::places;
+use super::observed::{Place, places};
 
 /// What one tenant may take, and takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,12 @@ pub fn shares(snapshot: &Snapshot, capacity: &Capacity) -> BTreeMap<String, Shar
         allowed: u32::try_from(role.connection_limit).ok().map(i64::from),
         used: i64::from(capacity.by_role.get(&role.name).copied().unwrap_or_default()),
     };
-    places(snapshot).into_iter().filter_map(|(tenant, place)| Some((tenant, share(place.role?)))).collect()
+    let sum = |sum: Share, other: Share| Share {
+        allowed: sum.allowed.zip(other.allowed).map(|(sum, other)| sum + other),
+        used: sum.used + other.used,
+    };
+    let all = |place: &Place<'_>| place.roles().map(share).reduce(sum);
+    places(snapshot).into_iter().filter_map(|(tenant, place)| Some((tenant, all(&place)?))).collect()
 }
 
 /// How many connections there are for roles that nothing is kept back for.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::postgres::catalog::inside;
 use crate::postgres::{
     DatabaseName, Duration, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step, Verifier,
     Whole,
@@ -9,7 +10,7 @@ use crate::postgres::{
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use super::baseline::Note;
-use super::{Limits, Locale, Marker};
+use super::{Access, Limits, Locale, Marker};
 
 /// Who holds a privilege.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,6 +219,21 @@ pub enum Change {
         tenant: RoleName,
         home: BTreeSet<String>,
     },
+    /// Gives a further role of the tenant what its access takes on the tenant's objects, those that come included. `home` takes
+    /// back first whatever it has there: the roles that may hold something, without it.
+    GiveAccess {
+        database: DatabaseName,
+        tenant: RoleName,
+        role: RoleName,
+        access: Access,
+        home: Option<BTreeSet<String>>,
+    },
+    /// Takes back all that a role has in the tenant's database. What it owns there becomes the tenant's.
+    TakeAccess {
+        database: DatabaseName,
+        tenant: RoleName,
+        role: RoleName,
+    },
     /// Of a tablespace or a parameter.
     RevokeServer {
         is_parameter: bool,
@@ -337,6 +353,7 @@ impl Change {
             | Change::LimitRole { .. }
             | Change::GrantMembership { .. }
             | Change::RevokeMembership { .. }
+            | Change::GiveAccess { .. }
             | Change::Tidy { .. } => true,
             _ => false,
         }
@@ -465,7 +482,10 @@ impl Change {
             Change::Set { scope, name, value } => {
                 let (target, on) = (scope.target(), scope.describe());
                 let text = format!("{target} SET {} = {}", name.quoted(), value.sql());
-                (None, one(format!("set {name} for {on}"), text))
+                let set = one(format!("set {name} for {on}"), text);
+                // Only who may become a role may put that on record.
+                let role = (name.as_str() == "role").then(|| value.text().parse().ok()).flatten();
+                (None, as_member_of(role.as_ref(), set))
             }
             Change::Reset { scope, name } => {
                 let (target, on) = (scope.target(), scope.describe());
@@ -550,20 +570,25 @@ impl Change {
                 (None, one(format!("revoke role {r} from {m}"), format!("REVOKE {r} FROM {m}{by} CASCADE")))
             }
             Change::Tidy { database, tenant, home } => {
-                let home = serde_json::to_string(home).expect("texts serialise");
-                let home = format!(
-                    "SELECT pg_catalog.set_config('pgtenant.home', {}, true), pg_catalog.set_config('pgtenant.tenant', {}, true)",
-                    escape_literal(&home),
-                    escape_literal(tenant.as_str())
-                );
-                let tidy = vec![
-                    Statement::new("say who may hold something in the database", home),
+                (Some(database.clone()), as_member_of(Some(tenant), tidy(tenant, home)))
+            }
+            Change::GiveAccess { database, tenant, role, access, home } => {
+                let mut statements = home.as_ref().map(|home| tidy(tenant, home)).unwrap_or_default();
+                if !access.on_relations().is_empty() {
+                    statements.extend(give(tenant, role, *access));
+                }
+                (Some(database.clone()), as_member_of(Some(tenant), statements))
+            }
+            Change::TakeAccess { database, tenant, role } => {
+                let (t, r) = (tenant.quoted(), role.quoted());
+                let take = vec![
                     Statement::new(
-                        "take back what others hold in the database",
-                        crate::postgres::catalog::inside::tidy(),
+                        format!("give what role {r} owns to role {t}"),
+                        format!("REASSIGN OWNED BY {r} TO {t}"),
                     ),
+                    Statement::new(format!("take back what role {r} was granted"), format!("DROP OWNED BY {r}")),
                 ];
-                (Some(database.clone()), as_member_of(Some(tenant), tidy))
+                (Some(database.clone()), as_member_of(Some(tenant), as_member_of(Some(role), take)))
             }
             Change::RevokeServer { is_parameter, name, privilege, grantee } => {
                 let who = grantee.quoted();
@@ -592,6 +617,35 @@ impl Change {
             }
         }
     }
+}
+
+fn tidy(tenant: &RoleName, home: &BTreeSet<String>) -> Vec<Statement> {
+    let home = serde_json::to_string(home).expect("texts serialise");
+    let home = format!(
+        "SELECT pg_catalog.set_config('pgtenant.home', {}, true), pg_catalog.set_config('pgtenant.tenant', {}, true)",
+        escape_literal(&home),
+        escape_literal(tenant.as_str())
+    );
+    vec![
+        Statement::new("say who may hold something in the database", home),
+        Statement::new("take back what others hold in the database", inside::tidy()),
+    ]
+}
+
+fn give(tenant: &RoleName, role: &RoleName, access: Access) -> Vec<Statement> {
+    let settings = [
+        ("tenant", tenant.to_string()),
+        ("role", role.to_string()),
+        ("relations", access.on_relations().join(", ")),
+        ("sequences", access.on_sequences().join(", ")),
+        ("schemas", access.on_schemas().join(", ")),
+    ];
+    let settings =
+        settings.map(|(name, value)| format!("pg_catalog.set_config('pgtenant.{name}', {}, true)", escape_literal(&value)));
+    vec![
+        Statement::new("say who is to have what", format!("SELECT {}", settings.join(", "))),
+        Statement::new(format!("let role {} {} what the tenant has", role.quoted(), access.name()), inside::give()),
+    ]
 }
 
 fn end_sessions(role: &RoleName) -> Statement {

@@ -7,6 +7,7 @@ use crate::postgres::catalog::inside::{Extension, Thing};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{Authentication, Challenge, ExtensionName, Feature, RoleName, SchemaName, Verifier};
 
+use super::access::Access;
 use super::control::Control;
 use super::diff::{Charter, Deviation};
 use super::limits::{ADMIN_CONNECTIONS, Limits};
@@ -310,12 +311,33 @@ impl<'a> TenantCharter<'a> {
             Kind::Publication | Kind::Extension => self.desired.creates_schemas && owner == self.role,
             _ => false,
         };
+        // What it would grant on what it makes goes to nobody, for it makes nothing: of that it is told otherwise.
+        let idle = objects.kind == Kind::DefaultPrivileges && self.observed.access_of(owner).is_some();
         // The admin's own routines must not act for whoever calls them.
-        own && (owner == self.role || self.observed.manages(owner) && objects.kind != Kind::DefinerRoutine)
+        idle || own && (owner == self.role || self.observed.manages(owner) && objects.kind != Kind::DefinerRoutine)
+    }
+
+    /// What a further role of the tenant may hold: what its access takes, and what the tenant gives it on its own.
+    fn allows_companion(&self, objects: &Objects, access: Access, privilege: &str, grantable: bool) -> bool {
+        if grantable || objects.original || objects.database.is_some() {
+            return false;
+        }
+        let is_home = |schema: &str| self.is_home_schema(schema) || self.is_tenants_schema(schema);
+        match (&objects.kind, objects.name()) {
+            (Kind::Database, _) => objects.is(Kind::Database, self.database) && privilege == "CONNECT",
+            // From outside they have no names, and privileges neither.
+            _ if self.observed.inside.is_err() => true,
+            (Kind::Schema, Some(name)) if self.is_home_schema(name) => access.on_schemas().contains(&privilege),
+            (Kind::Schema, Some(name)) => self.is_tenants_schema(name),
+            _ => objects.schema.as_deref().is_some_and(is_home),
+        }
     }
 
     fn allows_grant(&self, objects: &Objects, grantee: Option<&str>, privilege: &str, grantable: bool) -> bool {
         let Some(grantee) = grantee else { return false };
+        if let Some(access) = self.observed.access_of(grantee) {
+            return self.allows_companion(objects, access, privilege, grantable);
+        }
         if objects.is(Kind::Database, self.database) {
             // TEMPORARY is `allow_temporary_tables`, an attribute of its own.
             return grantee == self.role && privilege == "TEMPORARY" && !grantable;
@@ -497,8 +519,18 @@ impl Charter for TenantCharter<'_> {
             Fact::Grant { objects, grantee, privilege, grantable } => {
                 self.allows_grant(objects, grantee.as_deref(), privilege, *grantable)
             }
+            Fact::DefaultGrant { owner, grantee: Some(grantee), privileges, .. }
+                if owner == self.role && self.observed.access_of(grantee).is_some() =>
+            {
+                !privileges.iter().any(|privilege| privilege.ends_with('*'))
+            }
             Fact::DefaultGrant { grantee, .. } => {
                 grantee.as_ref().is_some_and(|grantee| self.observed.manages(grantee))
+            }
+            Fact::Policy { role, .. } => self.observed.access_of(role).is_some(),
+            // It acts as the tenant when it says so, and hands that on to nobody.
+            Fact::Membership { role, member, options } if role == self.role => {
+                self.observed.access_of(member) == Some(Access::Owner) && !options.admin && !options.inherit
             }
             Fact::Attribute { role, attribute: Attribute::ConnectionLimit(limit) } if role == self.role => {
                 if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }
@@ -508,7 +540,7 @@ impl Charter for TenantCharter<'_> {
             {
                 // No guardrails leave so few: it keeps the admin out as well.
                 let closed = (0..=ADMIN_CONNECTIONS).contains(limit);
-                self.observed.is_guarded() && !closed || *limit == Limits::safe().connection_limit + ADMIN_CONNECTIONS
+                self.observed.is_guarded() && !closed || *limit == Limits::safe().connection_limit.saturating_add(self.observed.beside())
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
             // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.
@@ -522,8 +554,7 @@ impl Charter for TenantCharter<'_> {
                     || objects.is(Kind::Database, self.database)
                     || objects.is(Kind::Schema, self.schema)
             }
-            Fact::Policy { .. }
-            | Fact::Attribute { .. }
+            Fact::Attribute { .. }
             | Fact::Membership { .. }
             | Fact::Database { .. }
             | Fact::ManyParameters { .. }
@@ -595,21 +626,25 @@ impl Charter for TenantCharter<'_> {
     }
 
     fn unseen(&self, control: Control) -> Option<String> {
-        let expires = self.observed.role.as_ref().is_some_and(|role| role.valid_until.is_some());
-        match (control, &self.observed.inside, &self.observed.login) {
-            // The server shows of an expired one what it shows of none.
-            (Control::Password, ..) if expires => Some("the password has a VALID UNTIL, which is told".to_owned()),
-            (
-                Control::Password,
-                _,
-                Ok(Authentication::Scram(_) | Authentication::WrongPassword | Authentication::Md5),
-            ) => None,
-            (Control::Password, ..) if !self.desired.authentication.is_password() => None,
-            (Control::Password, _, Err(why)) => Some(why.clone()),
-            (Control::Password, _, Ok(_)) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),
-            (control, Err(why), _) if control.is_inside() => Some(why.clone()),
+        match (control, &self.observed.inside) {
+            (Control::Password, _) => unseen_password(self.observed, self.desired.authentication),
+            (control, Err(why)) if control.is_inside() => Some(why.clone()),
             _ => None,
         }
+    }
+}
+
+/// Why nothing can be told of a role's password, if nothing can.
+pub(super) fn unseen_password(observed: &Observed, method: Method) -> Option<String> {
+    if observed.role.as_ref().is_some_and(|role| role.valid_until.is_some()) {
+        // The server shows of an expired one what it shows of none.
+        return Some("the password has a VALID UNTIL, which is told".to_owned());
+    }
+    match &observed.login {
+        Ok(Authentication::Scram(_) | Authentication::WrongPassword | Authentication::Md5) => None,
+        _ if !method.is_password() => None,
+        Err(why) => Some(why.clone()),
+        Ok(_) => Some("the server does not ask for a password by SCRAM-SHA-256".to_owned()),
     }
 }
 

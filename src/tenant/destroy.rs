@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::postgres::DatabaseName;
-use crate::postgres::catalog::snapshot::{Connected, Prepared};
+use crate::postgres::catalog::snapshot::{Connected, Dependency, Prepared};
 use crate::postgres::name::MAX_BYTES;
+use crate::postgres::{DatabaseName, RoleName};
 
 use super::change::Change;
 use super::charter::{Desired, Goal};
 use super::marker::{Marker, Stage};
 use super::names::Names;
-use super::observed::Observed;
+use super::observed::{Companion, Observed};
 use super::repair::shut_out;
 
 /// What keeps a tenant from ending. Looked for before anything is changed.
@@ -45,17 +45,22 @@ pub fn obstacle(desired: &Desired, observed: &Observed) -> Option<Obstacle> {
         return Some(Obstacle::OwnsElsewhere(owned));
     }
     let own = observed.database.as_ref().map(|database| database.name.as_str());
-    let closed = observed.dependencies.iter().filter(|dependency| dependency.enterable == Some(false));
+    let closed = all(observed).filter(|dependency| dependency.enterable == Some(false));
     let closed: BTreeSet<String> =
         closed.filter_map(|closed| closed.database.clone()).filter(|place| Some(place.as_str()) != own).collect();
     (!closed.is_empty()).then_some(Obstacle::GrantedElsewhere(closed))
+}
+
+/// What depends on the tenant's role, and on its further ones.
+fn all(observed: &Observed) -> impl Iterator<Item = &Dependency> {
+    observed.dependencies.iter().chain(&observed.of_companions)
 }
 
 /// Objects that the role owns outside its own database, by database.
 pub fn owned_elsewhere(observed: &Observed) -> BTreeMap<String, u64> {
     let own = observed.database.as_ref().map(|database| database.name.as_str());
     let mut owned = BTreeMap::new();
-    for dependency in observed.dependencies.iter().filter(|dependency| dependency.kind == "o") {
+    for dependency in all(observed).filter(|dependency| dependency.kind == "o") {
         let place = dependency.database.as_deref();
         if place != own || own.is_none() {
             *owned.entry(place.unwrap_or("(shared objects)").to_owned()).or_default() += dependency.count;
@@ -64,14 +69,13 @@ pub fn owned_elsewhere(observed: &Observed) -> BTreeMap<String, u64> {
     owned
 }
 
-/// The other databases in which something was granted to the role.
-fn granted_elsewhere(observed: &Observed) -> Vec<DatabaseName> {
+/// The other databases in which something was granted to a role of the tenant.
+fn granted_elsewhere(observed: &Observed) -> BTreeSet<(DatabaseName, RoleName)> {
     let own = observed.database_name();
-    let places = observed.dependencies.iter().filter_map(|dependency| dependency.database.as_ref()?.parse().ok());
-    let mut places: Vec<DatabaseName> = places.filter(|place| Some(place) != own.as_ref()).collect();
-    places.sort();
-    places.dedup();
-    places
+    let place = |dependency: &Dependency| {
+        Some((dependency.database.as_ref()?.parse().ok()?, dependency.role.parse().ok()?))
+    };
+    all(observed).filter_map(place).filter(|(place, _)| Some(place) != own.as_ref()).collect()
 }
 
 /// The changes that drop what is there of a tenant. What it was granted elsewhere is taken back before its data is dropped:
@@ -85,16 +89,19 @@ pub(super) fn remove(desired: &Desired, observed: &Observed) -> Vec<Change> {
     if observed.database.as_ref().is_some_and(|database| !database.is_invalid()) {
         changes.extend(shut(desired, observed));
     }
-    let role = observed.role_name();
-    let disown = |database: Option<DatabaseName>| role.clone().map(|role| Change::Disown { database, role });
-    changes.extend(granted_elsewhere(observed).into_iter().filter_map(|place| disown(Some(place))));
+    let disown = |(place, role)| Change::Disown { database: Some(place), role };
+    changes.extend(granted_elsewhere(observed).into_iter().map(disown));
     if let Some(database) = observed.database_name() {
         changes.push(Change::DropDatabase { database, force: desired.force });
     }
-    if observed.dependencies.iter().any(|dependency| dependency.database.is_none()) {
-        changes.extend(disown(None));
+    // The tenant's own last: by that the others are found.
+    let companions = observed.companions.iter().filter_map(Companion::name);
+    for role in companions.chain(observed.role_name()) {
+        if all(observed).any(|dependency| dependency.database.is_none() && dependency.role == role.as_str()) {
+            changes.push(Change::Disown { database: None, role: role.clone() });
+        }
+        changes.push(Change::DropRole { role });
     }
-    changes.extend(role.map(|role| Change::DropRole { role }));
     changes
 }
 
@@ -112,6 +119,14 @@ fn shut(desired: &Desired, observed: &Observed) -> Vec<Change> {
             changes.push(Change::NoLogin { role });
         }
     }
+    for companion in observed.companions.iter().filter(|companion| companion.role.login || desired.force) {
+        let role = companion.name().into_iter();
+        if desired.force {
+            changes.extend(role.flat_map(|role| shut_out(&role)));
+        } else {
+            changes.extend(role.map(|role| Change::NoLogin { role }));
+        }
+    }
     changes
 }
 
@@ -124,6 +139,14 @@ pub(super) fn archive(desired: &Desired, observed: &Observed) -> Vec<Change> {
     let is_archived = |marker: Option<Marker>| marker.is_some_and(|marker| marker.stage == Stage::Archived);
     let marker = Marker::new(&archived, Stage::Archived, None);
     let mut changes = shut(desired, observed);
+    for (role, companion) in observed.companions.iter().filter_map(|one| Some((one.name()?, one))) {
+        let suffix = format!("_archived_{}", observed.server.now);
+        let to: RoleName = with_suffix(role.as_str(), &suffix).parse().expect("a name and a suffix");
+        let access = Some(companion.access);
+        let marker = Marker { access, role: to.to_string(), ..marker.clone() };
+        changes.push(Change::MarkRole { role: role.clone(), marker });
+        changes.push(Change::RenameRole { from: role, to });
+    }
     if desired.force
         && let Some(database) = observed.database_name()
         && observed.in_database().next().is_some()
@@ -165,7 +188,11 @@ pub fn settle(observed: &Observed) -> Vec<Change> {
     let role = observed.role_name().zip(settled(observed.role_marker()));
     let database = observed.database_name().zip(settled(observed.database_marker()));
     let role = role.map(|(role, marker)| Change::MarkRole { role, marker });
-    role.into_iter().chain(database.map(|(database, marker)| Change::MarkDatabase { database, marker })).collect()
+    let companions = observed.companions.iter().filter_map(|companion| {
+        Some(Change::MarkRole { role: companion.name()?, marker: settled(Some(companion.marker.clone()))? })
+    });
+    let database = database.map(|(database, marker)| Change::MarkDatabase { database, marker });
+    role.into_iter().chain(database).chain(companions).collect()
 }
 
 /// Leaves a tenant that did not end as it was found: as open, and marked as before. Nothing for one that is no longer whole.
@@ -192,6 +219,11 @@ pub fn undo(before: &Observed, after: &Observed) -> Vec<Change> {
     }
     if before.role.as_ref().is_some_and(|before| before.login) && !role.login {
         changes.push(Change::Login { role: role_name });
+    }
+    for companion in before.companions.iter().filter(|companion| companion.role.login) {
+        let is_shut = |after: &&Companion| after.role.name == companion.role.name && !after.role.login;
+        let shut = after.companions.iter().find(is_shut).and_then(Companion::name);
+        changes.extend(shut.map(|role| Change::Login { role }));
     }
     changes
 }

@@ -197,7 +197,7 @@ impl Charter for LimitsCharter<'_> {
             }
             Fact::Attribute { attribute: Attribute::ConnectionLimit(limit), .. } => *limit == self.connection_limit,
             Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(limit), .. } => {
-                *limit == self.connection_limit.saturating_add(ADMIN_CONNECTIONS)
+                *limit == self.connection_limit.saturating_add(self.observed.beside())
             }
             // The rest is the tenant's charter's.
             _ => true,
@@ -260,7 +260,7 @@ fn repair_noted(desired: &Limits, noted: bool, previous: Option<&Limits>, observ
             (Fact::Marker { .. }, Some(marker)) => {
                 Some(Change::MarkRole { role: role.clone(), marker: marker.clone() })
             }
-            _ => change(desired, &guarded, deviation, &database, &role),
+            _ => change(desired, observed.beside(), &guarded, deviation, &database, &role),
         };
         drift.iter().filter_map(change).collect()
     };
@@ -277,6 +277,7 @@ fn repair_noted(desired: &Limits, noted: bool, previous: Option<&Limits>, observ
 
 fn change(
     desired: &Limits,
+    beside: i32,
     guarded: &BTreeMap<ParameterName, Setting>,
     deviation: &Deviation,
     database: &DatabaseName,
@@ -301,7 +302,7 @@ fn change(
         }
         Fact::Attribute { .. } => Some(Change::LimitRole { role: role.clone(), connections: desired.connection_limit }),
         Fact::Database { .. } => {
-            let connections = desired.connection_limit.saturating_add(ADMIN_CONNECTIONS);
+            let connections = desired.connection_limit.saturating_add(beside);
             Some(Change::LimitDatabase { database: database.clone(), connections })
         }
         _ => None,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres::Challenge;
 
-use super::{Method, Names, TenantName};
+use super::{Access, Method, Names, TenantName};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,6 +50,12 @@ pub struct Marker {
     /// Whether it may make more itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub creates_schemas: bool,
+    /// What a further role of the tenant, whose marker it is then, may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+    /// Whether that role is not meant to log in, be the tenant suspended or not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nologin: bool,
     /// How the tenant is meant to prove who it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub authentication: Method,
@@ -82,6 +88,8 @@ impl Marker {
             schema: names.schema.as_str().to_owned(),
             schemas: BTreeSet::new(),
             creates_schemas: false,
+            access: None,
+            nologin: false,
             authentication: Method::default(),
             password_version,
             password: None,

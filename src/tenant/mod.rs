@@ -7,11 +7,13 @@
 //! Invariant: what no rule knows is drift. Creating, updating and finishing a half-made tenant are one path: the caller runs
 //! what `repair` says, observes again, and is done when nothing is left to run.
 
+pub mod access;
 pub mod audit;
 pub mod baseline;
 pub mod capacity;
 pub mod change;
 pub mod charter;
+pub mod companion;
 pub mod control;
 pub mod destroy;
 pub mod diff;
@@ -29,6 +31,7 @@ pub mod watchdog;
 #[cfg(test)]
 pub(crate) mod fixture;
 
+pub use access::Access;
 pub use change::{Change, Grantee, Scope, Setting, render, render_patiently};
 pub use charter::{Desired, Goal, Password};
 pub use control::{Control, Of};

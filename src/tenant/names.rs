@@ -44,6 +44,17 @@ pub struct Names {
 }
 
 impl Names {
+    /// Where a tenant of which nothing is known would be.
+    pub fn of(tenant: &TenantName) -> Self {
+        let named = || tenant.as_str();
+        Names {
+            tenant: tenant.clone(),
+            database: named().parse().expect("a tenant's name is an identifier"),
+            role: named().parse().expect("a tenant's name is an identifier"),
+            schema: "app".parse().expect("an identifier"),
+        }
+    }
+
     /// Those that are the whole server's: no two tenants have one of them.
     pub fn shared(&self) -> [&str; 3] {
         [self.tenant.as_str(), self.database.as_str(), self.role.as_str()]

@@ -11,6 +11,8 @@ use crate::postgres::catalog::snapshot::{
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects};
 use crate::postgres::{Authentication, Challenge, DatabaseName, RoleName};
 
+use super::access::Access;
+use super::limits::ADMIN_CONNECTIONS;
 use super::marker::{Marker, Stage};
 use super::names::{Names, TenantName};
 
@@ -28,6 +30,8 @@ pub struct Observed {
     pub server: Server,
     pub database: Option<Database>,
     pub role: Option<Role>,
+    /// Its further roles, by their markers.
+    pub companions: Vec<Companion>,
     /// The roles that the tenant's reaches by memberships, of any length.
     pub reached: BTreeSet<String>,
     /// Those of them that are on record; PostgreSQL's predefined ones are not.
@@ -42,6 +46,8 @@ pub struct Observed {
     pub memberships: Vec<Membership>,
     /// What depends on the role, in every database.
     pub dependencies: Vec<Dependency>,
+    /// What depends on its further roles.
+    pub of_companions: Vec<Dependency>,
     /// The same of the roles that it reaches, but for the tenant's database.
     pub of_groups: Vec<Dependency>,
     /// What depends on roles other than the tenant's, the admin and the owner, in the tenant's database.
@@ -64,6 +70,30 @@ pub struct Observed {
     pub login: Result<Authentication, String>,
 }
 
+/// A further role of a tenant, with its marker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Companion {
+    pub role: Role,
+    pub marker: Marker,
+    pub access: Access,
+}
+
+impl Companion {
+    fn of(role: &Role) -> Option<Self> {
+        let marker = Marker::parse(role.comment.as_deref()).filter(|marker| marker.stage != Stage::Archived)?;
+        role.manageable.then_some(Companion { role: role.clone(), access: marker.access?, marker })
+    }
+
+    pub fn name(&self) -> Option<RoleName> {
+        self.role.name.parse().ok()
+    }
+
+    /// Whether it is to log in, unless the tenant is suspended.
+    pub fn may_log_in(&self) -> bool {
+        self.marker.stage.is_complete() && !self.marker.nologin
+    }
+}
+
 /// Why the database was not looked into, where nobody tried.
 pub const NOT_ENTERED: &str = "its database was not entered";
 
@@ -83,9 +113,19 @@ pub fn database_marker(database: &Database) -> Option<Marker> {
     Marker::parse(database.comment.as_deref()).filter(|_| database.owner_usable)
 }
 
-/// The marker of a role, if only those who administer it could have written it.
+/// The marker of a tenant's own role, if only those who administer it could have written it.
 pub fn role_marker(role: &Role) -> Option<Marker> {
+    any_marker(role).filter(|marker| marker.access.is_none())
+}
+
+/// That of a further role too.
+pub fn any_marker(role: &Role) -> Option<Marker> {
     Marker::parse(role.comment.as_deref()).filter(|_| role.manageable)
+}
+
+/// The roles that may be a tenant's own.
+fn own_roles(snapshot: &Snapshot) -> impl Iterator<Item = &Role> + Clone {
+    snapshot.roles.iter().filter(|role| Companion::of(role).is_none())
 }
 
 impl Observed {
@@ -96,17 +136,45 @@ impl Observed {
     pub fn locate(snapshot: &Snapshot, names: &Names) -> Self {
         let databases = snapshot.databases.iter().filter(|database| database.name.parse::<DatabaseName>().is_ok());
         let databases = databases.map(|database| (database.name.as_str(), database_marker(database), database));
-        let roles = snapshot.roles.iter().filter(|role| role.name.parse::<RoleName>().is_ok());
+        let roles = own_roles(snapshot).filter(|role| role.name.parse::<RoleName>().is_ok());
         let roles = roles.map(|role| (role.name.as_str(), role_marker(role), role));
         let database = find(databases, &names.tenant, names.database.as_str(), |marker| &marker.database);
         let role = find(roles, &names.tenant, names.role.as_str(), |marker| &marker.role);
-        Self::gather(snapshot, names, database, role)
+        Self::gather(snapshot, names, database, role, None)
     }
 
-    fn gather(snapshot: &Snapshot, names: &Names, database: Option<&Database>, role: Option<&Role>) -> Self {
+    /// A further role of a tenant in the place of the tenant's own: the one of this name, or else the one that had it.
+    pub fn companion(snapshot: &Snapshot, tenant: &Observed, role: &RoleName) -> Self {
+        let named = tenant.companions.iter().find(|companion| companion.role.name == role.as_str());
+        let known = || tenant.companions.iter().find(|companion| companion.marker.role == role.as_str());
+        // One that carries no marker any more, or none yet: it is told, or taken over.
+        let bare = || snapshot.roles.iter().find(|found| found.name == role.as_str() && any_marker(found).is_none());
+        let found = named.or_else(known).map(|companion| &companion.role).or_else(bare);
+        let names = Names { role: role.clone(), ..tenant.names.clone() };
+        let own = tenant.role.as_ref().map(|role| role.name.as_str());
+        let observed = Self::gather(snapshot, &names, tenant.database.as_ref(), found, own);
+        Observed { inside: tenant.inside.clone(), companions: tenant.companions.clone(), ..observed }
+    }
+
+    /// `through`: a role of which it is told elsewhere what it reaches.
+    fn gather(
+        snapshot: &Snapshot,
+        names: &Names,
+        database: Option<&Database>,
+        role: Option<&Role>,
+        through: Option<&str>,
+    ) -> Self {
         let role_name = role.map(|r| r.name.as_str());
         let database_name = database.map(|d| d.name.as_str());
-        let reached = role_name.map(|role| reached(snapshot, role)).unwrap_or_default();
+        let mut reached = role_name.map(|role| reached(snapshot, role, through)).unwrap_or_default();
+        reached.retain(|role| Some(role.as_str()) != through);
+        let formerly = role.and_then(role_marker).and_then(|marker| marker.was);
+        let is_ours = |companion: &Companion| {
+            let tenant = &companion.marker.tenant;
+            tenant == names.tenant.as_str() || Some(tenant) == formerly.as_ref()
+        };
+        let companions: Vec<Companion> = snapshot.roles.iter().filter_map(Companion::of).filter(is_ours).collect();
+        let is_companion = |name: &str| companions.iter().any(|companion| companion.role.name == name);
         let at_home = [Some(snapshot.server.admin.as_str()), role_name];
         let carries = |comment: Option<&str>| Marker::of(comment, &names.tenant).is_some();
         let forged_databases = snapshot
@@ -118,6 +186,7 @@ impl Observed {
             .roles
             .iter()
             .filter(|other| Some(other.name.as_str()) != role_name && carries(other.comment.as_deref()))
+            .filter(|other| !is_companion(&other.name))
             .map(|other| Objects::one(Kind::Role, &other.name));
         let attached = |kind: Kind, placed: &[Placed]| -> Vec<(Kind, Placed)> {
             let ours = placed.iter().filter(|placed| Some(placed.database.as_str()) == database_name);
@@ -173,6 +242,12 @@ impl Observed {
                 .filter(|dependency| Some(dependency.role.as_str()) == role_name)
                 .cloned()
                 .collect(),
+            of_companions: snapshot
+                .dependencies
+                .iter()
+                .filter(|dependency| is_companion(&dependency.role))
+                .cloned()
+                .collect(),
             of_groups: snapshot
                 .dependencies
                 .iter()
@@ -197,6 +272,7 @@ impl Observed {
                 .iter()
                 .filter(|other| {
                     Some(other.role.as_str()) == role_name
+                        || is_companion(&other.role)
                         || other.database.is_some() && other.database.as_deref() == database_name
                 })
                 .cloned()
@@ -215,6 +291,7 @@ impl Observed {
             forged: forged_databases.chain(forged_roles).collect(),
             groups: snapshot.roles.iter().filter(|group| reached.contains(&group.name)).cloned().collect(),
             reached,
+            companions,
             database: database.cloned(),
             role: role.cloned(),
             inside: Err(NOT_ENTERED.to_owned()),
@@ -229,6 +306,17 @@ impl Observed {
         let names = exact().or_else(former)?.names()?;
         let observed = Self::locate(snapshot, &names);
         (observed.database.is_some() && observed.role.is_some()).then_some(observed)
+    }
+
+    /// What is there of a tenant of that name: all, or its further roles alone.
+    pub fn find_or_rest(snapshot: &Snapshot, tenant: &TenantName) -> Self {
+        let names = |of: &Marker| of.names().filter(|names| names.tenant == *tenant);
+        let rest = || {
+            let names = snapshot.roles.iter().filter_map(any_marker).find_map(|marker| names(&marker));
+            let names = names.unwrap_or_else(|| Names::of(tenant));
+            Self::gather(snapshot, &names, None, None, None)
+        };
+        Self::find(snapshot, tenant).unwrap_or_else(rest)
     }
 
     pub fn database_name(&self) -> Option<DatabaseName> {
@@ -250,7 +338,19 @@ impl Observed {
     }
 
     pub fn role_marker(&self) -> Option<Marker> {
-        role_marker(self.role.as_ref()?)
+        any_marker(self.role.as_ref()?)
+    }
+
+    /// What a further role of the tenant may do.
+    pub fn access_of(&self, role: &str) -> Option<Access> {
+        self.companions.iter().find(|companion| companion.role.name == role).map(|companion| companion.access)
+    }
+
+    /// How many connections the database allows beside those of the tenant's own role: the admin's and those of its further
+    /// roles.
+    pub fn beside(&self) -> i32 {
+        let limits = self.companions.iter().map(|companion| companion.role.connection_limit.max(0));
+        limits.fold(ADMIN_CONNECTIONS, i32::saturating_add)
     }
 
     /// Whether it is on record that the tenant may make schemas.
@@ -314,7 +414,8 @@ impl Observed {
     pub fn at_home(&self) -> BTreeSet<String> {
         let role = self.role.as_ref().map(|role| role.name.as_str());
         let all = [self.server.admin.as_str(), "pg_database_owner"].into_iter().filter(|role| self.manages(role));
-        all.chain(role).map(str::to_owned).collect()
+        let companions = self.companions.iter().map(|companion| companion.role.name.as_str());
+        all.chain(role).chain(companions).map(str::to_owned).collect()
     }
 
     /// Whether objects are no part of the tenant's database, nor that itself.
@@ -467,7 +568,7 @@ impl Observed {
         if let Some(role) = role
             && self.role_marker().is_none_or(|_| self.role.as_ref() != Some(role))
         {
-            return Some(occupied("role", &role.name, role_marker(role)));
+            return Some(occupied("role", &role.name, any_marker(role)));
         }
         let database = snapshot.databases.iter().find(|database| database.name == names.database.as_str());
         if let Some(database) = database {
@@ -811,10 +912,13 @@ fn held(objects: Objects, grantee: Option<&str>) -> Fact {
 }
 
 /// The roles that one reaches by memberships, without itself.
-fn reached(snapshot: &Snapshot, role: &str) -> BTreeSet<String> {
+fn reached(snapshot: &Snapshot, role: &str, through: Option<&str>) -> BTreeSet<String> {
     let mut reached = BTreeSet::from([role]);
     let mut next = vec![role];
     while let Some(member) = next.pop() {
+        if Some(member) == through {
+            continue;
+        }
         for membership in snapshot.memberships.iter().filter(|m| m.member == member && !m.automatic) {
             if reached.insert(&membership.role) {
                 next.push(&membership.role);
@@ -831,22 +935,38 @@ pub fn tenants(snapshot: &Snapshot) -> BTreeMap<String, Names> {
 }
 
 /// Where one tenant is. Either may be missing of a half-made one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     pub role: Option<&'a Role>,
+    /// Its further roles.
+    pub companions: Vec<&'a Role>,
     pub database: Option<&'a Database>,
+}
+
+impl<'a> Place<'a> {
+    /// All its roles.
+    pub fn roles(&self) -> impl Iterator<Item = &'a Role> {
+        self.role.into_iter().chain(self.companions.iter().copied())
+    }
 }
 
 /// Every tenant that a snapshot holds, and where: what [`Observed::locate`] finds, for all at once.
 pub fn places(snapshot: &Snapshot) -> BTreeMap<String, Place<'_>> {
-    let roles = Found::new(snapshot.roles.iter().map(|role| (role.name.as_str(), role_marker(role), role)));
+    let roles = Found::new(own_roles(snapshot).map(|role| (role.name.as_str(), role_marker(role), role)));
     let databases = Found::new(
         snapshot.databases.iter().map(|database| (database.name.as_str(), database_marker(database), database)),
     );
+    let mut companions: BTreeMap<String, Vec<&Role>> = BTreeMap::new();
+    for role in &snapshot.roles {
+        if let Some(companion) = Companion::of(role) {
+            companions.entry(companion.marker.tenant).or_default().push(role);
+        }
+    }
     let place = |(tenant, names): (String, Names)| {
         let role = roles.of(&tenant, names.role.as_str());
         let database = databases.of(&tenant, names.database.as_str());
-        (tenant, Place { role, database })
+        let companions = companions.remove(&tenant).unwrap_or_default();
+        (tenant, Place { role, companions, database })
     };
     tenants(snapshot).into_iter().map(place).collect()
 }

@@ -14,7 +14,7 @@ use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, is_replaced
 use super::limits::{ADMIN_CONNECTIONS, Limits, parameter};
 use super::marker::{Marker, Stage};
 use super::names::{EXTENSIONS_SCHEMA, Names};
-use super::observed::{Observed, Seen};
+use super::observed::{Companion, Observed, Seen};
 
 /// What was found of each control of a tenant. Of one without a role or a database nothing more can be told; [`repair`] makes
 /// those first.
@@ -203,6 +203,10 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         if desired.logs_in() && !role.login {
             needed.push(Change::Login { role: names.role.clone() });
         }
+        let shut = |companion: &&Companion| companion.may_log_in() && !companion.role.login;
+        let companions = observed.companions.iter().filter(|_| desired.logs_in()).filter(shut);
+        needed.extend(companions.filter_map(Companion::name).map(|role| Change::Login { role }));
+        needed.extend(renamed(names, observed));
         needed.extend(last);
     } else if observed.is_complete() {
         // Nothing inside is to be finished.
@@ -222,6 +226,16 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
     tried.sort_by_key(|change| matches!(change, Change::Tidy { .. }));
     tried.dedup();
     Repair { needed, tried }
+}
+
+/// The markers of its further roles, of a tenant that has another name now.
+fn renamed(names: &Names, observed: &Observed) -> Vec<Change> {
+    let others = observed.companions.iter().filter(|companion| companion.marker.tenant != names.tenant.as_str());
+    let mark = |companion: &Companion| {
+        let marker = Marker { tenant: names.tenant.to_string(), ..companion.marker.clone() };
+        Some(Change::MarkRole { role: companion.name()?, marker })
+    };
+    others.filter_map(mark).collect()
 }
 
 /// Whether a tenant that makes schemas could plant something where an extension is installed, or in one of its own that another
@@ -245,7 +259,9 @@ fn is_adopted(observed: &Observed) -> bool {
 
 /// Whether the tenant is to be shut out, and is not yet.
 pub fn must_shut(desired: &Desired, observed: &Observed) -> bool {
-    desired.goal == Goal::Suspended && observed.role.as_ref().is_some_and(|role| role.login)
+    let own = observed.role.as_ref().into_iter();
+    let mut all = own.chain(observed.companions.iter().map(|companion| &companion.role));
+    desired.goal == Goal::Suspended && all.any(|role| role.login)
 }
 
 /// Shuts the tenant out: of its database first, whose row it cannot lock. That is opened again, for the admin, when the role
@@ -254,7 +270,10 @@ fn suspend(observed: &Observed) -> Vec<Change> {
     let open = observed.database.as_ref().is_some_and(|database| database.allow_connections);
     let database = observed.database_name().filter(|_| open && observed.owns_database());
     let close = database.map(|database| Change::Close { database });
-    close.into_iter().chain(observed.role_name().iter().flat_map(shut_out)).collect()
+    let companions = observed.companions.iter().filter(|companion| companion.role.login);
+    let companions = companions.filter_map(Companion::name);
+    let own = observed.role_name().filter(|_| observed.role.as_ref().is_some_and(|role| role.login));
+    close.into_iter().chain(own.into_iter().chain(companions).flat_map(|role| shut_out(&role))).collect()
 }
 
 /// The controls in the order in which they are repaired: what keeps others out before the database is opened.
@@ -377,11 +396,35 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
     for schema in schemas {
         changes.extend(grant_schema(desired, &schema));
     }
+    changes.extend(given_again(desired, observed, &changes));
     changes.sort_by_key(|change| {
         matches!(change, Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. })
     });
     changes.dedup();
     changes
+}
+
+/// What the tenant's further roles lose with more than they are to have.
+fn given_again(desired: &Desired, observed: &Observed, changes: &[Change]) -> Vec<Change> {
+    let names = &desired.names;
+    let companion = |grantee: &Grantee| match grantee {
+        Grantee::Role(role) => observed.access_of(role.as_str()).map(|access| (role.clone(), access)),
+        Grantee::Public => None,
+    };
+    let again = |change: &Change| match change {
+        Change::RevokeDatabase { database, grantee, .. } if *database == names.database => {
+            let privileges = vec!["CONNECT"];
+            companion(grantee).map(|(role, _)| Change::GrantDatabase { database: database.clone(), privileges, role })
+        }
+        Change::RevokeSchema { database, schema, grantee } if !privileges_on(desired, schema).is_empty() => {
+            let (role, access) = companion(grantee)?;
+            let (database, schema) = (database.clone(), schema.clone());
+            let privileges = access.on_schemas().to_vec();
+            (!privileges.is_empty()).then_some(Change::GrantSchema { database, schema, privileges, role })
+        }
+        _ => None,
+    };
+    changes.iter().filter_map(again).collect()
 }
 
 fn grant_database(desired: &Desired) -> Change {
@@ -446,7 +489,7 @@ fn set_limit(names: &Names, level: &Level, name: &str) -> Option<Change> {
     Some(Change::Set { scope, name, value })
 }
 
-fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &Seen) -> Vec<Change> {
+pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &Seen) -> Vec<Change> {
     let (names, fact) = (&desired.names, &seen.fact);
     let (database, role) = (names.database.clone(), names.role.clone());
     let change = match fact {
@@ -520,7 +563,7 @@ fn unexpected(desired: &Desired, observed: &Observed, control: Control, seen: &S
         Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => {
             let role = observed.role.as_ref().map(|role| role.connection_limit);
             let limit = role.filter(|limit| observed.is_guarded() && *limit > 0);
-            let connections = limit.unwrap_or(Limits::safe().connection_limit).saturating_add(ADMIN_CONNECTIONS);
+            let connections = limit.unwrap_or(Limits::safe().connection_limit).saturating_add(observed.beside());
             Some(Change::LimitDatabase { database, connections })
         }
         Fact::Database { .. } => Some(Change::Open { database }),

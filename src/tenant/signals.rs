@@ -11,9 +11,11 @@ use super::observed::Place;
 pub struct Roles<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Roles<'a> {
-    pub fn of(places: &'a BTreeMap<String, Place<'_>>) -> Self {
-        let pair = |(tenant, place): (&'a String, &'a Place<'_>)| Some((place.role?.name.as_str(), tenant.as_str()));
-        Roles(places.iter().filter_map(pair).collect())
+    pub fn of(places: &'a BTreeMap<String, Place<'a>>) -> Self {
+        let pairs = |(tenant, place): (&'a String, &'a Place<'a>)| {
+            place.roles().map(move |role| (role.name.as_str(), tenant.as_str()))
+        };
+        Roles(places.iter().flat_map(pairs).collect())
     }
 
     /// The tenant whose role that is.
@@ -54,7 +56,7 @@ mod tests {
     fn check(only: Option<&str>, oldest: Option<i64>, blocked: &[i64]) {
         let role = |name: &str| Role { name: name.to_owned(), ..fixture::observed().role.unwrap() };
         let (role_a, role_b) = (role("role_a"), role("role_b"));
-        let place = |role| Place { role: Some(role), database: None };
+        let place = |role| Place { role: Some(role), companions: Vec::new(), database: None };
         let places = [("a".to_owned(), place(&role_a)), ("b".to_owned(), place(&role_b))].into();
         let transaction = |role: &str, pid, seconds| Transaction {
             role: role.to_owned(),

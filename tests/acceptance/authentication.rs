@@ -89,7 +89,7 @@ fn what_cannot_be_is_refused_while_planning() {
         assert!(error["snippet"]["code"].as_str().unwrap().contains(attribute), "{error:#}");
     };
     refused("authentication = \"md5\"", "`authentication` cannot be \"md5\"", "authentication");
-    refused(&format!("{TOKENS}\n  {PASSWORD}"), "A password for a tenant that uses none", "password_wo");
+    refused(&format!("{TOKENS}\n  {PASSWORD}"), "A password for a role that uses none", "password_wo");
     refused("member_of = [\"rds_iam\"]", "\"rds_iam\" is what `authentication` is for", "member_of");
     let summary = "`authentication = \"rds_iam\"` would lock the admin out";
     refused(TOKENS, summary, "authentication");

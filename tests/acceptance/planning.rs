@@ -140,7 +140,7 @@ fn roles_that_cannot_be_granted_are_told(server: &Server) {
         assert_eq!(plan(role), expected, "{role}");
     }
     workspace.write("main.tf", &tenant("planned_roles", "member_of = [\"planned_roles\"]"));
-    assert!(workspace.plan_error().contains("is the tenant's own"));
+    assert!(workspace.plan_error().contains("is the one itself"));
 }
 
 fn a_replacement_that_cannot_follow_drops_nothing(server: &Server) {

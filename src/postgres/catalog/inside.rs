@@ -23,6 +23,8 @@ pub struct Inside {
     /// How many kinds of grants there are.
     pub groups_of_grants: u64,
     pub owners: Vec<ObjectOwner>,
+    /// How many tables and sequences each owner has in each schema, without those of extensions; the first two hundred.
+    pub relations: Vec<Relations>,
     pub defaults: Vec<DefaultPrivilege>,
     pub things: Vec<Thing>,
 }
@@ -74,6 +76,18 @@ pub struct ObjectGrant {
     pub count: u64,
     #[serde(deserialize_with = "hex::list")]
     pub names: Vec<String>,
+}
+
+/// How many tables, and what is like them, or sequences a role owns in a schema.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Relations {
+    /// The letter that `acldefault` has for them.
+    pub kind: String,
+    #[serde(deserialize_with = "hex::text")]
+    pub schema: String,
+    #[serde(deserialize_with = "hex::text")]
+    pub owner: String,
+    pub count: u64,
 }
 
 /// Who owns objects of one kind: the bootstrap superuser, or whoever made routines that act as their owner.
@@ -148,6 +162,11 @@ pub(in crate::postgres) async fn read(session: &Session, cancel: &CancellationTo
 /// The statement that takes back what strangers hold: see `tidy.sql`.
 pub fn tidy() -> String {
     with_held(include_str!("tidy.sql"))
+}
+
+/// The statement that gives a further role of a tenant what it may do: see `give.sql`.
+pub fn give() -> String {
+    include_str!("give.sql").to_owned()
 }
 
 fn with_held(statement: &str) -> String {

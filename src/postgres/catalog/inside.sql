@@ -74,6 +74,12 @@
          (pg_catalog.array_agg(t.name ORDER BY t.name))[1:$1] AS names
   FROM told t WHERE NOT t.acts
   GROUP BY 1, 2, 3, 4
+), relations AS (
+  SELECT CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END AS kind, c.relnamespace AS namespace, c.relowner AS owner, pg_catalog.count(*) AS count
+  FROM pg_catalog.pg_class c
+  LEFT JOIN members m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = c.oid
+  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't' AND m.objid IS NULL
+  GROUP BY 1, 2, 3
 ), defaults AS (
   SELECT d.defaclrole AS owner, d.defaclnamespace AS namespace, d.defaclobjtype AS kind, a.grantee,
          pg_catalog.array_agg(DISTINCT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END) AS privileges
@@ -147,6 +153,14 @@ SELECT pg_catalog.jsonb_build_object(
       'names', (SELECT pg_catalog.jsonb_agg(pg_catalog.encode(pg_catalog.convert_to(i.name, e.name), 'hex') ORDER BY i.name)
                 FROM pg_catalog.unnest(o.names) AS i (name)))), '[]')
     FROM (SELECT * FROM owners ORDER BY owner, class, definer, original LIMIT 100) o),
+  'relations', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+      'kind', r.kind,
+      'schema', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
+      'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(r.owner)::text, e.name), 'hex'),
+      'count', r.count)), '[]')
+    FROM (SELECT * FROM relations ORDER BY namespace, owner, kind LIMIT 200) r
+    JOIN pg_catalog.pg_namespace n ON n.oid = r.namespace),
   'defaults', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
       'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(d.owner)::text, e.name), 'hex'),

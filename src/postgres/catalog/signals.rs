@@ -34,6 +34,31 @@ pub struct Sessions {
     pub hidden: bool,
 }
 
+impl Sessions {
+    /// Those of two roles together, by the name of the first.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Sessions {
+            role: self.role,
+            connections: self.connections + other.connections,
+            active: self.active + other.active,
+            idle: self.idle + other.idle,
+            idle_in_transaction: self.idle_in_transaction + other.idle_in_transaction,
+            waiting_on_locks: self.waiting_on_locks + other.waiting_on_locks,
+            longest_statement: longest(self.longest_statement, other.longest_statement),
+            longest_transaction: longest(self.longest_transaction, other.longest_transaction),
+            hidden: self.hidden || other.hidden,
+        }
+    }
+}
+
+fn longest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.max(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Transaction {
     pub role: String,

@@ -4,10 +4,10 @@
 //! They keep this provider out of its own way and nobody else: <https://www.postgresql.org/docs/current/explicit-locking.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, OwnedMutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,13 @@ pub(super) struct Locks {
     /// nobody else from beginning or ending.
     users: Mutex<BTreeMap<String, usize>>,
     keeper: AsyncMutex<Keeper>,
+    /// Whose turn it is within this process, for each text.
+    turns: Mutex<BTreeMap<String, Arc<AsyncMutex<()>>>>,
+}
+
+/// That nobody else in this process works on what is locked.
+pub struct Turn {
+    _guards: Vec<OwnedMutexGuard<()>>,
 }
 
 #[derive(Default)]
@@ -74,6 +81,20 @@ impl Cluster {
             *users.entry(name.clone()).or_default() += 1;
         }
         Lock { names, works: false }
+    }
+
+    /// Waits until nobody else in this process works on one of these: the locks of a process are its own together.
+    pub async fn turn(&self, names: &BTreeSet<String>, cancel: &CancellationToken) -> Result<Turn, Error> {
+        let mut guards = Vec::new();
+        // In the order of the names, which is everybody's.
+        for name in names {
+            let turn = Arc::clone(self.locks.turns.lock().expect("no panic while held").entry(name.clone()).or_default());
+            tokio::select! {
+                guard = turn.lock_owned() => guards.push(guard),
+                () = cancel.cancelled() => return Err(ConnectError::Cancelled.into()),
+            }
+        }
+        Ok(Turn { _guards: guards })
     }
 
     fn lock_users(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {

@@ -16,6 +16,7 @@ use crate::tenant::names::is_reserved_schema;
 use crate::tenant::{Locale, Names, Observed};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
+use super::super::login::{Login, reaches_beyond};
 use super::super::walk::{Claim, Known, Presence};
 use super::taken::{occupied, own};
 use super::{Model, TenantResource, diagnose};
@@ -56,34 +57,14 @@ pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
         let summary = format!("{name:?} is no other schema of the tenant's");
         diagnostics.push(Diagnostic::error(summary, format!("{why} Take it off the list.")).at_attribute("schemas"));
     }
-    let role = if config.role.is_null() { &config.name } else { &config.role };
-    if let Field::Known(role) = role
-        && config.member_of.known_elements().any(|group| group == role)
-    {
-        let detail = "A role cannot be a member of itself. Take it off the list.";
-        diagnostics
-            .push(Diagnostic::error(format!("Role {role:?} is the tenant's own"), detail).at_attribute("member_of"));
-    }
-    if config.member_of.known_elements().any(|group| group == RDS_IAM) {
-        let detail = "Who is a member of it is asked for a token of IAM and for no password: set `authentication = \"rds_iam\"`, and \
-                      take it off the list.";
-        let summary = "\"rds_iam\" is what `authentication` is for";
-        diagnostics.push(Diagnostic::error(summary, detail).at_attribute("member_of"));
-    }
-    if method.is_some_and(|method| !method.is_password())
-        && (config.password_wo.as_known().is_some() || config.password_wo_version.as_known().is_some())
-    {
-        let attribute = if config.password_wo.as_known().is_some() { "password_wo" } else { "password_wo_version" };
-        let detail = "A tenant that logs in with a token or a certificate has no password. Leave `password_wo` and \
-                      `password_wo_version` out, or set `authentication = \"password\"`.";
-        diagnostics.push(Diagnostic::error("A password for a tenant that uses none", detail).at_attribute(attribute));
-    }
-    if config.password_wo.as_known().is_some() && config.password_wo_version.is_null() {
-        let detail = "A write-only value is in no state and cannot be compared: the version says when it is set. Set both, or \
-                      neither.";
-        let diagnostic = Diagnostic::error("`password_wo` without `password_wo_version`", detail);
-        diagnostics.push(diagnostic.at_attribute("password_wo_version"));
-    }
+    let login = Login {
+        password: &config.password_wo,
+        version: &config.password_wo_version,
+        method,
+        role: if config.role.is_null() { &config.name } else { &config.role },
+        member_of: &config.member_of,
+    };
+    diagnostics.extend(login.validate());
     diagnostics
 }
 
@@ -335,15 +316,6 @@ fn added<T: FromStr + Ord + Clone>(
     prior: Option<&Field<Set<Item<String>>>>,
 ) -> BTreeSet<T> {
     &parsed(planned) - &prior.map(parsed).unwrap_or_default()
-}
-
-fn reaches_beyond(role: &RoleName) -> Diagnostic {
-    Diagnostic::warning(
-        format!("Role {:?} reaches beyond the tenant", role.as_str()),
-        "What PostgreSQL's predefined roles may do, they may do to all tenants: read their statements, end their sessions, read \
-         their data. Give it to a tenant only if that is meant.",
-    )
-    .at_attribute("member_of")
 }
 
 /// The locale of a database that is made; `None` while the configuration has values that are not known.
@@ -602,7 +574,7 @@ mod tests {
         }
         let member_of = ["acme".to_owned()].into_iter().collect();
         let own = Model { name: Field::Known("acme".to_owned()), member_of, ..Model::default() };
-        assert_eq!(said(&own), ["Role \"acme\" is the tenant's own"]);
+        assert_eq!(said(&own), ["Role \"acme\" is the one itself"]);
         assert_eq!(said(&Model { role: Field::Known("other".to_owned()), ..own }), Vec::<String>::new());
         let member_of = ["rds_iam".to_owned()].into_iter().collect();
         assert_eq!(said(&Model { member_of, ..Model::default() }), ["\"rds_iam\" is what `authentication` is for"]);
@@ -611,8 +583,8 @@ mod tests {
         };
         for method in ["rds_iam", "certificate"] {
             assert_eq!(by(method, model(false, None)), Vec::<String>::new());
-            assert_eq!(by(method, model(true, Some(1))), ["A password for a tenant that uses none"]);
-            assert_eq!(by(method, model(false, Some(1))), ["A password for a tenant that uses none"]);
+            assert_eq!(by(method, model(true, Some(1))), ["A password for a role that uses none"]);
+            assert_eq!(by(method, model(false, Some(1))), ["A password for a role that uses none"]);
         }
         assert_eq!(by("password", model(true, Some(1))), Vec::<String>::new());
     }

@@ -18,6 +18,9 @@ use super::super::trying::Attempt;
 use super::taken::occupied;
 use super::{Model, protected};
 
+/// Why nothing of a tenant's inside is known, where nobody looks.
+pub(in super::super) const NOT_DEEP: &str = "the provider block has deep_verify = false";
+
 /// A tenant on its way to a goal.
 pub(super) struct Tenant {
     pub desired: Desired,
