@@ -52,7 +52,9 @@ model! {
     /// A role's configuration, plan or state. The write-only password is in none but the first.
     #[derive(Clone, Debug, Default)]
     struct Model {
-        tenant: Field<String> = required("The tenant's name: `pgtenant_tenant.<name>.name`.").requires_replace(),
+        tenant: Field<String> = required(
+            "The tenant's name: `pgtenant_tenant.<name>.name`. Given to another tenant, it loses all that it has with the first."
+        ),
         name: Field<String> = required(
             "The role's name. Up to 63 bytes, any visible characters. Changing it renames in place."
         ),
@@ -353,6 +355,15 @@ impl Resource for RoleResource {
             Ok(role) => FurtherRole { ends, ..role },
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
+        if let Some(before) = prior.as_ref().filter(|before| !ends && before.tenant != model.tenant) {
+            let mut left = match self.subject(before, Some(before), None).await {
+                Ok(left) => FurtherRole { ends: true, moves: true, ..left },
+                Err(diagnostic) => return request.unchanged(diagnostic),
+            };
+            if let Err(diagnostic) = reconcile(cx, &cluster, &mut left).await.outcome {
+                return request.unchanged(diagnostic);
+            }
+        }
         let Reached { observed, outcome } = reconcile(cx, &cluster, &mut role).await;
         if let Some(both) = &observed {
             operations::leave(&cluster, &both.tenant).await;
@@ -533,6 +544,7 @@ impl RoleResource {
             conflict: None,
             made: false,
             ends: false,
+            moves: false,
         })
     }
 }
@@ -554,6 +566,8 @@ struct FurtherRole {
     conflict: Option<Diagnostic>,
     made: bool,
     ends: bool,
+    /// Whether it ends for this tenant only. One that was renamed is another by name alone.
+    moves: bool,
 }
 
 impl Subject for FurtherRole {
@@ -601,6 +615,9 @@ impl Subject for FurtherRole {
     fn next(&mut self, both: &Both) -> Result<Next, Diagnostic> {
         if let Some(conflict) = self.conflict.take() {
             return Err(conflict);
+        }
+        if self.moves && both.tenant.names.tenant != self.tenant {
+            return Ok(Next::default());
         }
         if self.ends {
             let owned = companion::owned_elsewhere(&both.role);

@@ -330,7 +330,8 @@ impl Charter for CompanionCharter<'_> {
 /// The marker that the role is to carry.
 fn marker(wanted: &Wanted, stage: Stage, observed: &Observed) -> Marker {
     let (access, nologin) = (Some(wanted.access), !wanted.login);
-    Marker { access, nologin, ..wanted.role.marked(stage, observed) }
+    let parameters = wanted.parameters.keys().map(ToString::to_string).collect();
+    Marker { access, nologin, parameters, ..wanted.role.marked(stage, observed) }
 }
 
 /// The stage of one that is as it should be: whether Terraform is known to have it.

@@ -56,6 +56,9 @@ pub struct Marker {
     /// Whether that role is not meant to log in, be the tenant suspended or not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nologin: bool,
+    /// The parameters that are set for it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub parameters: BTreeSet<String>,
     /// How the tenant is meant to prove who it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub authentication: Method,
@@ -90,6 +93,7 @@ impl Marker {
             creates_schemas: false,
             access: None,
             nologin: false,
+            parameters: BTreeSet::new(),
             authentication: Method::default(),
             password_version,
             password: None,

@@ -29,6 +29,7 @@ mod models;
 mod outage;
 mod planning;
 mod rivals;
+mod role;
 mod scale;
 mod secrets;
 mod signals;

@@ -12,6 +12,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, DatabaseName, Error};
 use crate::tenant::audit::Evidence;
 use crate::tenant::capacity::{Sums, shares};
+use crate::tenant::observed::Companion;
 use crate::tenant::{Observed, baseline, control, observed};
 use crate::tf_provider::{Context, Diagnostic};
 
@@ -47,18 +48,25 @@ async fn read(
     cancel: &CancellationToken,
 ) -> Result<Evidence, Error> {
     let home = |observed: &Observed| Some(Home { role: observed.role_name()?, database: observed.database_name() });
-    let homes: Vec<_> = tenants.iter().filter_map(home).collect();
+    let further = tenants.iter().flat_map(|observed| {
+        let roles = observed.companions.iter().filter_map(Companion::name);
+        roles.map(|role| Home { role, database: observed.database_name() })
+    });
+    let homes: Vec<_> = tenants.iter().filter_map(home).chain(further).collect();
     let reach = cluster.inspect_reach(&homes, &CLOSED_OTHERWISE, cancel).await?;
     let setup = cluster.inspect_setup(&control::parameters(), cancel).await?;
     let capacity = cluster.inspect_capacity(cancel).await?;
     let connections = Sums::of(&shares(&snapshot, &capacity), &capacity);
     let baseline = read_baseline(cluster, &snapshot, cancel).await?;
     let watchdog = Some(watchdog::inspect(cluster, cancel).await?).filter(|observed| observed.exists());
+    let snapshot = Arc::new(snapshot);
+    let (tenants, companions): (Vec<_>, Vec<_>) = visit_all(cluster, tenants, &snapshot, cancel).await?.into_iter().unzip();
     Ok(Evidence {
-        server: snapshot.server,
+        server: snapshot.server.clone(),
         address: cluster.address(),
         database: cluster.maintenance().clone(),
-        tenants: visit_all(cluster, tenants, cancel).await?,
+        tenants,
+        companions: companions.into_iter().flatten().collect(),
         member_of: scope.member_of,
         accept: scope.accept,
         accept_cluster: scope.accept_cluster,
@@ -96,12 +104,14 @@ async fn read_baseline(
 async fn visit_all(
     cluster: &Arc<Cluster>,
     tenants: Vec<Observed>,
+    snapshot: &Arc<Snapshot>,
     cancel: &CancellationToken,
-) -> Result<Vec<Observed>, Error> {
+) -> Result<Vec<(Observed, Vec<Observed>)>, Error> {
     let mut visits = JoinSet::new();
     for (number, observed) in tenants.into_iter().enumerate() {
-        let (cluster, cancel) = (Arc::clone(cluster), cancel.clone());
-        visits.spawn(async move { visit(&cluster, observed, &cancel).await.map(|tenant| (number, tenant)) });
+        let (cluster, snapshot, cancel) = (Arc::clone(cluster), Arc::clone(snapshot), cancel.clone());
+        let visit = async move { visit(&cluster, &snapshot, observed, &cancel).await.map(|tenant| (number, tenant)) };
+        visits.spawn(visit);
     }
     let mut visited = BTreeMap::new();
     while let Some(joined) = visits.join_next().await {
@@ -111,13 +121,28 @@ async fn visit_all(
     Ok(visited.into_values().collect())
 }
 
-async fn visit(cluster: &Cluster, mut observed: Observed, cancel: &CancellationToken) -> Result<Observed, Error> {
+/// A tenant, and its further roles.
+async fn visit(
+    cluster: &Cluster,
+    snapshot: &Snapshot,
+    mut observed: Observed,
+    cancel: &CancellationToken,
+) -> Result<(Observed, Vec<Observed>), Error> {
     let looked = operations::look(cluster, &mut observed, true, cancel).await;
+    let mut companions = Vec::new();
+    for role in observed.companions.iter().filter_map(Companion::name) {
+        let mut companion = Observed::companion(snapshot, &observed, &role);
+        if let Some(database) = observed.database_name() {
+            let asked = cluster.begin_login(&role, &database, None, cancel).await;
+            companion.login = asked.map_err(|error| error.to_string());
+        }
+        companions.push(companion);
+    }
     operations::leave(cluster, &observed).await;
     if cancel.is_cancelled() {
         looked?;
     }
-    Ok(observed)
+    Ok((observed, companions))
 }
 
 /// Why something could not be looked at. That the audit was interrupted ends it.

@@ -202,11 +202,17 @@ fn cross_access(seen: &Seen) -> Verdict {
     let Some(role) = &seen.observed.role else { return Verdict::NotChecked("its role is missing".to_owned()) };
     let mut found = Vec::new();
     let mut count = 0;
-    for allowed in seen.evidence.reach.allowed.iter().filter(|allowed| allowed.role == role.name) {
+    let mut last = None;
+    let is_own = |name: &str| name == role.name || seen.observed.access_of(name).is_some();
+    for allowed in seen.evidence.reach.allowed.iter().filter(|allowed| is_own(&allowed.role)) {
         let privileges = allowed.privileges.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let by = if allowed.privileges.is_subset(&allowed.public) { " as PUBLIC" } else { "" };
-        found.push(format!("{privileges} on database {}{by}", allowed.database));
-        count = allowed.count;
+        let who = if allowed.role == role.name { String::new() } else { format!("{}: ", allowed.role) };
+        found.push(format!("{who}{privileges} on database {}{by}", allowed.database));
+        // Each role says on how many, in all its rows.
+        if last.replace(&allowed.role) != Some(&allowed.role) {
+            count += allowed.count;
+        }
     }
     let more = count.saturating_sub(found.len() as u64);
     if more > 0 {

@@ -17,8 +17,9 @@ use crate::postgres::{DatabaseName, RoleName};
 
 use super::baseline::{self, Accept};
 use super::capacity::Sums;
+use super::companion::{self, Wanted};
 use super::control::{CONTROLS, Row};
-use super::{Control, Desired, Goal, Locale, Observed, Of, Password, Stage, findings, watchdog};
+use super::{Control, Desired, Finding, Goal, Locale, Observed, Of, Password, Stage, findings, watchdog};
 use checks::{Seen, Verdict};
 
 pub use html::html;
@@ -34,6 +35,8 @@ pub struct Evidence {
     pub database: DatabaseName,
     /// In the order of their names.
     pub tenants: Vec<Observed>,
+    /// Their further roles, each in the place of its tenant's own.
+    pub companions: Vec<Observed>,
     /// The roles that tenants may be members of.
     pub member_of: BTreeSet<RoleName>,
     /// What is accepted of each tenant, and why.
@@ -73,6 +76,56 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         password: Password::Keep,
         password_version: observed.role_marker().and_then(|marker| marker.password_version),
         accept: evidence.accept.get(observed.names.tenant.as_str()).cloned().unwrap_or_default(),
+    }
+}
+
+/// A further role as it would be wanted, in the same way.
+fn wanted(companion: &Observed, evidence: &Evidence) -> Option<Wanted> {
+    let marker = companion.role_marker()?;
+    let role = companion.role.as_ref()?;
+    let set = companion.settings.iter().filter(|setting| {
+        setting.database.is_none() && setting.role.as_ref() == Some(&role.name) && marker.parameters.contains(&setting.name)
+    });
+    let known_as = (marker.stage != Stage::Made).then(|| companion.names.tenant.clone());
+    Some(Wanted {
+        role: Desired {
+            creates_schemas: false,
+            schemas: BTreeSet::new(),
+            known_as,
+            ..desired(companion, evidence)
+        },
+        access: marker.access?,
+        login: !marker.nologin,
+        connection_limit: role.connection_limit.max(0),
+        parameters: set.filter_map(|set| Some((set.name.parse().ok()?, set.value.clone()))).collect(),
+    })
+}
+
+/// What was found of a tenant and its further roles, together.
+fn of_all(observed: &Observed, evidence: &Evidence) -> BTreeMap<Control, Finding> {
+    let mut all = findings(&desired(observed, evidence), observed);
+    for companion in evidence.companions.iter().filter(|companion| companion.names.tenant == observed.names.tenant) {
+        let Some(wanted) = wanted(companion, evidence) else { continue };
+        for (control, found) in companion::findings(&wanted, companion, observed) {
+            let Some(own) = all.get_mut(&control) else { continue };
+            match (&own.status, &found.status) {
+                // What is drift is told before what is accepted, and both before what could not be looked at.
+                (own, other) if rank(other) < rank(own) => {}
+                (own_status, other) if own_status == other => own.facts.extend(found.facts),
+                _ => *own = found,
+            }
+        }
+    }
+    all
+}
+
+fn rank(status: &super::Status) -> u8 {
+    match status {
+        super::Status::Enforced => 0,
+        super::Status::Accepted(_) => 1,
+        super::Status::NotInspected(_) => 2,
+        super::Status::Found => 3,
+        super::Status::NotPermitted => 4,
     }
 }
 
@@ -157,7 +210,7 @@ impl Report {
         let seen: Vec<Seen> = evidence
             .tenants
             .iter()
-            .map(|observed| Seen { observed, evidence, findings: findings(&desired(observed, evidence), observed) })
+            .map(|observed| Seen { observed, evidence, findings: of_all(observed, evidence) })
             .collect();
         Report {
             address: plain(&evidence.address, usize::MAX),
@@ -350,6 +403,7 @@ mod tests {
             address: "db.example.com:5432".to_owned(),
             database: "postgres".parse().unwrap(),
             tenants,
+            companions: Vec::new(),
             member_of: BTreeSet::new(),
             accept: BTreeMap::new(),
             accept_cluster: Accept::new(),
