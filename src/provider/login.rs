@@ -47,7 +47,8 @@ impl Login<'_> {
         let (summary, detail) = if password.expose().is_empty() {
             ("The password is empty", "Give it one, or leave `password_wo` out.".to_owned())
         } else if let Err(error) = Verifier::check_password_or_verifier(password) {
-            let detail = format!("It begins like one, but {error}. PostgreSQL would take it for a clear-text password.");
+            let detail =
+                format!("It begins like one, but {error}. PostgreSQL would take it for a clear-text password.");
             ("Not a SCRAM verifier", detail)
         } else {
             return None;

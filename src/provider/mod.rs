@@ -13,6 +13,7 @@ mod secret;
 mod trying;
 mod walk;
 
+mod access;
 mod audit;
 mod capacity;
 mod cluster_baseline;
@@ -55,6 +56,7 @@ impl Provider for PgTenant {
         vec![
             Box::new(tenant::TenantResource::new(Arc::clone(&self.connection))),
             Box::new(role::RoleResource::new(Arc::clone(&self.connection))),
+            Box::new(access::AccessResource::new(Arc::clone(&self.connection))),
             Box::new(guardrails::GuardrailsResource::new(Arc::clone(&self.connection))),
             Box::new(cluster_baseline::BaselineResource::new(Arc::clone(&self.connection))),
             Box::new(watchdog::WatchdogResource::new(Arc::clone(&self.connection))),

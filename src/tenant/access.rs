@@ -1,7 +1,17 @@
-//! What a further role of a tenant may do in its database, beside the role that the tenant itself logs in with. Where these
-//! privileges are required and allowed is said in `charter` and `companion`.
+//! What a role may do in a tenant's database, beside the role that the tenant itself logs in with: as words, as privileges, and
+//! what it lacks of them. Where they are required and allowed is said in `charter`, `companion` and `admission`.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+
+use crate::postgres::SchemaName;
+use crate::postgres::fact::{Fact, Kind, Objects};
+
+use super::change::Change;
+use super::control::Control;
+use super::names::EXTENSIONS_SCHEMA;
+use super::observed::Observed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,6 +67,153 @@ impl Access {
             Access::Write | Access::Read => &["USAGE"],
             Access::Owner | Access::Connect => &[],
         }
+    }
+}
+
+/// What one role holds in the database of a tenant, against what its access takes.
+#[derive(Clone, Copy)]
+pub(super) struct Holding<'a> {
+    /// With its own role.
+    pub tenant: &'a Observed,
+    /// The tenant's own role, and its database.
+    pub own: &'a str,
+    pub database: &'a str,
+    pub role: &'a str,
+    pub access: Access,
+}
+
+impl<'a> Holding<'a> {
+    /// What is to be so inside the database. What there is already in part is required in part: the rest of it.
+    pub fn required(&self) -> Vec<(Control, Fact)> {
+        let mut required = Vec::new();
+        let made = self.tenant.inside.iter().flat_map(|inside| &inside.schemas);
+        let made = made.map(|schema| schema.name.as_str()).filter(|name| self.tenant.owns_schema(name));
+        for schema in self.schemas().into_iter().chain(made) {
+            for privilege in self.access.on_schemas() {
+                let usage = self.grant(Objects::one(Kind::Schema, schema), privilege);
+                required.push((Control::SchemaPrivileges, usage));
+            }
+        }
+        required.extend(self.lacking().into_iter().map(|fact| (Control::OtherRoles, fact)));
+        required.extend(self.lacking_defaults().into_iter().map(|fact| (Control::DefaultPrivileges, fact)));
+        required
+    }
+
+    pub fn connect(&self) -> Fact {
+        self.grant(Objects::one(Kind::Database, self.database), "CONNECT")
+    }
+
+    /// The schemas in which it finds what the tenant has, beside those that the tenant made.
+    pub(super) fn schemas(&self) -> Vec<&'a str> {
+        let Ok(inside) = &self.tenant.inside else { return Vec::new() };
+        let first = self.tenant.schema(&self.tenant.names).map(|schema| schema.name.as_str());
+        let recorded = self.tenant.recorded_schemas();
+        let is_given = |name: &str| Some(name) == first || recorded.contains(name) || name == EXTENSIONS_SCHEMA;
+        inside.schemas.iter().map(|schema| schema.name.as_str()).filter(|name| is_given(name)).collect()
+    }
+
+    fn grant(&self, objects: Objects, privilege: &str) -> Fact {
+        let grantee = Some(self.role.to_owned());
+        Fact::Grant { objects, grantee, privilege: privilege.to_owned(), grantable: false }
+    }
+
+    /// What it lacks on the tenant's tables and sequences, in numbers. Nothing where not all that is held was read.
+    fn lacking(&self) -> Vec<Fact> {
+        let Ok(inside) = &self.tenant.inside else { return Vec::new() };
+        if inside.groups_of_grants > inside.grants.len() as u64 {
+            return Vec::new();
+        }
+        let mut lacking = Vec::new();
+        for there in inside.relations.iter().filter(|there| there.owner == self.own) {
+            let (privileges, kind) = match there.kind.as_str() {
+                "s" => (self.access.on_sequences(), Kind::Sequence),
+                _ => (self.access.on_relations(), Kind::Relation),
+            };
+            for privilege in privileges {
+                let held = inside.grants.iter().filter(|held| {
+                    !held.original
+                        && held.kind == there.kind
+                        && held.schema.as_deref() == Some(&there.schema)
+                        && held.owner == there.owner
+                        && held.grantee.as_deref() == Some(self.role)
+                        && held.privilege == *privilege
+                        && !held.grantable
+                });
+                let lacks = there.count.saturating_sub(held.map(|held| held.count).sum());
+                if lacks > 0 {
+                    let objects = Objects { schema: Some(there.schema.clone()), ..Objects::many(kind.clone(), lacks) };
+                    lacking.push(self.grant(objects, privilege));
+                }
+            }
+        }
+        lacking
+    }
+
+    /// What the tenant's later objects are to give it, as far as they do not.
+    fn lacking_defaults(&self) -> Vec<Fact> {
+        let Ok(inside) = &self.tenant.inside else { return Vec::new() };
+        let access = self.access;
+        let kinds = [
+            ("r", Kind::Relation, access.on_relations()),
+            ("S", Kind::Sequence, access.on_sequences()),
+            ("n", Kind::Schema, access.on_schemas()),
+        ];
+        let lacks = |(letter, kind, privileges): (&str, Kind, &[&str])| {
+            let is_given = |privilege: &&&str| {
+                inside.defaults.iter().any(|default| {
+                    default.owner == self.own
+                        && default.schema.is_none()
+                        && default.kind == letter
+                        && default.grantee.as_deref() == Some(self.role)
+                        && default.privileges.iter().any(|given| given == **privilege)
+                })
+            };
+            let lacking: Vec<String> =
+                privileges.iter().filter(|one| !is_given(one)).map(|one| (*one).to_owned()).collect();
+            (!lacking.is_empty()).then(|| Fact::DefaultGrant {
+                owner: self.own.to_owned(),
+                schema: None,
+                kind,
+                grantee: Some(self.role.to_owned()),
+                privileges: lacking,
+            })
+        };
+        kinds.into_iter().filter_map(lacks).collect()
+    }
+
+    /// The change that gives it a privilege that it lacks.
+    pub fn give(&self, fact: &Fact) -> Option<Change> {
+        let (database, role) = (self.database.parse().ok()?, self.role.parse().ok()?);
+        match fact {
+            Fact::Grant { objects, .. } if objects.kind == Kind::Database => {
+                Some(Change::GrantDatabase { database, privileges: vec!["CONNECT"], role })
+            }
+            Fact::Grant { objects, .. }
+                if objects.kind == Kind::Schema
+                    && objects.name().is_some_and(|name| !self.tenant.owns_schema(name)) =>
+            {
+                self.give_usage(&objects.name()?.parse().ok()?)
+            }
+            _ => self.give_all(None),
+        }
+    }
+
+    /// USAGE on a schema of the admin's, if it is to have that.
+    pub fn give_usage(&self, schema: &SchemaName) -> Option<Change> {
+        let privileges = self.access.on_schemas().to_vec();
+        let is_one = self.schemas().contains(&schema.as_str()) && !privileges.is_empty();
+        let (database, role) = (self.database.parse().ok()?, self.role.parse().ok()?);
+        is_one.then(|| Change::GrantSchema { database, schema: schema.clone(), privileges, role })
+    }
+
+    /// All of it, after all that it has on the tenant's objects was taken from it.
+    pub fn give_anew(&self) -> Option<Change> {
+        self.give_all(Some(self.tenant.at_home().into_iter().filter(|role| role != self.role).collect()))
+    }
+
+    fn give_all(&self, home: Option<BTreeSet<String>>) -> Option<Change> {
+        let (database, role) = (self.database.parse().ok()?, self.role.parse().ok()?);
+        Some(Change::GiveAccess { database, tenant: self.own.parse().ok()?, role, access: self.access, home })
     }
 }
 

@@ -640,8 +640,8 @@ fn give(tenant: &RoleName, role: &RoleName, access: Access) -> Vec<Statement> {
         ("sequences", access.on_sequences().join(", ")),
         ("schemas", access.on_schemas().join(", ")),
     ];
-    let settings =
-        settings.map(|(name, value)| format!("pg_catalog.set_config('pgtenant.{name}', {}, true)", escape_literal(&value)));
+    let settings = settings
+        .map(|(name, value)| format!("pg_catalog.set_config('pgtenant.{name}', {}, true)", escape_literal(&value)));
     vec![
         Statement::new("say who is to have what", format!("SELECT {}", settings.join(", "))),
         Statement::new(format!("let role {} {} what the tenant has", role.quoted(), access.name()), inside::give()),

@@ -200,7 +200,7 @@ impl Desired {
     /// Terraform is known to have the tenant.
     pub(super) fn role_marker(&self, observed: &Observed) -> Marker {
         let stage = if self.known_as.is_some() { Stage::Ready } else { Stage::Made };
-        Marker { stage, guardrails: observed.is_guarded(), ..self.marker(observed) }
+        Marker { stage, guardrails: observed.is_guarded(), admitted: observed.admitted(), ..self.marker(observed) }
     }
 }
 
@@ -214,6 +214,8 @@ pub struct TenantCharter<'a> {
     /// The roles that the tenant is meant to reach: what they hold elsewhere is told. What it reaches by another membership is
     /// not: that membership is.
     meant: BTreeSet<String>,
+    /// The roles that somebody else made, and that are let in.
+    admitted: BTreeMap<String, Access>,
 }
 
 impl<'a> TenantCharter<'a> {
@@ -221,7 +223,8 @@ impl<'a> TenantCharter<'a> {
         let role = observed.role.as_ref().map_or(desired.names.role.as_str(), |role| &role.name);
         let database = observed.database.as_ref().map_or(desired.names.database.as_str(), |database| &database.name);
         let schema = observed.schema(&desired.names).map_or(desired.names.schema.as_str(), |schema| &schema.name);
-        TenantCharter { desired, observed, role, database, schema, meant: meant(desired, observed) }
+        let (meant, admitted) = (meant(desired, observed), observed.admitted());
+        TenantCharter { desired, observed, role, database, schema, meant, admitted }
     }
 
     /// Whether a role is reached by a membership that is not meant.
@@ -312,9 +315,32 @@ impl<'a> TenantCharter<'a> {
             _ => false,
         };
         // What it would grant on what it makes goes to nobody, for it makes nothing: of that it is told otherwise.
-        let idle = objects.kind == Kind::DefaultPrivileges && self.observed.access_of(owner).is_some();
+        let idle = objects.kind == Kind::DefaultPrivileges && self.is_let_in(owner);
         // The admin's own routines must not act for whoever calls them.
         idle || own && (owner == self.role || self.observed.manages(owner) && objects.kind != Kind::DefinerRoutine)
+    }
+
+    /// Whether a role is a further one of the tenant's, or one that somebody else made and that is let in.
+    fn is_let_in(&self, role: &str) -> bool {
+        self.observed.access_of(role).is_some() || self.admitted.contains_key(role)
+    }
+
+    /// What a role that somebody else made may hold, beside CONNECT: what its access takes, and no more.
+    fn allows_admitted(&self, objects: &Objects, access: Access, privilege: &str, grantable: bool) -> bool {
+        if grantable || objects.original || objects.database.is_some() {
+            return false;
+        }
+        let is_home = |schema: &str| self.is_home_schema(schema) || self.is_tenants_schema(schema);
+        let at_home = objects.schema.as_deref().is_some_and(is_home);
+        match (&objects.kind, objects.name()) {
+            (Kind::Database, _) => false,
+            // From outside they have no names, and privileges neither.
+            _ if self.observed.inside.is_err() => true,
+            (Kind::Schema, name) => name.is_some_and(is_home) && access.on_schemas().contains(&privilege),
+            (Kind::Relation, _) => at_home && access.on_relations().contains(&privilege),
+            (Kind::Sequence, _) => at_home && access.on_sequences().contains(&privilege),
+            _ => false,
+        }
     }
 
     /// What a further role of the tenant may hold: what its access takes, and what the tenant gives it on its own.
@@ -337,6 +363,9 @@ impl<'a> TenantCharter<'a> {
         let Some(grantee) = grantee else { return false };
         if let Some(access) = self.observed.access_of(grantee) {
             return self.allows_companion(objects, access, privilege, grantable);
+        }
+        if let Some(access) = self.admitted.get(grantee) {
+            return self.allows_admitted(objects, *access, privilege, grantable);
         }
         if objects.is(Kind::Database, self.database) {
             // TEMPORARY is `allow_temporary_tables`, an attribute of its own.
@@ -454,6 +483,13 @@ impl Charter for TenantCharter<'_> {
                     .push((Control::TenantPrivileges, grant(Objects::one(Kind::Database, self.database), "CREATE")));
             }
         }
+        // A tenant that is shut out is so by all its doors.
+        for role in self.admitted.keys().filter(|_| desired.logs_in()) {
+            let objects = Objects::one(Kind::Database, self.database);
+            let connect =
+                Fact::Grant { objects, grantee: Some(role.clone()), privilege: "CONNECT".to_owned(), grantable: false };
+            required.push((Control::OtherPrivileges, connect));
+        }
         let extended = desired.has_extensions_schema();
         if extended {
             required.push((Control::Schema, Fact::Present(schema(EXTENSIONS_SCHEMA))));
@@ -524,13 +560,26 @@ impl Charter for TenantCharter<'_> {
             {
                 !privileges.iter().any(|privilege| privilege.ends_with('*'))
             }
+            Fact::DefaultGrant { owner, schema: None, kind, grantee: Some(grantee), privileges }
+                if owner == self.role && self.admitted.contains_key(grantee) =>
+            {
+                let access = self.admitted[grantee];
+                let allowed = match kind {
+                    Kind::Relation => access.on_relations(),
+                    Kind::Sequence => access.on_sequences(),
+                    Kind::Schema => access.on_schemas(),
+                    _ => &[],
+                };
+                privileges.iter().all(|privilege| allowed.contains(&privilege.as_str()))
+            }
             Fact::DefaultGrant { grantee, .. } => {
                 grantee.as_ref().is_some_and(|grantee| self.observed.manages(grantee))
             }
-            Fact::Policy { role, .. } => self.observed.access_of(role).is_some(),
+            Fact::Policy { role, .. } => self.is_let_in(role),
             // It acts as the tenant when it says so, and hands that on to nobody.
             Fact::Membership { role, member, options } if role == self.role => {
-                self.observed.access_of(member) == Some(Access::Owner) && !options.admin && !options.inherit
+                let own = self.observed.access_of(member) == Some(Access::Owner) && !options.inherit;
+                (own || self.admitted.get(member) == Some(&Access::Owner)) && !options.admin
             }
             Fact::Attribute { role, attribute: Attribute::ConnectionLimit(limit) } if role == self.role => {
                 if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }
@@ -540,7 +589,8 @@ impl Charter for TenantCharter<'_> {
             {
                 // No guardrails leave so few: it keeps the admin out as well.
                 let closed = (0..=ADMIN_CONNECTIONS).contains(limit);
-                self.observed.is_guarded() && !closed || *limit == Limits::safe().connection_limit.saturating_add(self.observed.beside())
+                self.observed.is_guarded() && !closed
+                    || *limit == Limits::safe().connection_limit.saturating_add(self.observed.beside())
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
             // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.

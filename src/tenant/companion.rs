@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{DatabaseName, ParameterName, SchemaName, name};
 
-use super::access::Access;
+use super::access::{Access, Holding};
 use super::change::{Change, Scope, Setting};
 use super::charter::{Desired, HARMLESS, unseen_password};
 use super::control::Control;
 use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, status};
 use super::limits::Limits;
 use super::marker::{Marker, Stage};
-use super::names::EXTENSIONS_SCHEMA;
 use super::observed::Observed;
 use super::repair::{self, shut_out};
 
@@ -98,81 +97,9 @@ impl<'a> CompanionCharter<'a> {
         }
     }
 
-    /// The schemas in which it finds what the tenant has, beside those that the tenant made.
-    fn schemas(&self) -> Vec<&str> {
-        let Ok(inside) = &self.tenant.inside else { return Vec::new() };
-        let first = self.tenant.schema(&self.tenant.names).map(|schema| schema.name.as_str());
-        let recorded = self.tenant.recorded_schemas();
-        let is_given = |name: &str| Some(name) == first || recorded.contains(name) || name == EXTENSIONS_SCHEMA;
-        inside.schemas.iter().map(|schema| schema.name.as_str()).filter(|name| is_given(name)).collect()
-    }
-
-    fn grant(&self, objects: Objects, privilege: &str) -> Fact {
-        let grantee = Some(self.role.to_owned());
-        Fact::Grant { objects, grantee, privilege: privilege.to_owned(), grantable: false }
-    }
-
-    /// What it lacks on the tenant's tables and sequences, in numbers. Nothing where not all that is held was read.
-    fn lacking(&self) -> Vec<Fact> {
-        let Ok(inside) = &self.tenant.inside else { return Vec::new() };
-        if inside.groups_of_grants > inside.grants.len() as u64 {
-            return Vec::new();
-        }
-        let mut lacking = Vec::new();
-        for there in inside.relations.iter().filter(|there| there.owner == self.own) {
-            let (privileges, kind) = match there.kind.as_str() {
-                "s" => (self.wanted.access.on_sequences(), Kind::Sequence),
-                _ => (self.wanted.access.on_relations(), Kind::Relation),
-            };
-            for privilege in privileges {
-                let held = inside.grants.iter().filter(|held| {
-                    !held.original
-                        && held.kind == there.kind
-                        && held.schema.as_deref() == Some(&there.schema)
-                        && held.owner == there.owner
-                        && held.grantee.as_deref() == Some(self.role)
-                        && held.privilege == *privilege
-                        && !held.grantable
-                });
-                let lacks = there.count.saturating_sub(held.map(|held| held.count).sum());
-                if lacks > 0 {
-                    let objects = Objects { schema: Some(there.schema.clone()), ..Objects::many(kind.clone(), lacks) };
-                    lacking.push(self.grant(objects, privilege));
-                }
-            }
-        }
-        lacking
-    }
-
-    /// What the tenant's later objects are to give it, as far as they do not.
-    fn lacking_defaults(&self) -> Vec<Fact> {
-        let Ok(inside) = &self.tenant.inside else { return Vec::new() };
+    fn holding(&self) -> Holding<'a> {
         let access = self.wanted.access;
-        let kinds = [
-            ("r", Kind::Relation, access.on_relations()),
-            ("S", Kind::Sequence, access.on_sequences()),
-            ("n", Kind::Schema, access.on_schemas()),
-        ];
-        let lacks = |(letter, kind, privileges): (&str, Kind, &[&str])| {
-            let is_given = |privilege: &&&str| {
-                inside.defaults.iter().any(|default| {
-                    default.owner == self.own
-                        && default.schema.is_none()
-                        && default.kind == letter
-                        && default.grantee.as_deref() == Some(self.role)
-                        && default.privileges.iter().any(|given| given == **privilege)
-                })
-            };
-            let lacking: Vec<String> = privileges.iter().filter(|one| !is_given(one)).map(|one| (*one).to_owned()).collect();
-            (!lacking.is_empty()).then(|| Fact::DefaultGrant {
-                owner: self.own.to_owned(),
-                schema: None,
-                kind,
-                grantee: Some(self.role.to_owned()),
-                privileges: lacking,
-            })
-        };
-        kinds.into_iter().filter_map(lacks).collect()
+        Holding { tenant: self.tenant, own: self.own, database: self.database, role: self.role, access }
     }
 
     /// What the tenant finds without naming a schema, it finds too.
@@ -190,7 +117,7 @@ impl<'a> CompanionCharter<'a> {
 
     /// Whether a privilege is on what the tenant has: who among its roles has what of that is its own affair.
     fn is_at_home(&self, objects: &Objects) -> bool {
-        let is_home = |name: &str| self.schemas().contains(&name) || self.tenant.owns_schema(name);
+        let is_home = |name: &str| self.holding().schemas().contains(&name) || self.tenant.owns_schema(name);
         let is_there = objects.database.is_none() && !objects.original;
         match &objects.kind {
             Kind::Schema => is_there && objects.name().is_some_and(|name| self.tenant.owns_schema(name)),
@@ -208,26 +135,18 @@ impl Charter for CompanionCharter<'_> {
     fn required(&self) -> Vec<(Control, Fact)> {
         let (wanted, access) = (self.wanted, self.wanted.access);
         let role = || self.role.to_owned();
-        let connect = self.grant(Objects::one(Kind::Database, self.database), "CONNECT");
-        let mut required = vec![(Control::TenantPrivileges, connect)];
-        let made = self.tenant.inside.iter().flat_map(|inside| &inside.schemas);
-        let made = made.map(|schema| schema.name.as_str()).filter(|name| self.tenant.owns_schema(name));
-        for schema in self.schemas().into_iter().chain(made) {
-            for privilege in access.on_schemas() {
-                let usage = self.grant(Objects::one(Kind::Schema, schema), privilege);
-                required.push((Control::SchemaPrivileges, usage));
-            }
-        }
-        required.extend(self.lacking().into_iter().map(|fact| (Control::OtherRoles, fact)));
-        required.extend(self.lacking_defaults().into_iter().map(|fact| (Control::DefaultPrivileges, fact)));
+        let mut required = self.holding().required();
+        required.insert(0, (Control::TenantPrivileges, self.holding().connect()));
         let own: Option<String> = (access == Access::Owner).then(|| self.own.to_owned());
         for group in wanted.role.groups().iter().map(ToString::to_string).chain(own.clone()) {
             let fact = Fact::Membership { role: group, member: role(), options: Options::default() };
             required.push((Control::Memberships, fact));
         }
         let here = || Level::RoleInDatabase(role(), self.database.to_owned());
-        let parameter = |level: Level, name: &str, value: String| {
-            Fact::Parameter { level, name: name.to_owned(), value: Text::whole(value) }
+        let parameter = |level: Level, name: &str, value: String| Fact::Parameter {
+            level,
+            name: name.to_owned(),
+            value: Text::whole(value),
         };
         if let Some(path) = self.search_path() {
             let path = parameter(here(), "search_path", Setting::Schemas(path).text());
@@ -348,8 +267,8 @@ pub fn findings(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> BTre
     };
     let facts: Vec<_> = observed.facts().into_iter().filter(|seen| charter.concerns(&seen.fact)).collect();
     let mut drift = diff(&charter, &facts);
-    let holds_up = observed.role.as_ref().is_some_and(|role| role.login)
-        || tenant.role.as_ref().is_some_and(|role| role.login);
+    let holds_up =
+        observed.role.as_ref().is_some_and(|role| role.login) || tenant.role.as_ref().is_some_and(|role| role.login);
     let found = |control: Control| {
         let facts = drift.remove(&control).unwrap_or_default();
         let mut found = finding(control, status(&charter, control, &facts), facts);
@@ -371,8 +290,10 @@ pub fn findings(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> BTre
 fn given_again(charter: &CompanionCharter<'_>, mut changes: Vec<Change>) -> Vec<Change> {
     let names = &charter.wanted.role.names;
     let again = |change: &Change| match change {
-        Change::RevokeDatabase { database, .. } if *database == names.database => Some(charter.connect()),
-        Change::RevokeSchema { schema, .. } if charter.schemas().contains(&schema.as_str()) => charter.usage(schema),
+        Change::RevokeDatabase { database, .. } if *database == names.database => {
+            charter.holding().give(&charter.holding().connect())
+        }
+        Change::RevokeSchema { schema, .. } => charter.holding().give_usage(schema),
         _ => None,
     };
     let given: Vec<Change> = changes.iter().filter_map(again).collect();
@@ -382,32 +303,6 @@ fn given_again(charter: &CompanionCharter<'_>, mut changes: Vec<Change>) -> Vec<
 }
 
 impl CompanionCharter<'_> {
-    fn connect(&self) -> Change {
-        let names = &self.wanted.role.names;
-        let (database, role) = (names.database.clone(), names.role.clone());
-        Change::GrantDatabase { database, privileges: vec!["CONNECT"], role }
-    }
-
-    fn usage(&self, schema: &SchemaName) -> Option<Change> {
-        let names = &self.wanted.role.names;
-        let privileges = self.wanted.access.on_schemas().to_vec();
-        let (database, role, schema) = (names.database.clone(), names.role.clone(), schema.clone());
-        (!privileges.is_empty()).then_some(Change::GrantSchema { database, schema, privileges, role })
-    }
-
-    /// Gives it what its access takes; `anew`, after all that it has there was taken back.
-    fn give(&self, anew: bool) -> Option<Change> {
-        let names = &self.wanted.role.names;
-        let home = || self.tenant.at_home().into_iter().filter(|role| role != self.role).collect();
-        Some(Change::GiveAccess {
-            database: names.database.clone(),
-            tenant: self.own.parse().ok()?,
-            role: names.role.clone(),
-            access: self.wanted.access,
-            home: anew.then(home),
-        })
-    }
-
     /// The changes for one fact too few or too many.
     fn changes(&self, deviation: &Deviation) -> Vec<Change> {
         let names = &self.wanted.role.names;
@@ -418,11 +313,7 @@ impl CompanionCharter<'_> {
         };
         let change = match (deviation, deviation.fact()) {
             (Deviation::Missing(_), fact) => match fact {
-                Fact::Grant { objects, .. } if objects.kind == Kind::Database => Some(self.connect()),
-                Fact::Grant { objects, .. } if objects.kind == Kind::Schema && !self.is_at_home(objects) => {
-                    objects.name().and_then(|schema| self.usage(&schema.parse().ok()?))
-                }
-                Fact::Grant { .. } | Fact::DefaultGrant { .. } => self.give(false),
+                fact @ (Fact::Grant { .. } | Fact::DefaultGrant { .. }) => self.holding().give(fact),
                 Fact::Membership { role: group, .. } => {
                     group.parse().ok().map(|group| Change::GrantMembership { role: group, member: role })
                 }
@@ -452,11 +343,11 @@ impl CompanionCharter<'_> {
                 let scopes = [Scope::Role(role.clone()), Scope::RoleInDatabase(role, database)];
                 return scopes.map(|scope| Change::ResetAll { scope }).into();
             }
-            (Deviation::Unexpected(_), Fact::DefaultGrant { .. }) => self.give(true),
+            (Deviation::Unexpected(_), Fact::DefaultGrant { .. }) => self.holding().give_anew(),
             (Deviation::Unexpected(_), Fact::Grant { objects, .. })
                 if !self.observed.is_elsewhere(objects) && ![Kind::Schema, Kind::Database].contains(&objects.kind) =>
             {
-                self.give(true)
+                self.holding().give_anew()
             }
             (Deviation::Unexpected(seen), _) => {
                 return repair::unexpected(&self.wanted.role, self.observed, Control::Parameters, seen);
@@ -524,7 +415,7 @@ pub fn repair(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> Repair
     // What it had by another access is nobody's to keep: with the marker goes the record of it.
     let turns = before.as_ref().and_then(|marker| marker.access).is_some_and(|access| access != wanted.access);
     if turns {
-        needed.extend(charter.give(true));
+        needed.extend(charter.holding().give_anew());
         tried.retain(|change| !matches!(change, Change::GiveAccess { .. }));
     }
     let is_complete = before.is_some_and(|marker| marker.stage.is_complete());
@@ -556,7 +447,9 @@ pub fn remove(observed: &Observed, tenant: &Observed) -> Vec<Change> {
         observed.dependencies.iter().filter_map(|one| one.database.as_ref()?.parse().ok()).collect();
     for place in places {
         changes.push(match (&own, tenant.role_name()) {
-            (Some(own), Some(tenant)) if *own == place => Change::TakeAccess { database: place, tenant, role: role.clone() },
+            (Some(own), Some(tenant)) if *own == place => {
+                Change::TakeAccess { database: place, tenant, role: role.clone() }
+            }
             _ => Change::Disown { database: Some(place), role: role.clone() },
         });
     }

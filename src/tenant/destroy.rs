@@ -72,9 +72,8 @@ pub fn owned_elsewhere(observed: &Observed) -> BTreeMap<String, u64> {
 /// The other databases in which something was granted to a role of the tenant.
 fn granted_elsewhere(observed: &Observed) -> BTreeSet<(DatabaseName, RoleName)> {
     let own = observed.database_name();
-    let place = |dependency: &Dependency| {
-        Some((dependency.database.as_ref()?.parse().ok()?, dependency.role.parse().ok()?))
-    };
+    let place =
+        |dependency: &Dependency| Some((dependency.database.as_ref()?.parse().ok()?, dependency.role.parse().ok()?));
     all(observed).filter_map(place).filter(|(place, _)| Some(place) != own.as_ref()).collect()
 }
 

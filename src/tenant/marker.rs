@@ -4,7 +4,7 @@
 //!
 //! Comments on shared objects are visible to every role on the cluster: names only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ pub struct Marker {
     /// Whether it may make more itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub creates_schemas: bool,
+    /// On the role alone: roles that somebody else made, and what they may do here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub admitted: BTreeMap<String, Access>,
     /// What a further role of the tenant, whose marker it is then, may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
@@ -91,6 +94,7 @@ impl Marker {
             schema: names.schema.as_str().to_owned(),
             schemas: BTreeSet::new(),
             creates_schemas: false,
+            admitted: BTreeMap::new(),
             access: None,
             nologin: false,
             parameters: BTreeSet::new(),

@@ -8,6 +8,7 @@
 //! what `repair` says, observes again, and is done when nothing is left to run.
 
 pub mod access;
+pub mod admission;
 pub mod audit;
 pub mod baseline;
 pub mod capacity;

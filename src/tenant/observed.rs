@@ -346,6 +346,16 @@ impl Observed {
         self.companions.iter().find(|companion| companion.role.name == role).map(|companion| companion.access)
     }
 
+    /// What a role that somebody else made may do here.
+    pub fn admits(&self, role: &str) -> Option<Access> {
+        self.admitted().get(role).copied()
+    }
+
+    /// The roles that somebody else made, and that are let in.
+    pub fn admitted(&self) -> BTreeMap<String, Access> {
+        self.role.as_ref().and_then(role_marker).map(|marker| marker.admitted).unwrap_or_default()
+    }
+
     /// How many connections the database allows beside those of the tenant's own role: the admin's and those of its further
     /// roles.
     pub fn beside(&self) -> i32 {
@@ -415,7 +425,7 @@ impl Observed {
         let role = self.role.as_ref().map(|role| role.name.as_str());
         let all = [self.server.admin.as_str(), "pg_database_owner"].into_iter().filter(|role| self.manages(role));
         let companions = self.companions.iter().map(|companion| companion.role.name.as_str());
-        all.chain(role).chain(companions).map(str::to_owned).collect()
+        all.chain(role).chain(companions).map(str::to_owned).chain(self.admitted().into_keys()).collect()
     }
 
     /// Whether objects are no part of the tenant's database, nor that itself.

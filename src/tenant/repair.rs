@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::inside::Extension;
+use crate::postgres::catalog::snapshot::Role;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
 use crate::postgres::{DatabaseName, ExtensionName, Feature, RoleName, SchemaName};
 
@@ -144,12 +145,20 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         needed.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.cloned() });
         // Which version is set is on record in the same transaction: it is written once.
         let stage = observed.role_marker().map_or(Stage::Creating, |marker| marker.stage);
-        let marker = Marker { guardrails: observed.is_guarded(), ..desired.marked(stage, observed) };
+        let (guardrails, admitted) = (observed.is_guarded(), observed.admitted());
+        let marker = Marker { guardrails, admitted, ..desired.marked(stage, observed) };
         needed.push(Change::MarkRole { role: names.role.clone(), marker });
     }
     let mut tried = Vec::new();
-    if desired.goal == Goal::Suspended && observed.as_role().next().is_some() {
-        tried.push(Change::EndLateSessions { role: names.role.clone() });
+    if desired.goal == Goal::Suspended {
+        let mut others = observed.in_database().filter(|session| observed.admits(&session.role).is_some());
+        if others.next().is_some() {
+            tried.push(Change::EndDatabaseSessions { database: names.database.clone() });
+        }
+        let own = observed.role.iter().chain(observed.companions.iter().map(|companion| &companion.role));
+        let is_there = |role: &&Role| observed.connected.iter().any(|session| session.role == role.name);
+        let left = own.filter(is_there).filter_map(|role| role.name.parse().ok());
+        tried.extend(left.map(|role| Change::EndLateSessions { role }));
     }
     let mut last = Vec::new();
     let mut findings = findings(desired, observed);
@@ -408,7 +417,10 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
 fn given_again(desired: &Desired, observed: &Observed, changes: &[Change]) -> Vec<Change> {
     let names = &desired.names;
     let companion = |grantee: &Grantee| match grantee {
-        Grantee::Role(role) => observed.access_of(role.as_str()).map(|access| (role.clone(), access)),
+        Grantee::Role(role) => {
+            let admitted = || observed.admits(role.as_str()).filter(|_| desired.logs_in());
+            observed.access_of(role.as_str()).or_else(admitted).map(|access| (role.clone(), access))
+        }
         Grantee::Public => None,
     };
     let again = |change: &Change| match change {
@@ -456,6 +468,12 @@ fn missing(desired: &Desired, observed: &Observed, fact: &Fact) -> Vec<Change> {
         Fact::Present(objects) if objects.kind == Kind::Schema && observed.inside.is_ok() => {
             let schema = objects.name().and_then(|name| name.parse().ok());
             schema.map(|schema| Change::CreateSchema { database: names.database.clone(), schema })
+        }
+        Fact::Grant { objects, grantee: Some(grantee), .. }
+            if objects.kind == Kind::Database && observed.admits(grantee).is_some() =>
+        {
+            let (database, privileges) = (names.database.clone(), vec!["CONNECT"]);
+            grantee.parse().ok().map(|role| Change::GrantDatabase { database, privileges, role })
         }
         Fact::Grant { objects, .. } if objects.kind == Kind::Database => Some(grant_database(desired)),
         Fact::Grant { objects, .. } if objects.kind == Kind::Schema => {
@@ -557,6 +575,15 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
                 Some((schema, grantee)) => Some(Change::RevokeSchema { database, schema, grantee }),
                 None => tidy(observed, names),
             }
+        }
+        // Who is let in keeps what its access takes.
+        Fact::Grant { objects, grantee: Some(grantee), .. }
+            if objects.database.is_none() && observed.admits(grantee).is_some() =>
+        {
+            give_anew(observed, names, grantee)
+        }
+        Fact::DefaultGrant { grantee: Some(grantee), .. } if observed.admits(grantee).is_some() => {
+            give_anew(observed, names, grantee)
         }
         Fact::Grant { objects, .. } if objects.database.is_none() => tidy(observed, names),
         Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } | Fact::ManySchemas { .. } => tidy(observed, names),
@@ -663,6 +690,18 @@ fn tidy(observed: &Observed, names: &Names) -> Option<Change> {
     observed.inside.as_ref().ok()?;
     let home = observed.at_home().into_iter().collect();
     Some(Change::Tidy { database: names.database.clone(), tenant: names.role.clone(), home })
+}
+
+/// Takes from a role that is let in what it has in the database, and gives it what its access takes.
+fn give_anew(observed: &Observed, names: &Names, role: &str) -> Option<Change> {
+    observed.inside.as_ref().ok()?;
+    Some(Change::GiveAccess {
+        database: names.database.clone(),
+        tenant: names.role.clone(),
+        role: role.parse().ok()?,
+        access: observed.admits(role)?,
+        home: Some(observed.at_home().into_iter().filter(|other| other != role).collect()),
+    })
 }
 
 fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Change> {

@@ -11,6 +11,7 @@ on_every_major! {
     what_a_role_has_beyond_its_access_is_told_and_taken_back,
     they_go_along_with_the_tenant,
     a_role_is_changed_in_place,
+    a_role_of_somebody_else_is_let_in,
 }
 
 /// One further role, called as its resource with the tenant's name before it.
@@ -22,7 +23,8 @@ fn role(name: &str, access: &str, more: &str) -> String {
 }
 
 fn five(tenant_name: &str, more: &str) -> String {
-    let roles = [("migrator", "owner"), ("second", "owner"), ("worker", "write"), ("reader", "read"), ("exporter", "connect")];
+    let roles =
+        [("migrator", "owner"), ("second", "owner"), ("worker", "write"), ("reader", "read"), ("exporter", "connect")];
     let roles = roles.map(|(name, access)| role(name, access, "")).concat();
     format!("{}{roles}", tenant(tenant_name, more))
 }
@@ -45,7 +47,8 @@ fn each_has_its_access_and_no_more(server: &Server) {
     workspace.write("main.tf", &tenant("five", ""));
     workspace.apply();
     // Some of it is there before they are.
-    let owns = "CREATE TABLE before (id int GENERATED ALWAYS AS IDENTITY, note text); INSERT INTO before (note) VALUES ('x');
+    let owns =
+        "CREATE TABLE before (id int GENERATED ALWAYS AS IDENTITY, note text); INSERT INTO before (note) VALUES ('x');
                 CREATE SEQUENCE numbers; CREATE VIEW seen AS SELECT * FROM before";
     assert_eq!(outcome(server, "five", "five", owns), "ok");
     workspace.write("main.tf", &five("five", ""));
@@ -55,19 +58,20 @@ fn each_has_its_access_and_no_more(server: &Server) {
 
     let asks = |role: &str, sql: &str| outcome(server, "five", &format!("five_{role}"), sql);
     // What an owner makes is the tenant's, and what is made later is everybody's as the first was.
-    assert_eq!(asks("migrator", "CREATE TABLE later (id serial, note text); INSERT INTO later (note) VALUES ('y')"), "ok");
+    assert_eq!(
+        asks("migrator", "CREATE TABLE later (id serial, note text); INSERT INTO later (note) VALUES ('y')"),
+        "ok"
+    );
     assert_eq!(asks("second", "ALTER TABLE later ADD more int; DROP TABLE IF EXISTS none"), "ok");
     assert_eq!(value(server, "five", "SELECT tableowner FROM pg_tables WHERE tablename = 'later'"), "five");
     for table in ["before", "later"] {
-        for (role, reads, writes) in [
-            ("migrator", "1", "ok"),
-            ("worker", "1", "ok"),
-            ("reader", "1", "42501"),
-            ("exporter", "42P01", "42P01"),
-        ] {
+        for (role, reads, writes) in
+            [("migrator", "1", "ok"), ("worker", "1", "ok"), ("reader", "1", "42501"), ("exporter", "42P01", "42P01")]
+        {
             let count = asks(role, &format!("SELECT count(note) FROM {table} WHERE note IN ('x', 'y')"));
             assert_eq!(count, reads, "{role} reads {table}");
-            let insert = format!("INSERT INTO {table} (note) VALUES ('z'); UPDATE {table} SET note = 'zz' WHERE note = 'z'");
+            let insert =
+                format!("INSERT INTO {table} (note) VALUES ('z'); UPDATE {table} SET note = 'zz' WHERE note = 'z'");
             assert_eq!(asks(role, &insert), writes, "{role} writes {table}");
         }
     }
@@ -131,7 +135,11 @@ fn what_a_role_has_beyond_its_access_is_told_and_taken_back(server: &Server) {
         ("COMMENT ON ROLE beyond_reader IS NULL", "registered", true),
     ] {
         // From 16 on a membership is taken back by whoever granted it.
-        if sql.starts_with("GRANT beyond") { server.sql("postgres", ADMIN, sql).unwrap() } else { server.superuser(sql) };
+        if sql.starts_with("GRANT beyond") {
+            server.sql("postgres", ADMIN, sql).unwrap()
+        } else {
+            server.superuser(sql)
+        };
         let plan = workspace.plan();
         let changes = plan.changes("pgtenant_role.reader");
         let expected = if control == "connection_limit" { control.to_owned() } else { format!("isolation.{control}") };
@@ -192,7 +200,8 @@ fn a_role_is_changed_in_place(server: &Server) {
     let write = |tenant_name: &str, access: &str, more: &str| {
         workspace.write("main.tf", &format!("{}{}", tenant(tenant_name, ""), role("one", access, more)));
     };
-    let password = |version: u32| format!("password_wo = \"battery staple {version}\"\n  password_wo_version = {version}");
+    let password =
+        |version: u32| format!("password_wo = \"battery staple {version}\"\n  password_wo_version = {version}");
     write("turns", "write", &password(1));
     workspace.apply();
     assert_eq!(outcome(server, "turns", "turns", "CREATE TABLE t AS SELECT 42 AS answer"), "ok");
@@ -205,12 +214,9 @@ fn a_role_is_changed_in_place(server: &Server) {
     assert!(server.session_with_password("turns", "turns_one", "battery staple 1").is_err());
 
     // Each access takes what the one before gave, what the tenant gave it beside included.
-    for (access, reads, writes) in [
-        ("read", "43", "42501"),
-        ("connect", "42501", "42501"),
-        ("owner", "43", "ok"),
-        ("read", "43", "42501"),
-    ] {
+    for (access, reads, writes) in
+        [("read", "43", "42501"), ("connect", "42501", "42501"), ("owner", "43", "ok"), ("read", "43", "42501")]
+    {
         write("turns", access, &format!("{}\n  parameters = {{ work_mem = \"8MB\" }}", password(2)));
         workspace.apply();
         assert_eq!(asks("SELECT answer FROM app.t"), reads, "{access}");
@@ -231,4 +237,90 @@ fn a_role_is_changed_in_place(server: &Server) {
     assert_eq!(oid("turned_one"), before);
     assert_eq!(outcome(server, "turned", "turned_one", "SELECT answer FROM t"), "43");
     workspace.destroy();
+}
+
+/// Over two tenants: what is given is no drift, and all else is.
+fn a_role_of_somebody_else_is_let_in(server: &Server) {
+    let workspace = workspace(server);
+    server.superuser("CREATE ROLE report LOGIN; CREATE ROLE probe LOGIN");
+    let one = |tenant: &str, role: &str, access: &str| {
+        format!(
+            "resource \"pgtenant_access\" \"{tenant}_{role}\" {{\n  tenant = pgtenant_tenant.{tenant}.name\n  role = {role:?}\n  \
+             access = {access:?}\n}}\n"
+        )
+    };
+    let tenants = |more: &str| {
+        ["let_a", "let_b"].map(|name| {
+            format!("resource \"pgtenant_tenant\" {name:?} {{\n  name = {name:?}\n  deletion_protection = false\n  {more}\n}}\n")
+        })
+    };
+    let write = |more: &str, access: &str| {
+        let access = [one("let_a", "report", access), one("let_b", "report", "read"), one("let_a", "probe", "connect")];
+        workspace.write("main.tf", &[tenants(more).concat(), access.concat()].concat());
+    };
+    write("", "read");
+    workspace.apply();
+    for tenant in ["let_a", "let_b"] {
+        assert_eq!(outcome(server, tenant, tenant, "CREATE TABLE t AS SELECT 42 AS answer"), "ok");
+        assert_eq!(outcome(server, tenant, "report", "SELECT answer FROM app.t"), "42");
+        assert_eq!(outcome(server, tenant, "report", "UPDATE app.t SET answer = 1"), "42501");
+    }
+    assert_eq!(outcome(server, "let_a", "probe", "SELECT 1"), "1");
+    assert_eq!(outcome(server, "let_a", "probe", "SELECT answer FROM app.t"), "42501");
+    assert_eq!(outcome(server, "let_b", "probe", "SELECT 1"), "42501");
+    workspace.assert_empty_plan();
+    workspace.import_fresh(
+        &[
+            ("pgtenant_tenant.let_a", "let_a"),
+            ("pgtenant_tenant.let_b", "let_b"),
+            ("pgtenant_access.let_a_report", "let_a/report"),
+            ("pgtenant_access.let_b_report", "let_b/report"),
+            ("pgtenant_access.let_a_probe", "let_a/probe"),
+        ],
+        &[],
+        &["deletion_protection"],
+    );
+
+    // More than that is drift: of the tenant, and of the role in it.
+    assert_eq!(outcome(server, "let_a", "let_a", "GRANT INSERT ON t TO report"), "ok");
+    let plan = workspace.plan();
+    assert_eq!(plan.changes("pgtenant_tenant.let_a"), ["isolation.other_roles"]);
+    assert_eq!(plan.changes("pgtenant_access.let_a_report"), ["isolation.other_roles"]);
+    workspace.apply();
+    assert_eq!(outcome(server, "let_a", "report", "INSERT INTO app.t VALUES (1)"), "42501");
+    assert_eq!(outcome(server, "let_a", "report", "SELECT answer FROM app.t"), "42");
+
+    for (access, reads, writes) in [("write", "42", "ok"), ("connect", "42501", "42501"), ("read", "42", "42501")] {
+        write("", access);
+        workspace.apply();
+        assert_eq!(outcome(server, "let_a", "report", "SELECT answer FROM app.t"), reads, "{access}");
+        assert_eq!(outcome(server, "let_a", "report", "UPDATE app.t SET answer = 42"), writes, "{access}");
+    }
+    write("", "owner");
+    workspace.apply();
+    assert_eq!(outcome(server, "let_a", "report", "SET ROLE let_a; CREATE TABLE app.made ()"), "ok");
+    assert_eq!(value(server, "let_a", "SELECT tableowner FROM pg_tables WHERE tablename = 'made'"), "let_a");
+    write("", "read");
+    workspace.apply();
+    assert_eq!(outcome(server, "let_a", "report", "SET ROLE let_a"), "42501");
+
+    // A tenant that is shut out is closed to it.
+    let session = server.session("let_a", "report").unwrap();
+    write("suspended = true", "read");
+    workspace.apply();
+    assert!(session.sql("SELECT 1").is_err(), "its sessions are ended");
+    assert_eq!(outcome(server, "let_a", "report", "SELECT 1"), "42501");
+    workspace.assert_empty_plan();
+    write("", "read");
+    workspace.apply();
+    assert_eq!(outcome(server, "let_a", "report", "SELECT answer FROM app.t"), "42");
+
+    // What is let in no more has nothing, and the role is still there.
+    workspace.write("main.tf", &tenants("").concat());
+    workspace.apply();
+    assert_eq!(outcome(server, "let_a", "report", "SELECT 1"), "42501");
+    let held = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'report'::regrole";
+    assert_eq!(value(server, "let_a", held), "0");
+    workspace.destroy();
+    server.superuser("DROP ROLE report; DROP ROLE probe");
 }

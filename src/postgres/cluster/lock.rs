@@ -88,7 +88,8 @@ impl Cluster {
         let mut guards = Vec::new();
         // In the order of the names, which is everybody's.
         for name in names {
-            let turn = Arc::clone(self.locks.turns.lock().expect("no panic while held").entry(name.clone()).or_default());
+            let turn =
+                Arc::clone(self.locks.turns.lock().expect("no panic while held").entry(name.clone()).or_default());
             tokio::select! {
                 guard = turn.lock_owned() => guards.push(guard),
                 () = cancel.cancelled() => return Err(ConnectError::Cancelled.into()),

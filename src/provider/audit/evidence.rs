@@ -60,7 +60,8 @@ async fn read(
     let baseline = read_baseline(cluster, &snapshot, cancel).await?;
     let watchdog = Some(watchdog::inspect(cluster, cancel).await?).filter(|observed| observed.exists());
     let snapshot = Arc::new(snapshot);
-    let (tenants, companions): (Vec<_>, Vec<_>) = visit_all(cluster, tenants, &snapshot, cancel).await?.into_iter().unzip();
+    let (tenants, companions): (Vec<_>, Vec<_>) =
+        visit_all(cluster, tenants, &snapshot, cancel).await?.into_iter().unzip();
     Ok(Evidence {
         server: snapshot.server.clone(),
         address: cluster.address(),

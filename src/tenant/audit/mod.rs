@@ -84,16 +84,13 @@ fn wanted(companion: &Observed, evidence: &Evidence) -> Option<Wanted> {
     let marker = companion.role_marker()?;
     let role = companion.role.as_ref()?;
     let set = companion.settings.iter().filter(|setting| {
-        setting.database.is_none() && setting.role.as_ref() == Some(&role.name) && marker.parameters.contains(&setting.name)
+        setting.database.is_none()
+            && setting.role.as_ref() == Some(&role.name)
+            && marker.parameters.contains(&setting.name)
     });
     let known_as = (marker.stage != Stage::Made).then(|| companion.names.tenant.clone());
     Some(Wanted {
-        role: Desired {
-            creates_schemas: false,
-            schemas: BTreeSet::new(),
-            known_as,
-            ..desired(companion, evidence)
-        },
+        role: Desired { creates_schemas: false, schemas: BTreeSet::new(), known_as, ..desired(companion, evidence) },
         access: marker.access?,
         login: !marker.nologin,
         connection_limit: role.connection_limit.max(0),
