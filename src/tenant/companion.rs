@@ -466,3 +466,393 @@ pub fn remove(observed: &Observed, tenant: &Observed) -> Vec<Change> {
     changes.push(Change::DropRole { role });
     changes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::catalog::acl::Grant;
+    use crate::postgres::catalog::inside::{DefaultPrivilege, ObjectGrant, Relations, Schema};
+    use crate::postgres::catalog::snapshot::{Database, Role, Snapshot};
+    use crate::tenant::fixture::{self, dependency, grant, membership, setting, texts};
+    use crate::tenant::{Goal, Names, Password};
+
+    const READY: &str = "{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme\",\"role\":\"acme_ro\",\"schema\":\"app\",\
+                         \"access\":\"read\"}";
+
+    fn wanted(access: Access) -> Wanted {
+        let names = Names { role: "acme_ro".parse().unwrap(), ..fixture::names() };
+        Wanted {
+            role: Desired { names, ..fixture::desired() },
+            access,
+            login: true,
+            connection_limit: 5,
+            parameters: BTreeMap::new(),
+        }
+    }
+
+    /// A tenant with one reader that is as it should be: it has one table.
+    fn snapshot() -> Snapshot {
+        let mut snapshot = fixture::snapshot();
+        snapshot.roles.push(Role { connection_limit: 5, ..fixture::role("acme_ro", Some(READY.to_owned())) });
+        snapshot.settings.push(setting(Some("acme"), Some("acme_ro"), "search_path", "app"));
+        let database: &mut Database = &mut snapshot.databases[0];
+        database.acl.push(grant(Some("acme_ro"), "CONNECT"));
+        database.connection_limit = 20;
+        snapshot
+    }
+
+    fn seen(snapshot: &Snapshot, change: impl FnOnce(&mut crate::postgres::Inside)) -> (Observed, Observed) {
+        let mut tenant =
+            Observed { inside: fixture::observed().inside, ..Observed::locate(snapshot, &fixture::names()) };
+        let inside = tenant.inside.as_mut().unwrap();
+        inside.schemas[0].acl.push(grant(Some("acme_ro"), "USAGE"));
+        let (schema, owner) = ("app".to_owned(), "acme".to_owned());
+        inside.relations = vec![Relations { kind: "r".into(), schema, owner, count: 2 }];
+        inside.grants = vec![object_grant("SELECT", 2)];
+        inside.defaults = [("r", "SELECT"), ("S", "SELECT"), ("n", "USAGE")]
+            .map(|(kind, privilege)| default(kind, &[privilege]))
+            .into();
+        change(inside);
+        let role = Observed::companion(snapshot, &tenant, &"acme_ro".parse().unwrap());
+        (tenant, role)
+    }
+
+    fn object_grant(privilege: &str, count: u64) -> ObjectGrant {
+        ObjectGrant {
+            kind: "r".into(),
+            original: false,
+            schema: Some("app".into()),
+            owner: "acme".into(),
+            owner_usable: false,
+            grantee: Some("acme_ro".into()),
+            privilege: privilege.into(),
+            grantable: false,
+            count,
+            names: vec!["t".into()],
+        }
+    }
+
+    fn default(kind: &str, privileges: &[&str]) -> DefaultPrivilege {
+        DefaultPrivilege {
+            owner: "acme".into(),
+            owner_usable: false,
+            schema: None,
+            kind: kind.into(),
+            grantee: Some("acme_ro".into()),
+            privileges: privileges.iter().map(|privilege| (*privilege).to_owned()).collect(),
+        }
+    }
+
+    /// The statements of a repair, the long ones by a word.
+    fn said(changes: &[Change]) -> Vec<String> {
+        let give = crate::postgres::catalog::inside::give();
+        texts(changes).into_iter().map(|text| if text == give { "GIVE".to_owned() } else { text }).collect()
+    }
+
+    /// Changes one thing of a reader that is as it should be: what is drift of the role then, what of the tenant, and what is
+    /// to be run for the role.
+    #[track_caller]
+    fn check(
+        on_server: impl FnOnce(&mut Snapshot),
+        inside: impl FnOnce(&mut crate::postgres::Inside),
+        of_role: &[&str],
+        of_tenant: &[&str],
+        run: &[&str],
+    ) {
+        let mut snapshot = snapshot();
+        on_server(&mut snapshot);
+        let (tenant, role) = seen(&snapshot, inside);
+        let told = |findings: BTreeMap<Control, Finding>| -> Vec<String> {
+            let drift = findings.into_values().filter(|finding| finding.status.is_drift());
+            drift.map(|finding| format!("{}: {}", finding.control, finding.describe())).collect()
+        };
+        assert_eq!(told(findings(&wanted(Access::Read), &role, &tenant)), of_role, "of the role");
+        assert_eq!(told(crate::tenant::findings(&fixture::desired(), &tenant)), of_tenant, "of the tenant");
+        let Repair { needed, tried } = repair(&wanted(Access::Read), &role, &tenant);
+        assert_eq!(said(&[needed, tried].concat()), run, "run");
+    }
+
+    #[test]
+    fn a_reader_as_it_should_be_needs_nothing_and_is_no_drift_of_the_tenant() {
+        check(|_| {}, |_| {}, &[], &[], &[]);
+        let (tenant, role) = seen(&snapshot(), |_| {});
+        assert_eq!(tenant.companions.len(), 1);
+        assert_eq!((tenant.beside(), tenant.access_of("acme_ro")), (10, Some(Access::Read)));
+        assert!(findings(&wanted(Access::Read), &role, &tenant).keys().copied().eq({
+            let mut all = CONTROLS;
+            all.sort();
+            all
+        }));
+        // One that somebody else could have marked is none.
+        let mut forged = snapshot();
+        forged.roles[1].manageable = false;
+        let tenant = Observed::locate(&forged, &fixture::names());
+        assert_eq!((tenant.companions.len(), tenant.forged.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_a_further_role_has_beyond_its_access_is_drift() {
+        check(
+            |s| s.roles[1].create_role = true,
+            |_| {},
+            &["role_attributes: found: acme_ro has CREATEROLE"],
+            &[],
+            &["ALTER ROLE \"acme_ro\" NOCREATEROLE"],
+        );
+        check(
+            |s| s.roles[1].connection_limit = 7,
+            |_| {},
+            &["governed: found: acme_ro has CONNECTION LIMIT 7"],
+            &["governed: found: database acme has CONNECTION LIMIT 20"],
+            &["ALTER ROLE \"acme_ro\" CONNECTION LIMIT 5"],
+        );
+        check(
+            |s| s.databases[0].acl.push(grant(Some("acme_ro"), "TEMPORARY")),
+            |_| {},
+            &["tenant_privileges: found: acme_ro has TEMPORARY on database acme"],
+            &["other_privileges: found: acme_ro has TEMPORARY on database acme"],
+            &[
+                "REVOKE ALL ON DATABASE \"acme\" FROM \"acme_ro\" CASCADE",
+                "GRANT CONNECT ON DATABASE \"acme\" TO \"acme_ro\"",
+            ],
+        );
+        check(
+            |s| s.memberships.push(membership("acme", "acme_ro")),
+            |_| {},
+            &["memberships: found: acme_ro is a member of acme"],
+            &["memberships: found: acme_ro is a member of acme"],
+            &["REVOKE \"acme\" FROM \"acme_ro\" CASCADE"],
+        );
+        check(
+            |_| {},
+            |inside| inside.schemas[0].acl.push(grant(Some("acme_ro"), "CREATE")),
+            &["schema_privileges: found: acme_ro has CREATE on schema app"],
+            &["schema_privileges: found: acme_ro has CREATE on schema app"],
+            &["REVOKE ALL ON SCHEMA \"app\" FROM \"acme_ro\" CASCADE", "GRANT USAGE ON SCHEMA \"app\" TO \"acme_ro\""],
+        );
+        check(
+            |s| s.settings.push(setting(None, Some("acme_ro"), "work_mem", "1GB")),
+            |_| {},
+            &["parameters: found: work_mem = \"1GB\" for role acme_ro"],
+            &[],
+            &["ALTER ROLE \"acme_ro\" RESET \"work_mem\""],
+        );
+        // What it owns elsewhere, and what a stranger has here.
+        check(
+            |s| s.dependencies.push(dependency("acme_ro", Some("other"), "pg_class", "o", 1)),
+            |_| {},
+            &["elsewhere: not permitted: acme_ro owns 1 relation in database other"],
+            &[],
+            &[],
+        );
+        check(
+            |s| s.databases[0].acl.push(grant(Some("globex"), "CONNECT")),
+            |_| {},
+            &[],
+            &["other_privileges: found: globex has CONNECT on database acme"],
+            &[],
+        );
+        // What the tenant gives it of its own is the tenant's affair, unless it may hand that on.
+        check(|_| {}, |inside| inside.grants.push(object_grant("INSERT", 1)), &[], &[], &[]);
+        let (tenant, role) = seen(&snapshot(), |inside| {
+            inside.grants.push(ObjectGrant { grantable: true, ..object_grant("INSERT", 1) });
+        });
+        let found = &findings(&wanted(Access::Read), &role, &tenant)[&Control::OtherRoles];
+        assert_eq!(found.describe(), "found: acme_ro has INSERT WITH GRANT OPTION on relation t");
+        assert!(crate::tenant::findings(&fixture::desired(), &tenant)[&Control::OtherRoles].status.is_drift());
+        let home = tenant.at_home();
+        assert!(home.contains("acme_ro") && home.contains("acme"));
+        assert!(
+            matches!(&found.repair.tried[..], [Change::GiveAccess { home: Some(home), .. }] if !home.contains("acme_ro"))
+        );
+    }
+
+    #[test]
+    fn what_it_lacks_is_counted_and_given() {
+        let say = "SELECT pg_catalog.set_config('pgtenant.tenant', 'acme', true), pg_catalog.set_config('pgtenant.role', 'acme_ro', true), \
+                   pg_catalog.set_config('pgtenant.relations', 'SELECT', true), pg_catalog.set_config('pgtenant.sequences', 'SELECT', true), \
+                   pg_catalog.set_config('pgtenant.schemas', 'USAGE', true)";
+        let give = ["GRANT \"acme\" TO CURRENT_USER", say, "GIVE", "REVOKE \"acme\" FROM CURRENT_USER"];
+        check(
+            |_| {},
+            |inside| inside.grants[0].count = 1,
+            &["other_roles: found: acme_ro lacks SELECT on 1 relation"],
+            &[],
+            &give,
+        );
+        check(
+            |_| {},
+            |inside| inside.defaults.retain(|default| default.kind != "S"),
+            &["default_privileges: found: not so: acme_ro gets SELECT on each new sequence of acme"],
+            &[],
+            &give,
+        );
+        // More than that the tenant may give it.
+        check(|_| {}, |inside| inside.defaults[0].privileges.push("UPDATE".into()), &[], &[], &[]);
+        check(
+            |_| {},
+            |inside| inside.schemas[0].acl.retain(|grant| grant.grantee.as_deref() != Some("acme_ro")),
+            &["schema_privileges: found: acme_ro lacks USAGE on schema app"],
+            &[],
+            &["GRANT USAGE ON SCHEMA \"app\" TO \"acme_ro\""],
+        );
+        check(
+            |s| s.databases[0].acl.retain(|grant| grant.grantee.as_deref() != Some("acme_ro")),
+            |_| {},
+            &["tenant_privileges: found: acme_ro lacks CONNECT on database acme"],
+            &[],
+            &["GRANT CONNECT ON DATABASE \"acme\" TO \"acme_ro\""],
+        );
+        // Where not all grants were read, none is said to be missing.
+        check(
+            |_| {},
+            |inside| (inside.grants[0].count, inside.groups_of_grants) = (1, 999),
+            &[],
+            &["other_roles: found: there are 999 different kinds of grants"],
+            &[],
+        );
+        // In a schema that the tenant made it is the tenant that gives.
+        let own = |acl: Vec<Grant>| Schema {
+            name: "own".into(),
+            owner: "acme".into(),
+            owner_usable: false,
+            comment: None,
+            acl,
+        };
+        let (tenant, role) = seen(&snapshot(), |inside| inside.schemas.push(own(Vec::new())));
+        let Repair { tried, .. } = repair(&wanted(Access::Read), &role, &tenant);
+        assert_eq!(said(&tried), give);
+        let (tenant, role) =
+            seen(&snapshot(), |inside| inside.schemas.push(own(vec![grant(Some("acme_ro"), "USAGE")])));
+        assert_eq!(repair(&wanted(Access::Read), &role, &tenant), Repair::default());
+    }
+
+    #[test]
+    fn a_role_is_made_closed_and_let_in_last() {
+        let snapshot = fixture::snapshot();
+        let tenant = Observed { inside: fixture::observed().inside, ..Observed::locate(&snapshot, &fixture::names()) };
+        let role = Observed::companion(&snapshot, &tenant, &"acme_ro".parse().unwrap());
+        let new = |access| Wanted { role: Desired { known_as: None, ..wanted(access).role }, ..wanted(access) };
+        let made = said(&repair(&new(Access::Owner), &role, &tenant).needed);
+        assert!(
+            made[0].starts_with("CREATE ROLE \"acme_ro\" NOLOGIN") && made[0].contains("CONNECTION LIMIT 5"),
+            "{made:?}"
+        );
+        assert!(made[1].contains("\"stage\":\"creating\"") && made[1].contains("\"access\":\"owner\""), "{made:?}");
+
+        let mut snapshot = snapshot;
+        let marker = READY.replace("ready", "creating").replace("read\"", "owner\"");
+        snapshot.roles.push(Role { login: false, connection_limit: 5, ..fixture::role("acme_ro", Some(marker)) });
+        let tenant = Observed { inside: fixture::observed().inside, ..Observed::locate(&snapshot, &fixture::names()) };
+        let role = Observed::companion(&snapshot, &tenant, &"acme_ro".parse().unwrap());
+        let Repair { needed, tried } = repair(&new(Access::Owner), &role, &tenant);
+        let all = said(&[tried, needed].concat());
+        let at = |text: &str| {
+            all.iter().position(|one| one.contains(text)).unwrap_or_else(|| panic!("{text} is not in {all:#?}"))
+        };
+        assert!(at("GRANT \"acme\" TO \"acme_ro\"") < at("ALTER ROLE \"acme_ro\" LOGIN"));
+        // Only who may become a role may put that on record.
+        let set = at("ALTER ROLE \"acme_ro\" IN DATABASE \"acme\" SET \"role\" = 'acme'");
+        assert_eq!(
+            (&*all[set - 1], &*all[set + 1]),
+            ("GRANT \"acme\" TO CURRENT_USER", "REVOKE \"acme\" FROM CURRENT_USER")
+        );
+        assert!(at("ALTER DATABASE \"acme\" CONNECTION LIMIT 20") < at("ALTER ROLE \"acme_ro\" LOGIN"));
+        assert!(all.last().unwrap().contains("\"stage\":\"made\""), "{all:#?}");
+        // Not before its database was entered, nor while the tenant is shut out.
+        let outside = Observed { inside: Err("closed".to_owned()), ..tenant.clone() };
+        let unseen = Observed { inside: Err("closed".to_owned()), ..role.clone() };
+        let is_let_in = |repair: Repair| repair.needed.iter().any(|change| matches!(change, Change::Login { .. }));
+        assert!(!is_let_in(repair(&new(Access::Owner), &unseen, &outside)));
+        let mut shut = tenant.clone();
+        shut.role.as_mut().unwrap().login = false;
+        assert!(!is_let_in(repair(&new(Access::Owner), &role, &shut)));
+        assert!(is_let_in(repair(&new(Access::Owner), &role, &tenant)));
+    }
+
+    #[test]
+    fn another_access_takes_what_the_one_before_gave() {
+        let (tenant, role) = seen(&snapshot(), |_| {});
+        let Repair { needed, .. } = repair(&wanted(Access::Connect), &role, &tenant);
+        let anew = needed
+            .iter()
+            .position(|change| matches!(change, Change::GiveAccess { home: Some(_), access: Access::Connect, .. }));
+        let marked = needed.iter().position(|change| matches!(change, Change::MarkRole { .. }));
+        assert!(anew.is_some() && anew < marked, "{needed:?}");
+        assert!(
+            said(&needed).iter().any(|text| text.starts_with("REVOKE ALL ON SCHEMA \"app\" FROM \"acme_ro\"")),
+            "{needed:?}"
+        );
+        // From outside it cannot be done, and is not said to have been.
+        let outside = Observed { inside: Err("closed".to_owned()), ..tenant };
+        let unseen = Observed { inside: Err("closed".to_owned()), ..role };
+        let Repair { needed, .. } = repair(&wanted(Access::Connect), &unseen, &outside);
+        assert!(!needed.iter().any(|change| matches!(change, Change::MarkRole { .. })), "{needed:?}");
+    }
+
+    #[test]
+    fn it_is_shut_out_with_the_tenant_and_by_itself() {
+        let (tenant, role) = seen(&snapshot(), |_| {});
+        let suspended = Desired { goal: Goal::Suspended, ..fixture::desired() };
+        let shut = said(&crate::tenant::repair(&suspended, &tenant).needed);
+        assert!(shut.contains(&"ALTER ROLE \"acme_ro\" NOLOGIN".to_owned()), "{shut:?}");
+        assert!(shut.contains(&"ALTER ROLE \"acme\" NOLOGIN".to_owned()), "{shut:?}");
+        let mut resumed = tenant.clone();
+        resumed.companions[0].role.login = false;
+        let needed = |tenant: &Observed| said(&crate::tenant::repair(&fixture::desired(), tenant).needed);
+        assert_eq!(needed(&resumed), ["ALTER ROLE \"acme_ro\" LOGIN"]);
+        resumed.companions[0].marker.nologin = true;
+        assert_eq!(needed(&resumed), [""; 0]);
+        let closed = Wanted { login: false, ..wanted(Access::Read) };
+        assert_eq!(repair(&closed, &role, &tenant).needed, shut_out(&"acme_ro".parse().unwrap()));
+        // A tenant that has another name now says so of its roles.
+        let mut renamed = tenant.clone();
+        renamed.companions[0].marker.tenant = "was".to_owned();
+        assert_eq!(needed(&renamed), [format!("COMMENT ON ROLE \"acme_ro\" IS '{READY}'")]);
+    }
+
+    #[test]
+    fn it_ends_with_all_that_it_has_and_what_it_owns_stays() {
+        let mut snapshot = snapshot();
+        snapshot.dependencies.push(dependency("acme_ro", Some("acme"), "pg_class", "a", 2));
+        snapshot.dependencies.push(dependency("acme_ro", None, "pg_database", "a", 1));
+        let (tenant, role) = seen(&snapshot, |_| {});
+        assert_eq!(owned_elsewhere(&role), BTreeMap::new());
+        let ended = said(&remove(&role, &tenant));
+        let from = ended.iter().position(|text| text == "REASSIGN OWNED BY \"acme_ro\" TO \"acme\"").unwrap();
+        assert_eq!(ended[from + 1], "DROP OWNED BY \"acme_ro\"");
+        assert_eq!(ended[ended.len() - 2..], ["ALTER DATABASE \"acme\" CONNECTION LIMIT 15", "DROP ROLE \"acme_ro\""]);
+        snapshot.dependencies.push(dependency("acme_ro", Some("other"), "pg_class", "o", 3));
+        let (_, role) = seen(&snapshot, |_| {});
+        assert_eq!(owned_elsewhere(&role), [("other".to_owned(), 3)].into());
+        // With the tenant it goes too, before the role by which it is found.
+        let gone = Desired { goal: Goal::Gone, ..fixture::desired() };
+        let dropped = said(&crate::tenant::repair(&gone, &tenant).needed);
+        let at = |text: &str| dropped.iter().position(|one| one == text);
+        assert!(at("DROP DATABASE \"acme\"") < at("DROP ROLE \"acme_ro\""), "{dropped:?}");
+        assert!(at("DROP ROLE \"acme_ro\"") < at("DROP ROLE \"acme\""), "{dropped:?}");
+        let archived = Desired { goal: Goal::Archived, ..fixture::desired() };
+        let kept = said(&crate::tenant::repair(&archived, &tenant).needed);
+        assert!(
+            kept.iter().any(|text| text.starts_with("ALTER ROLE \"acme_ro\" RENAME TO \"acme_ro_archived_")),
+            "{kept:?}"
+        );
+    }
+
+    #[test]
+    fn a_password_is_set_once_and_parameters_are_on_record() {
+        let (tenant, role) = seen(&snapshot(), |_| {});
+        let verifier = crate::postgres::Verifier::salted(&crate::postgres::Secret::new("hunter2"), "acme_ro", "salt");
+        let mut wanted = wanted(Access::Read);
+        (wanted.role.password, wanted.role.password_version) = (Password::Set(verifier), Some(1));
+        wanted.parameters = [("work_mem".parse().unwrap(), "8MB".to_owned())].into();
+        let all = said(&repair(&wanted, &role, &tenant).needed);
+        assert!(all[0].starts_with("ALTER ROLE \"acme_ro\" PASSWORD 'SCRAM-SHA-256$"), "{all:?}");
+        assert!(
+            all[1].contains("\"password_version\":1") && all[1].contains("\"parameters\":[\"work_mem\"]"),
+            "{all:?}"
+        );
+        let tried = said(&repair(&wanted, &role, &tenant).tried);
+        assert!(tried.contains(&"ALTER ROLE \"acme_ro\" SET \"work_mem\" = '8MB'".to_owned()), "{tried:?}");
+    }
+}

@@ -30,6 +30,8 @@ pub struct Observed {
     pub server: Server,
     pub database: Option<Database>,
     pub role: Option<Role>,
+    /// The tenant's own role, where `role` is a further one.
+    pub own: Option<Role>,
     /// Its further roles, by their markers.
     pub companions: Vec<Companion>,
     /// The roles that the tenant's reaches by memberships, of any length.
@@ -153,7 +155,12 @@ impl Observed {
         let names = Names { role: role.clone(), ..tenant.names.clone() };
         let own = tenant.role.as_ref().map(|role| role.name.as_str());
         let observed = Self::gather(snapshot, &names, tenant.database.as_ref(), found, own);
-        Observed { inside: tenant.inside.clone(), companions: tenant.companions.clone(), ..observed }
+        Observed {
+            own: tenant.role.clone(),
+            inside: tenant.inside.clone(),
+            companions: tenant.companions.clone(),
+            ..observed
+        }
     }
 
     /// `through`: a role of which it is told elsewhere what it reaches.
@@ -291,6 +298,7 @@ impl Observed {
             forged: forged_databases.chain(forged_roles).collect(),
             groups: snapshot.roles.iter().filter(|group| reached.contains(&group.name)).cloned().collect(),
             reached,
+            own: None,
             companions,
             database: database.cloned(),
             role: role.cloned(),
@@ -453,7 +461,8 @@ impl Observed {
 
     /// Whether this admin may act for the owner of something in the tenant's database.
     pub fn acts_for(&self, owner: &str, usable: bool) -> bool {
-        usable || self.role.as_ref().is_some_and(|role| role.name == owner) && self.alters_role()
+        let own = self.own.as_ref().or(self.role.as_ref()).filter(|role| role.name == owner);
+        usable || own.is_some_and(|role| self.server.superuser || role.manageable && !role.superuser)
     }
 
     /// Whether the last step of making the tenant was reached.

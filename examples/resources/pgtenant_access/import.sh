@@ -1,0 +1,2 @@
+# The tenant's name and the role's.
+terraform import pgtenant_access.reporting acme/reporting
