@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,7 @@ pub struct Cluster {
     pool: Pool,
     locks: lock::Locks,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
+    insides: Mutex<BTreeMap<DatabaseName, Arc<OnceCell<Inside>>>>,
     server: Mutex<Option<Server>>,
     way: Mutex<Way>,
     is_patient: AtomicBool,
@@ -68,6 +69,7 @@ impl Cluster {
             connector: Arc::new(Connector::new(options)?),
             locks: lock::Locks::default(),
             snapshot: Mutex::new(None),
+            insides: Mutex::default(),
             server: Mutex::new(None),
             way: Mutex::new(Way::Untried),
             is_patient: AtomicBool::new(false),
@@ -110,6 +112,12 @@ impl Cluster {
         let read = self.read(None, cancel, async |session| snapshot::read(session, filter, cancel).await).await?;
         *self.server.lock().await = Some(read.server.clone());
         Ok(read)
+    }
+
+    /// What the catalogs of one database say, as of the first call: one query, whoever asks, until this process writes.
+    pub async fn inside(&self, database: &DatabaseName, cancel: &CancellationToken) -> Result<Inside, Error> {
+        let cell = Arc::clone(self.insides.lock().await.entry(database.clone()).or_default());
+        cell.get_or_try_init(|| self.inspect_inside(database, cancel)).await.cloned()
     }
 
     /// What the catalogs of one database say now. To say it may take 15 s; a connection is waited for beside that.
@@ -260,6 +268,7 @@ impl Cluster {
         }
         if !script.is_empty() {
             *self.snapshot.lock().await = None;
+            self.insides.lock().await.clear();
         }
         result
     }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, Error, RoleName};
 use crate::tenant::admission;
+use crate::tenant::observed::any_marker;
 use crate::tenant::{Access, Control, Finding, Marker, Observed, TenantName, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned, Resource,
@@ -91,11 +92,16 @@ fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
 struct Seen {
     tenant: Observed,
     exists: bool,
+    /// Whether it is a tenant's, or owns the database.
+    is_anybodys: bool,
 }
 
 fn find(snapshot: &Snapshot, tenant: &TenantName, role: &RoleName) -> Seen {
-    let exists = snapshot.roles.iter().any(|found| found.name == role.as_str());
-    Seen { tenant: Observed::find_or_rest(snapshot, tenant), exists }
+    let found = snapshot.roles.iter().find(|found| found.name == role.as_str());
+    let tenant = Observed::find_or_rest(snapshot, tenant);
+    let owns = tenant.database.as_ref().is_some_and(|database| database.owner == role.as_str());
+    let is_own = tenant.role.as_ref().is_some_and(|own| own.name == role.as_str());
+    Seen { exists: found.is_some(), is_anybodys: owns || is_own || found.and_then(any_marker).is_some(), tenant }
 }
 
 #[async_trait]
@@ -132,13 +138,13 @@ impl Resource for AccessResource {
         let model = Model::decode(&state.value)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let role = model.role()?;
-        let Seen { mut tenant, exists } = find(&snapshot, &model.tenant()?, &role);
+        let Seen { mut tenant, exists, .. } = find(&snapshot, &model.tenant()?, &role);
         if !exists || tenant.role.is_none() {
             return Ok(None);
         }
         let mut diagnostics = Diagnostics::default();
         if self.connection.deep_verify().await {
-            if let Err(error) = operations::look(&cluster, &mut tenant, false, &cx.cancel).await {
+            if let Err(error) = operations::look_once(&cluster, &mut tenant, false, &cx.cancel).await {
                 if cx.cancel.is_cancelled() {
                     return Err(failed(error).into());
                 }
@@ -198,8 +204,8 @@ impl Resource for AccessResource {
             (Ok(tenant), Ok(role)) => (tenant, role),
             (Err(diagnostic), _) | (_, Err(diagnostic)) => return request.unchanged(diagnostic),
         };
-        let mut admission =
-            Admission { tenant, role, access: (!ends).then(|| model.access()), is_new: prior.is_none() };
+        let is_own = cluster.own_roles().any(|own| *own == role);
+        let mut admission = Admission { tenant, role, access: (!ends).then(|| model.access()), is_own };
         let Reached { observed, outcome } = reconcile(cx, &cluster, &mut admission).await;
         if let Some(seen) = &observed {
             operations::leave(&cluster, &seen.tenant).await;
@@ -268,7 +274,8 @@ struct Admission {
     tenant: TenantName,
     role: RoleName,
     access: Option<Access>,
-    is_new: bool,
+    /// Whether the provider itself is this role.
+    is_own: bool,
 }
 
 impl Subject for Admission {
@@ -292,7 +299,12 @@ impl Subject for Admission {
         let snapshot = cluster.inspect(&filter, cancel).await?;
         let mut seen = find(&snapshot, &self.tenant, &self.role);
         if seen.tenant.role.is_some() && (seen.exists || self.access.is_none()) {
-            operations::look(cluster, &mut seen.tenant, false, cancel).await?;
+            let looked = operations::look(cluster, &mut seen.tenant, false, cancel).await;
+            // Who is in can fill the database; out it is put by the shared catalogs all the same.
+            let known = self.access.is_none() || seen.tenant.admits(self.role.as_str()).is_some();
+            if cancel.is_cancelled() || !known {
+                looked?;
+            }
         }
         Ok(seen)
     }
@@ -307,8 +319,11 @@ impl Subject for Admission {
         if self.access.is_some() && !seen.exists {
             return Err(no_role(self.role.as_str()));
         }
-        if std::mem::take(&mut self.is_new) && seen.tenant.access_of(self.role.as_str()).is_some() {
-            return Err(its_own(self.role.as_str(), self.tenant.as_str()));
+        if self.access.is_some() && (self.is_own || seen.is_anybodys) {
+            return Err(somebodys(self.role.as_str()));
+        }
+        if self.access.is_some() && !admission::fits(&self.role, &seen.tenant) {
+            return Err(too_many(self.tenant.as_str()));
         }
         let repair = admission::repair(&self.role, self.access, &seen.tenant);
         Ok(Next { needed: render(&repair.needed), tried: repair.tried })
@@ -331,10 +346,20 @@ fn no_role(role: &str) -> Diagnostic {
     .at_attribute("role")
 }
 
-fn its_own(role: &str, tenant: &str) -> Diagnostic {
+fn too_many(tenant: &str) -> Diagnostic {
     Diagnostic::error(
-        format!("Role {role:?} is one of tenant {tenant:?} already"),
-        "A `pgtenant_role` says what it may do. Change that.",
+        format!("Too many roles are let into tenant {tenant:?}"),
+        "They are on record in the comment of the tenant's role, of which 4096 characters are read. Let in a group of them, or write \
+         `pgtenant_role` for those that are this tenant's alone.",
+    )
+    .at_attribute("role")
+}
+
+fn somebodys(role: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("Role {role:?} is not to be let in"),
+        "It is a tenant's own, a further role of one, the provider's or the database's owner. What a further role of a tenant may do, its \
+         `pgtenant_role` says; no role of one tenant gets into another.",
     )
     .at_attribute("role")
 }

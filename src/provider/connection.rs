@@ -154,6 +154,26 @@ impl Connection {
         limit: i64,
         cancel: &CancellationToken,
     ) -> Result<Option<Overcommitment>, Error> {
+        self.budgeted(cluster, cancel, |budget| budget.plan(tenant, formerly, limit)).await
+    }
+
+    /// The same of a further role of a tenant.
+    pub(super) async fn overcommitment_by_role(
+        &self,
+        cluster: &Cluster,
+        (role, formerly): (&RoleName, &RoleName),
+        limit: i64,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Overcommitment>, Error> {
+        self.budgeted(cluster, cancel, |budget| budget.plan_role(role, formerly, limit)).await
+    }
+
+    async fn budgeted(
+        &self,
+        cluster: &Cluster,
+        cancel: &CancellationToken,
+        plan: impl FnOnce(&mut Budget) -> Option<Overcommitment>,
+    ) -> Result<Option<Overcommitment>, Error> {
         if self.is_applying() {
             return Ok(None);
         }
@@ -165,7 +185,7 @@ impl Connection {
                 budget.insert(Budget::new(&snapshot, cluster.inspect_capacity(cancel).await?))
             }
         };
-        let found = budget.plan(tenant, formerly, limit);
+        let found = plan(budget);
         // An apply that began meanwhile may show in what was read.
         Ok(found.filter(|_| !self.is_applying()))
     }

@@ -10,22 +10,24 @@ use crate::postgres::{Authentication, Cluster, Error, ParameterName, Proof, Role
 use crate::tenant::companion::{self, Wanted};
 use crate::tenant::foresight;
 use crate::tenant::method::Method;
+use crate::tenant::observed::any_marker;
 use crate::tenant::{
     Access, Control, Desired, Finding, Goal, Locale, Marker, Names, Observed, Of, Password, TenantName, render,
 };
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
-    Resource, Schema, Set, State, Value, async_trait, model, timeouts,
+    Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
 };
 
 use super::accept::{Reasons, Whose};
+use super::configuration::ConnectionBudget;
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::login::{Login, one_of, reaches_beyond};
 use super::reconcile::{Next, Reached, Subject, reconcile};
 use super::tenant::operations;
 use super::walk::Claim;
-use super::{diagnose, names};
+use super::{capacity, diagnose, names};
 
 pub(super) struct RoleResource {
     connection: Arc<Connection>,
@@ -108,6 +110,9 @@ model! {
     }
 }
 
+/// How long the names of a role's parameters may be together: of its comment 4096 characters are read.
+const MOST_BYTES: usize = 1500;
+
 /// How many connections a role may hold where nothing is said.
 const CONNECTIONS: i32 = 5;
 
@@ -179,7 +184,7 @@ impl Model {
                 self.access = Field::Known(access.name().to_owned());
             }
             // The tenant's own role says whether all are shut out.
-            if seen.tenant.role.as_ref().is_some_and(|own| own.login) {
+            if role.login || seen.tenant.role.as_ref().is_some_and(|own| own.login) {
                 self.login = Field::Known(role.login);
             }
         }
@@ -225,6 +230,18 @@ async fn look(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let entered = operations::look(cluster, &mut both.tenant, false, cancel).await;
+    ask(cluster, both, entered, deep, proof, cancel).await
+}
+
+/// Hands on what was seen inside, and with `deep` asks what a login is asked.
+async fn ask(
+    cluster: &Cluster,
+    both: &mut Both,
+    entered: Result<(), Error>,
+    deep: bool,
+    proof: Option<&Proof>,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     both.role.inside = both.tenant.inside.clone();
     if deep && let (Some(role), Some(database)) = (both.role.role_name(), both.tenant.database_name()) {
         let asked = cluster.begin_login(&role, &database, proof, cancel).await;
@@ -265,7 +282,13 @@ impl Resource for RoleResource {
             let detail = "It is a whole number, 0 or more.";
             diagnostics.push(Diagnostic::error("Not a connection limit", detail).at_attribute("connection_limit"));
         }
-        for name in config.parameters.known_entries().unwrap_or_default().keys() {
+        let parameters = config.parameters.known_entries().unwrap_or_default();
+        if parameters.keys().map(String::len).sum::<usize>() > MOST_BYTES {
+            let detail =
+                format!("Their names are on record in the role's comment. Give at most {MOST_BYTES} bytes of them.");
+            diagnostics.push(Diagnostic::error("Too many parameters", detail).at_attribute("parameters"));
+        }
+        for name in parameters.keys() {
             let path = Path::attribute("parameters").key(name);
             if name.parse::<ParameterName>().is_err() {
                 let detail = "It has letters, digits and `_`.";
@@ -283,16 +306,27 @@ impl Resource for RoleResource {
         let Some(cluster) = self.connection.cluster().await.map_err(failed)? else {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
-        let model = Model::decode(&state.value)?;
+        let mut model = Model::decode(&state.value)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
         let role = model.role()?;
         let mut both = find(&snapshot, &model.tenant()?, &role, &role);
         if both.role.role.is_none() {
-            return Ok(None);
+            // Its tenant has another name, and it was told of that alone.
+            let marker = snapshot.roles.iter().find(|found| found.name == role.as_str()).and_then(any_marker);
+            let Some(tenant) = marker.filter(|marker| marker.access.is_some()).and_then(|one| one.tenant.parse().ok())
+            else {
+                return Ok(None);
+            };
+            both = find(&snapshot, &tenant, &role, &role);
+            if both.role.role.is_none() {
+                return Ok(None);
+            }
+            model.tenant = Field::Known(tenant.to_string());
         }
         let mut diagnostics = Diagnostics::default();
         if self.connection.deep_verify().await {
-            if let Err(error) = look(&cluster, &mut both, true, None, &cx.cancel).await {
+            let looked = operations::look_once(&cluster, &mut both.tenant, false, &cx.cancel).await;
+            if let Err(error) = ask(&cluster, &mut both, looked, true, None, &cx.cancel).await {
                 if cx.cancel.is_cancelled() {
                     return Err(failed(error).into());
                 }
@@ -481,6 +515,7 @@ impl RoleResource {
         };
         let new = &groups(planned) - &prior.map(groups).unwrap_or_default();
         diagnostics.0.extend(new.iter().filter(|role| foresight::reaches_beyond(role)).map(reaches_beyond));
+        diagnostics.0.extend(self.over_budget(cx, &cluster, prior, planned, &role).await?);
         let before = prior.map(Model::parameters).unwrap_or_default();
         for (name, value) in planned.parameters() {
             if before.get(&name) == Some(&value) {
@@ -496,12 +531,35 @@ impl RoleResource {
             if let Ok(tenant) = planned.tenant() {
                 let both = find(&snapshot, &tenant, &role, &role);
                 if let Some(mut conflict) = conflict(&snapshot, &both, &tenant, &role) {
-                    conflict.severity = crate::tf_provider::Severity::Warning;
+                    conflict.severity = Severity::Warning;
                     diagnostics.push(conflict);
                 }
             }
         }
         Ok(diagnostics)
+    }
+
+    /// Whether the server has the connections that this plan promises, if it promises more than before.
+    async fn over_budget(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        prior: Option<&Model>,
+        planned: &Model,
+        role: &RoleName,
+    ) -> Result<Option<Diagnostic>, Error> {
+        let severity = match self.connection.connection_budget().await {
+            ConnectionBudget::Warn => Severity::Warning,
+            ConnectionBudget::Error => Severity::Error,
+            ConnectionBudget::Off => return Ok(None),
+        };
+        let Some(limit) = planned.connection_limit.as_known() else { return Ok(None) };
+        if prior.and_then(|prior| prior.connection_limit.known()).is_some_and(|before| before >= *limit) {
+            return Ok(None);
+        }
+        let formerly = prior.and_then(|prior| prior.role().ok()).unwrap_or_else(|| role.clone());
+        let found = self.connection.overcommitment_by_role(cluster, (role, &formerly), *limit, &cx.cancel).await?;
+        Ok(found.map(|found| Diagnostic { severity, ..capacity::overcommitted(&found) }))
     }
 
     async fn subject(
@@ -619,7 +677,7 @@ impl Subject for FurtherRole {
             return Ok(Next::default());
         }
         if self.ends {
-            let owned = companion::owned_elsewhere(&both.role);
+            let owned = companion::owned(&both.role);
             if both.role.role.is_some() && !owned.is_empty() {
                 return Err(self.owns(&owned));
             }
@@ -644,7 +702,7 @@ impl FurtherRole {
     fn owns(&self, owned: &BTreeMap<String, u64>) -> Diagnostic {
         let places: Vec<_> = owned.iter().map(|(place, count)| format!("{count} in {place}")).collect();
         let detail = format!(
-            "It owns objects outside the tenant's database: {}. Drop them, or give them to another role (REASSIGN OWNED); nothing \
+            "It owns objects: {}. Drop them, or give them to another role (REASSIGN OWNED); nothing \
              was changed.",
             places.join(", ")
         );

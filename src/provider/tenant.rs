@@ -297,7 +297,9 @@ impl Model {
         }
         if let Some(role) = &observed.role {
             self.role = Field::Known(role.name.clone());
-            self.suspended = Field::Known(!role.login);
+            // A door that stands open while it is shut out is told by that.
+            let companions = observed.companions.iter().any(|companion| companion.role.login);
+            self.suspended = Field::Known(!role.login && !companions);
             let acl = observed.database.as_ref().map(|database| database.acl.as_slice()).unwrap_or_default();
             let temporary =
                 acl.iter().any(|grant| grant.privilege == "TEMPORARY" && grant.grantee.as_ref() == Some(&role.name));
@@ -552,7 +554,7 @@ impl Resource for TenantResource {
         }
         let mut diagnostics = Diagnostics::default();
         if self.connection.deep_verify().await {
-            if let Err(error) = operations::look(&cluster, &mut observed, true, &cx.cancel).await {
+            if let Err(error) = operations::look_once(&cluster, &mut observed, true, &cx.cancel).await {
                 if cx.cancel.is_cancelled() {
                     return Err(failed(error).into());
                 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::SchemaName;
+use crate::postgres::catalog::inside::Relations;
 use crate::postgres::fact::{Fact, Kind, Objects};
 
 use super::change::Change;
@@ -61,6 +62,16 @@ impl Access {
         }
     }
 
+    /// Those on objects of a kind.
+    pub fn on(self, kind: &Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::Relation => self.on_relations(),
+            Kind::Sequence => self.on_sequences(),
+            Kind::Schema => self.on_schemas(),
+            _ => &[],
+        }
+    }
+
     /// Those on schemas.
     pub fn on_schemas(self) -> &'static [&'static str] {
         match self {
@@ -86,17 +97,22 @@ impl<'a> Holding<'a> {
     /// What is to be so inside the database. What there is already in part is required in part: the rest of it.
     pub fn required(&self) -> Vec<(Control, Fact)> {
         let mut required = Vec::new();
-        let made = self.tenant.inside.iter().flat_map(|inside| &inside.schemas);
-        let made = made.map(|schema| schema.name.as_str()).filter(|name| self.tenant.owns_schema(name));
-        for schema in self.schemas().into_iter().chain(made) {
+        for schema in self.home() {
             for privilege in self.access.on_schemas() {
-                let usage = self.grant(Objects::one(Kind::Schema, schema), privilege);
+                let usage = self.grant(Objects::one(Kind::Schema, &schema), privilege);
                 required.push((Control::SchemaPrivileges, usage));
             }
         }
         required.extend(self.lacking().into_iter().map(|fact| (Control::OtherRoles, fact)));
         required.extend(self.lacking_defaults().into_iter().map(|fact| (Control::DefaultPrivileges, fact)));
         required
+    }
+
+    /// The schemas in which it finds what the tenant has, those included that the tenant made.
+    fn home(&self) -> BTreeSet<String> {
+        let made = self.tenant.inside.iter().flat_map(|inside| &inside.schemas);
+        let made = made.map(|schema| schema.name.as_str()).filter(|name| self.tenant.owns_schema(name));
+        self.schemas().into_iter().chain(made).map(str::to_owned).collect()
     }
 
     pub fn connect(&self) -> Fact {
@@ -124,7 +140,9 @@ impl<'a> Holding<'a> {
             return Vec::new();
         }
         let mut lacking = Vec::new();
-        for there in inside.relations.iter().filter(|there| there.owner == self.own) {
+        let home = self.home();
+        let is_ours = |there: &&Relations| there.owner == self.own && home.contains(&there.schema);
+        for there in inside.relations.iter().filter(is_ours) {
             let (privileges, kind) = match there.kind.as_str() {
                 "s" => (self.access.on_sequences(), Kind::Sequence),
                 _ => (self.access.on_relations(), Kind::Relation),
@@ -213,7 +231,8 @@ impl<'a> Holding<'a> {
 
     fn give_all(&self, home: Option<BTreeSet<String>>) -> Option<Change> {
         let (database, role) = (self.database.parse().ok()?, self.role.parse().ok()?);
-        Some(Change::GiveAccess { database, tenant: self.own.parse().ok()?, role, access: self.access, home })
+        let (tenant, schemas) = (self.own.parse().ok()?, self.home());
+        Some(Change::GiveAccess { database, tenant, role, access: self.access, schemas, home })
     }
 }
 

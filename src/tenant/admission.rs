@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::postgres::RoleName;
+use crate::postgres::catalog::snapshot::Membership;
 use crate::postgres::fact::{Fact, Kind, Objects, Options};
 
 use super::access::{Access, Holding};
@@ -148,7 +149,7 @@ impl Charter for AdmissionCharter<'_> {
         match fact {
             Fact::Marker { .. } => true,
             // It is not this provider's to say whether it inherits.
-            Fact::Membership { options, .. } => access == Access::Owner && !options.admin,
+            Fact::Membership { .. } => access == Access::Owner && self.is_member(),
             Fact::Grant { objects, privilege, grantable: false, .. } if !objects.original => match objects.kind {
                 // The rest of what the tenant owns is required one by one, or counted.
                 Kind::Relation => access.on_relations().contains(&privilege.as_str()),
@@ -156,12 +157,7 @@ impl Charter for AdmissionCharter<'_> {
                 _ => self.tenant.inside.is_err() && objects.kind != Kind::Database,
             },
             Fact::DefaultGrant { owner, schema: None, kind, privileges, .. } if owner == self.own => {
-                let allowed = match kind {
-                    Kind::Relation => access.on_relations(),
-                    Kind::Sequence => access.on_sequences(),
-                    Kind::Schema => access.on_schemas(),
-                    _ => &[],
-                };
+                let allowed = access.on(kind);
                 privileges.iter().all(|privilege| allowed.contains(&privilege.as_str()))
             }
             _ => false,
@@ -196,9 +192,19 @@ impl Charter for AdmissionCharter<'_> {
 
 impl AdmissionCharter<'_> {
     fn is_member(&self) -> bool {
-        let is = |row: &crate::postgres::catalog::snapshot::Membership| row.role == self.own && row.member == self.role;
-        self.tenant.memberships.iter().any(|row| is(row) && !row.admin && row.set.unwrap_or(true))
+        let rows = self.tenant.memberships.iter().filter(|row| row.role == self.own && row.member == self.role);
+        let is_plain = |row: &Membership| !row.admin && row.set.unwrap_or(true);
+        rows.fold(None, |all, row| Some(all.unwrap_or(true) && is_plain(row))).unwrap_or(false)
     }
+}
+
+/// Whether the record of one more has room in the marker: of a comment so many characters are read.
+pub fn fits(role: &RoleName, tenant: &Observed) -> bool {
+    // Another access is another word, and what guardrails and a password add is left free.
+    const MOST: usize = 4096 - 256;
+    let marker =
+        AdmissionCharter::new(role.as_str(), Some(Access::Connect), tenant).and_then(|charter| charter.marker());
+    marker.is_none_or(|marker| marker.text().chars().count() <= MOST)
 }
 
 /// What was found of each control of a role that is let in.
@@ -221,7 +227,14 @@ fn of(role: &RoleName, access: Option<Access>, tenant: &Observed) -> BTreeMap<Co
         if found.status.is_drift() {
             let changes = |ours: bool| -> Vec<Change> {
                 let mine = found.facts.iter().filter(|deviation| deviation.is_ours() == ours);
-                mine.flat_map(|deviation| charter.changes(deviation)).collect()
+                let mut all: Vec<Change> = mine.flat_map(|deviation| charter.changes(deviation)).collect();
+                all.sort_by_key(|change| {
+                    matches!(
+                        change,
+                        Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. }
+                    )
+                });
+                all
             };
             let mut repair = Repair::default();
             repair.extend(changes(true), changes(false), |change| holds_up && change.can_be_held_up());
@@ -251,4 +264,176 @@ pub fn repair(role: &RoleName, access: Option<Access>, tenant: &Observed) -> Rep
         is_new
     });
     Repair { needed: all, tried }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::catalog::inside::{DefaultPrivilege, Relations};
+    use crate::postgres::catalog::snapshot::Snapshot;
+    use crate::tenant::Marker;
+    use crate::tenant::fixture::{self, grant, membership, texts};
+    use crate::tenant::{Desired, Goal, Stage};
+
+    /// A tenant that lets a reporting role read, which is as it should be.
+    fn snapshot(admitted: &[(&str, Access)]) -> Snapshot {
+        let mut snapshot = fixture::snapshot();
+        let admitted: BTreeMap<String, Access> =
+            admitted.iter().map(|(role, access)| ((*role).to_owned(), *access)).collect();
+        snapshot.admitted = admitted.keys().cloned().collect();
+        let marker = Marker { admitted, ..fixture::marker(&fixture::names(), Stage::Ready) };
+        snapshot.roles[0].comment = Some(marker.text());
+        snapshot.databases[0].acl.push(grant(Some("report"), "CONNECT"));
+        snapshot
+    }
+
+    fn seen(snapshot: &Snapshot, change: impl FnOnce(&mut crate::postgres::Inside)) -> Observed {
+        let mut tenant = Observed {
+            inside: fixture::observed().inside,
+            login: fixture::observed().login,
+            ..Observed::locate(snapshot, &fixture::names())
+        };
+        let inside = tenant.inside.as_mut().unwrap();
+        inside.schemas[0].acl.push(grant(Some("report"), "USAGE"));
+        let (schema, owner) = ("app".to_owned(), "acme".to_owned());
+        inside.relations = vec![Relations { kind: "r".into(), schema: schema.clone(), owner: owner.clone(), count: 1 }];
+        inside.grants = vec![held("SELECT")];
+        let default = |(kind, privilege): (&str, &str)| DefaultPrivilege {
+            owner: "acme".into(),
+            owner_usable: false,
+            schema: None,
+            kind: kind.into(),
+            grantee: Some("report".into()),
+            privileges: vec![privilege.into()],
+        };
+        inside.defaults = [("r", "SELECT"), ("S", "SELECT"), ("n", "USAGE")].map(default).into();
+        change(inside);
+        tenant
+    }
+
+    fn held(privilege: &str) -> crate::postgres::catalog::inside::ObjectGrant {
+        crate::postgres::catalog::inside::ObjectGrant {
+            kind: "r".into(),
+            original: false,
+            schema: Some("app".into()),
+            owner: "acme".into(),
+            owner_usable: false,
+            grantee: Some("report".into()),
+            privilege: privilege.into(),
+            grantable: false,
+            count: 1,
+            names: vec!["t".into()],
+        }
+    }
+
+    fn role() -> RoleName {
+        "report".parse().unwrap()
+    }
+
+    /// What is drift of the role that is let in, and what of the tenant.
+    #[track_caller]
+    fn check(tenant: &Observed, of_role: &[&str], of_tenant: &[&str]) {
+        let told = |findings: BTreeMap<Control, Finding>| -> Vec<String> {
+            let drift = findings.into_values().filter(|finding| finding.status.is_drift());
+            drift.map(|finding| format!("{}: {}", finding.control, finding.describe())).collect()
+        };
+        assert_eq!(told(findings(&role(), Access::Read, tenant)), of_role, "of the role");
+        assert_eq!(told(crate::tenant::findings(&fixture::desired(), tenant)), of_tenant, "of the tenant");
+    }
+
+    #[test]
+    fn what_is_given_is_no_drift_and_more_is() {
+        let read = || snapshot(&[("report", Access::Read)]);
+        let tenant = seen(&read(), |_| {});
+        check(&tenant, &[], &[]);
+        assert_eq!(repair(&role(), Some(Access::Read), &tenant), Repair::default());
+        assert_eq!(crate::tenant::repair(&fixture::desired(), &tenant), Repair::default());
+        let more = "found: report has INSERT on relation t";
+        let tenant = seen(&read(), |inside| inside.grants.push(held("INSERT")));
+        check(&tenant, &[&format!("other_roles: {more}")], &[&format!("other_roles: {more}")]);
+        let Repair { tried, .. } = crate::tenant::repair(&fixture::desired(), &tenant);
+        let keeps = |change: &Change| matches!(change, Change::GiveAccess { access: Access::Read, home: Some(home), .. } if !home.contains("report"));
+        assert!(matches!(&tried[..], [change] if keeps(change)), "it keeps what its access takes: {tried:?}");
+        let mut joined = read();
+        joined.memberships.push(membership("acme", "report"));
+        let said = "memberships: found: report is a member of acme";
+        check(&seen(&joined, |_| {}), &[said], &[said]);
+        let mut temporary = read();
+        temporary.databases[0].acl.push(grant(Some("report"), "TEMPORARY"));
+        let said = "other_privileges: found: report has TEMPORARY on database acme";
+        let tenant = seen(&temporary, |_| {});
+        check(&tenant, &[said], &[said]);
+        let again = [
+            "REVOKE ALL ON DATABASE \"acme\" FROM \"report\" CASCADE",
+            "GRANT CONNECT ON DATABASE \"acme\" TO \"report\"",
+        ];
+        assert_eq!(texts(&crate::tenant::repair(&fixture::desired(), &tenant).needed), again);
+        assert_eq!(texts(&repair(&role(), Some(Access::Read), &tenant).needed), again);
+    }
+
+    #[test]
+    fn what_it_lacks_is_given() {
+        let mut shut = snapshot(&[("report", Access::Read)]);
+        shut.databases[0].acl.retain(|grant| grant.grantee.as_deref() != Some("report"));
+        let said = "other_privileges: found: report lacks CONNECT on database acme";
+        check(&seen(&shut, |_| {}), &[said], &[said]);
+        let tenant = seen(&snapshot(&[("report", Access::Read)]), |inside| inside.grants.clear());
+        check(&tenant, &["other_roles: found: report lacks SELECT on 1 relation"], &[]);
+        // It is on record before it has anything.
+        let new = seen(&snapshot(&[]), |_| {});
+        let first = texts(&repair(&role(), Some(Access::Read), &new).needed);
+        assert!(first[0].contains("\"admitted\":{\"report\":\"read\"}"), "{first:?}");
+    }
+
+    #[test]
+    fn who_is_let_in_no_more_loses_all_and_the_record_last() {
+        let tenant = seen(&snapshot(&[("report", Access::Read)]), |_| {});
+        let Repair { needed, tried } = repair(&role(), None, &tenant);
+        let needed = texts(&needed);
+        assert_eq!(
+            needed[..2],
+            [
+                "REVOKE ALL ON DATABASE \"acme\" FROM \"report\" CASCADE".to_owned(),
+                "REVOKE ALL ON SCHEMA \"app\" FROM \"report\" CASCADE".to_owned()
+            ]
+        );
+        assert!(needed[2].starts_with("COMMENT ON ROLE \"acme\"") && !needed[2].contains("admitted"), "{needed:?}");
+        assert!(matches!(&tried[..], [Change::Tidy { home, .. }] if !home.contains("report")), "{tried:?}");
+    }
+
+    #[test]
+    fn a_tenant_that_is_shut_out_is_closed_to_it() {
+        let mut tenant = seen(&snapshot(&[("report", Access::Read)]), |_| {});
+        tenant.role.as_mut().unwrap().login = false;
+        tenant.connected = vec![fixture::connected("report", Some("acme"))];
+        let suspended = Desired { goal: Goal::Suspended, ..fixture::desired() };
+        let Repair { needed, tried } = crate::tenant::repair(&suspended, &tenant);
+        assert_eq!(texts(&needed), ["REVOKE ALL ON DATABASE \"acme\" FROM \"report\" CASCADE"]);
+        assert!(matches!(tried[..], [Change::EndDatabaseSessions { .. }]), "{tried:?}");
+    }
+
+    /// Whoever gets its name later is another: the record goes with the role.
+    #[test]
+    fn the_record_of_a_role_that_is_gone_is_struck() {
+        let mut gone = snapshot(&[("report", Access::Read)]);
+        gone.admitted.clear();
+        gone.databases[0].acl.retain(|grant| grant.grantee.as_deref() != Some("report"));
+        let mut tenant = seen(&gone, |_| {});
+        let inside = tenant.inside.as_mut().unwrap();
+        inside.schemas[0].acl.retain(|grant| grant.grantee.as_deref() != Some("report"));
+        (inside.grants, inside.defaults) = (Vec::new(), Vec::new());
+        let needed = texts(&crate::tenant::repair(&fixture::desired(), &tenant).needed);
+        assert!(
+            matches!(&needed[..], [mark] if mark.starts_with("COMMENT ON ROLE") && !mark.contains("report")),
+            "{needed:?}"
+        );
+    }
+
+    #[test]
+    fn a_record_has_room_for_so_many() {
+        let names: Vec<String> = (0..300).map(|number| format!("a_role_of_some_name_{number}")).collect();
+        let all: Vec<(&str, Access)> = names.iter().map(|name| (name.as_str(), Access::Read)).collect();
+        let fits = |count: usize| fits(&role(), &seen(&snapshot(&all[..count]), |_| {}));
+        assert!(fits(50) && !fits(120));
+    }
 }

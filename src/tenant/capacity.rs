@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::postgres::Snapshot;
 use crate::postgres::catalog::capacity::Capacity;
 use crate::postgres::catalog::snapshot::Role;
+use crate::postgres::{RoleName, Snapshot};
 
 use super::TenantName;
 use super::observed::{Place, places};
@@ -12,8 +12,10 @@ use super::observed::{Place, places};
 /// What one tenant may take, and takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// The role's CONNECTION LIMIT; `None` is no limit.
+    /// The CONNECTION LIMIT of its own role and of its further ones, together; `None` is no limit.
     pub allowed: Option<i64>,
+    /// Of its further ones.
+    pub further: i64,
     pub used: i64,
 }
 
@@ -22,14 +24,16 @@ pub struct Share {
 pub fn shares(snapshot: &Snapshot, capacity: &Capacity) -> BTreeMap<String, Share> {
     let share = |role: &Role| Share {
         allowed: u32::try_from(role.connection_limit).ok().map(i64::from),
+        further: 0,
         used: i64::from(capacity.by_role.get(&role.name).copied().unwrap_or_default()),
     };
     let sum = |sum: Share, other: Share| Share {
         allowed: sum.allowed.zip(other.allowed).map(|(sum, other)| sum + other),
+        further: sum.further + other.allowed.unwrap_or_default(),
         used: sum.used + other.used,
     };
-    let all = |place: &Place<'_>| place.roles().map(share).reduce(sum);
-    places(snapshot).into_iter().filter_map(|(tenant, place)| Some((tenant, all(&place)?))).collect()
+    let all = |place: Place<'_>| Some(place.companions.iter().copied().map(share).fold(share(place.role?), sum));
+    places(snapshot).into_iter().filter_map(|(tenant, place)| Some((tenant, all(place)?))).collect()
 }
 
 /// How many connections there are for roles that nothing is kept back for.
@@ -70,6 +74,9 @@ pub struct Budget {
     capacity: Capacity,
     shares: BTreeMap<String, Share>,
     raised: BTreeMap<TenantName, Raised>,
+    /// The limits of further roles on record, and by how much those that are planned are more.
+    roles: BTreeMap<String, i64>,
+    more: BTreeMap<String, i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,7 +97,10 @@ pub struct Overcommitment {
 
 impl Budget {
     pub fn new(snapshot: &Snapshot, capacity: Capacity) -> Self {
-        Budget { shares: shares(snapshot, &capacity), capacity, raised: BTreeMap::new() }
+        let further = places(snapshot).into_values().flat_map(|place| place.companions);
+        let roles = further.map(|role| (role.name.clone(), i64::from(role.connection_limit.max(0)))).collect();
+        let (raised, more) = (BTreeMap::new(), BTreeMap::new());
+        Budget { shares: shares(snapshot, &capacity), capacity, raised, roles, more }
     }
 
     /// Notes that `tenant`, which may have been called otherwise before, is to have `limit` connections.
@@ -100,11 +110,29 @@ impl Budget {
         // Guardrails whose tenant was renamed, and not some that turn to another tenant.
         let formerly = formerly.filter(|_| !self.shares.contains_key(tenant.as_str()));
         let on_record = self.shares.get(formerly.unwrap_or(tenant).as_str());
-        if on_record.is_some_and(|share| share.allowed.unwrap_or(available) >= limit) {
+        let own = |share: &Share| share.allowed.map_or(available, |allowed| allowed - share.further);
+        if on_record.is_some_and(|share| own(share) >= limit) {
             self.raised.remove(tenant);
             return None;
         }
+        let limit = limit + on_record.map_or(0, |share| share.further);
         self.raised.insert(tenant.clone(), Raised { limit, formerly: formerly.cloned() });
+        self.too_much()
+    }
+
+    /// The same for a further role.
+    pub fn plan_role(&mut self, role: &RoleName, formerly: &RoleName, limit: i64) -> Option<Overcommitment> {
+        let on_record = [role, formerly].into_iter().find_map(|name| self.roles.get(name.as_str()));
+        let more = limit - on_record.copied().unwrap_or_default();
+        if more <= 0 {
+            return None;
+        }
+        self.more.insert(role.to_string(), more);
+        self.too_much()
+    }
+
+    fn too_much(&self) -> Option<Overcommitment> {
+        let available = available(&self.capacity);
         let mut planned: BTreeMap<&str, Option<i64>> =
             self.shares.iter().map(|(tenant, share)| (tenant.as_str(), share.allowed)).collect();
         for (tenant, Raised { limit, formerly }) in &self.raised {
@@ -113,7 +141,7 @@ impl Budget {
             }
             planned.insert(tenant.as_str(), Some(*limit));
         }
-        let committed = committed(planned.values().copied(), available);
+        let committed = committed(planned.values().copied(), available) + self.more.values().sum::<i64>();
         let unlimited = planned.iter().filter(|(_, limit)| limit.is_none()).map(|(tenant, _)| (*tenant).to_owned());
         (committed > available).then(|| Overcommitment {
             committed,
@@ -180,7 +208,7 @@ mod tests {
         let database = fixture::observed().database.unwrap();
         snapshot.databases.push(database);
         snapshot.roles.push(Role { name: "acme".into(), comment: None, ..fixture::observed().role.unwrap() });
-        let share = |allowed, used| Share { allowed, used };
+        let share = |allowed, used| Share { allowed, further: 0, used };
         assert_eq!(
             shares(&snapshot, &capacity()),
             [

@@ -226,6 +226,8 @@ pub enum Change {
         tenant: RoleName,
         role: RoleName,
         access: Access,
+        /// Where the tenant has what the role is to find.
+        schemas: BTreeSet<String>,
         home: Option<BTreeSet<String>>,
     },
     /// Takes back all that a role has in the tenant's database. What it owns there becomes the tenant's.
@@ -570,14 +572,23 @@ impl Change {
                 (None, one(format!("revoke role {r} from {m}"), format!("REVOKE {r} FROM {m}{by} CASCADE")))
             }
             Change::Tidy { database, tenant, home } => {
-                (Some(database.clone()), as_member_of(Some(tenant), tidy(tenant, home)))
-            }
-            Change::GiveAccess { database, tenant, role, access, home } => {
-                let mut statements = home.as_ref().map(|home| tidy(tenant, home)).unwrap_or_default();
-                if !access.on_relations().is_empty() {
-                    statements.extend(give(tenant, role, *access));
-                }
+                // Whatever ran before it in the transaction was about one role.
+                let all = Statement::new("of all roles", "SELECT pg_catalog.set_config('pgtenant.role', '', true)");
+                let statements = [vec![all], tidy(tenant, home)].concat();
                 (Some(database.clone()), as_member_of(Some(tenant), statements))
+            }
+            Change::GiveAccess { database, tenant, role, access, schemas, home } => {
+                let mut statements = vec![say_access(tenant, role, *access, schemas)];
+                statements.extend(home.as_ref().map(|home| tidy(tenant, home)).into_iter().flatten());
+                if !access.on_relations().is_empty() {
+                    let what = format!("let role {} {} what the tenant has", role.quoted(), access.name());
+                    statements.push(Statement::new(what, inside::give()));
+                }
+                let mut statements = as_member_of(Some(tenant), statements);
+                // The tenant can lock its own tables.
+                let wait = Statement::new("wait for no lock longer than 2 s", "SET LOCAL lock_timeout = 2000");
+                statements.insert(0, wait);
+                (Some(database.clone()), statements)
             }
             Change::TakeAccess { database, tenant, role } => {
                 let (t, r) = (tenant.quoted(), role.quoted());
@@ -632,20 +643,18 @@ fn tidy(tenant: &RoleName, home: &BTreeSet<String>) -> Vec<Statement> {
     ]
 }
 
-fn give(tenant: &RoleName, role: &RoleName, access: Access) -> Vec<Statement> {
+fn say_access(tenant: &RoleName, role: &RoleName, access: Access, schemas: &BTreeSet<String>) -> Statement {
     let settings = [
         ("tenant", tenant.to_string()),
         ("role", role.to_string()),
         ("relations", access.on_relations().join(", ")),
         ("sequences", access.on_sequences().join(", ")),
         ("schemas", access.on_schemas().join(", ")),
+        ("places", serde_json::to_string(schemas).expect("texts serialise")),
     ];
     let settings = settings
         .map(|(name, value)| format!("pg_catalog.set_config('pgtenant.{name}', {}, true)", escape_literal(&value)));
-    vec![
-        Statement::new("say who is to have what", format!("SELECT {}", settings.join(", "))),
-        Statement::new(format!("let role {} {} what the tenant has", role.quoted(), access.name()), inside::give()),
-    ]
+    Statement::new("say who is to have what", format!("SELECT {}", settings.join(", ")))
 }
 
 fn end_sessions(role: &RoleName) -> Statement {
@@ -1174,9 +1183,9 @@ mod tests {
         let home = ["it's".to_owned(), "ad\"min".to_owned()].into();
         let script = render(&[Change::Tidy { database: database(), tenant: role(), home }]);
         let statements: Vec<&str> = script.0[0].statements.iter().map(|statement| statement.text.as_str()).collect();
-        assert_eq!(statements.len(), 4);
+        assert_eq!(statements.len(), 5);
         assert_eq!(statements[0], "GRANT \"Acme \"\"1\"\"\" TO CURRENT_USER");
-        assert!(statements[1].contains("pgtenant.home") && statements[1].contains("it''s"), "{}", statements[1]);
+        assert!(statements[2].contains("pgtenant.home") && statements[2].contains("it''s"), "{}", statements[2]);
         assert_eq!(script.0[0].database, Some(database()));
     }
 

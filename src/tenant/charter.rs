@@ -200,7 +200,12 @@ impl Desired {
     /// Terraform is known to have the tenant.
     pub(super) fn role_marker(&self, observed: &Observed) -> Marker {
         let stage = if self.known_as.is_some() { Stage::Ready } else { Stage::Made };
-        Marker { stage, guardrails: observed.is_guarded(), admitted: observed.admitted(), ..self.marker(observed) }
+        Marker {
+            stage,
+            guardrails: observed.is_guarded(),
+            admitted: observed.admitted.clone(),
+            ..self.marker(observed)
+        }
     }
 }
 
@@ -214,8 +219,6 @@ pub struct TenantCharter<'a> {
     /// The roles that the tenant is meant to reach: what they hold elsewhere is told. What it reaches by another membership is
     /// not: that membership is.
     meant: BTreeSet<String>,
-    /// The roles that somebody else made, and that are let in.
-    admitted: BTreeMap<String, Access>,
 }
 
 impl<'a> TenantCharter<'a> {
@@ -223,8 +226,7 @@ impl<'a> TenantCharter<'a> {
         let role = observed.role.as_ref().map_or(desired.names.role.as_str(), |role| &role.name);
         let database = observed.database.as_ref().map_or(desired.names.database.as_str(), |database| &database.name);
         let schema = observed.schema(&desired.names).map_or(desired.names.schema.as_str(), |schema| &schema.name);
-        let (meant, admitted) = (meant(desired, observed), observed.admitted());
-        TenantCharter { desired, observed, role, database, schema, meant, admitted }
+        TenantCharter { desired, observed, role, database, schema, meant: meant(desired, observed) }
     }
 
     /// Whether a role is reached by a membership that is not meant.
@@ -322,7 +324,7 @@ impl<'a> TenantCharter<'a> {
 
     /// Whether a role is a further one of the tenant's, or one that somebody else made and that is let in.
     fn is_let_in(&self, role: &str) -> bool {
-        self.observed.access_of(role).is_some() || self.admitted.contains_key(role)
+        self.observed.access_of(role).is_some() || self.observed.admits(role).is_some()
     }
 
     /// What a role that somebody else made may hold, beside CONNECT: what its access takes, and no more.
@@ -364,8 +366,8 @@ impl<'a> TenantCharter<'a> {
         if let Some(access) = self.observed.access_of(grantee) {
             return self.allows_companion(objects, access, privilege, grantable);
         }
-        if let Some(access) = self.admitted.get(grantee) {
-            return self.allows_admitted(objects, *access, privilege, grantable);
+        if let Some(access) = self.observed.admits(grantee) {
+            return self.allows_admitted(objects, access, privilege, grantable);
         }
         if objects.is(Kind::Database, self.database) {
             // TEMPORARY is `allow_temporary_tables`, an attribute of its own.
@@ -484,7 +486,7 @@ impl Charter for TenantCharter<'_> {
             }
         }
         // A tenant that is shut out is so by all its doors.
-        for role in self.admitted.keys().filter(|_| desired.logs_in()) {
+        for role in self.observed.admitted.keys().filter(|_| desired.logs_in()) {
             let objects = Objects::one(Kind::Database, self.database);
             let connect =
                 Fact::Grant { objects, grantee: Some(role.clone()), privilege: "CONNECT".to_owned(), grantable: false };
@@ -560,16 +562,12 @@ impl Charter for TenantCharter<'_> {
             {
                 !privileges.iter().any(|privilege| privilege.ends_with('*'))
             }
+            // Of a role that makes nothing.
+            Fact::DefaultGrant { owner, .. } if self.is_let_in(owner) => true,
             Fact::DefaultGrant { owner, schema: None, kind, grantee: Some(grantee), privileges }
-                if owner == self.role && self.admitted.contains_key(grantee) =>
+                if owner == self.role && self.observed.admits(grantee).is_some() =>
             {
-                let access = self.admitted[grantee];
-                let allowed = match kind {
-                    Kind::Relation => access.on_relations(),
-                    Kind::Sequence => access.on_sequences(),
-                    Kind::Schema => access.on_schemas(),
-                    _ => &[],
-                };
+                let allowed = self.observed.admits(grantee).map_or(&[][..], |access| access.on(kind));
                 privileges.iter().all(|privilege| allowed.contains(&privilege.as_str()))
             }
             Fact::DefaultGrant { grantee, .. } => {
@@ -579,7 +577,7 @@ impl Charter for TenantCharter<'_> {
             // It acts as the tenant when it says so, and hands that on to nobody.
             Fact::Membership { role, member, options } if role == self.role => {
                 let own = self.observed.access_of(member) == Some(Access::Owner) && !options.inherit;
-                (own || self.admitted.get(member) == Some(&Access::Owner)) && !options.admin
+                (own || self.observed.admits(member) == Some(Access::Owner)) && !options.admin
             }
             Fact::Attribute { role, attribute: Attribute::ConnectionLimit(limit) } if role == self.role => {
                 if self.observed.is_guarded() { *limit >= 0 } else { *limit == Limits::safe().connection_limit }

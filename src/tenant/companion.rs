@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::postgres::catalog::snapshot::Dependency;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
-use crate::postgres::{DatabaseName, ParameterName, SchemaName, name};
+use crate::postgres::{DatabaseName, Feature, ParameterName, SchemaName, name};
 
 use super::access::{Access, Holding};
 use super::change::{Change, Scope, Setting};
@@ -13,7 +14,7 @@ use super::control::Control;
 use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, status};
 use super::limits::Limits;
 use super::marker::{Marker, Stage};
-use super::observed::Observed;
+use super::observed::{Observed, Seen};
 use super::repair::{self, shut_out};
 
 /// A further role as it is wanted: all known.
@@ -56,6 +57,8 @@ struct CompanionCharter<'a> {
     own: &'a str,
     database: &'a str,
     meant: BTreeSet<String>,
+    /// Whether it had another access until now, or nobody knows which: what it had by that is not the tenant's affair.
+    turns: bool,
 }
 
 impl<'a> CompanionCharter<'a> {
@@ -69,6 +72,7 @@ impl<'a> CompanionCharter<'a> {
             own: &tenant.role.as_ref()?.name,
             database: &tenant.database.as_ref()?.name,
             meant: wanted.role.groups().iter().map(ToString::to_string).collect(),
+            turns: turns(wanted, observed),
         })
     }
 
@@ -111,7 +115,7 @@ impl<'a> CompanionCharter<'a> {
     /// How many connections its database is to allow: what the tenant's own role may take, and all beside.
     fn database_limit(&self) -> Option<i32> {
         let own = self.tenant.role.as_ref()?.connection_limit;
-        let mine = self.observed.role.as_ref()?.connection_limit.max(0);
+        let mine = counted(self.observed, self.tenant);
         (own > 0).then(|| own.saturating_add(self.tenant.beside() - mine).saturating_add(self.wanted.connection_limit))
     }
 
@@ -139,7 +143,10 @@ impl Charter for CompanionCharter<'_> {
         required.insert(0, (Control::TenantPrivileges, self.holding().connect()));
         let own: Option<String> = (access == Access::Owner).then(|| self.own.to_owned());
         for group in wanted.role.groups().iter().map(ToString::to_string).chain(own.clone()) {
-            let fact = Fact::Membership { role: group, member: role(), options: Options::default() };
+            // It acts as the tenant by becoming it.
+            let set = own.as_ref() == Some(&group) && self.observed.server.has(Feature::MembershipsByGrantor);
+            let options = Options { set, ..Options::default() };
+            let fact = Fact::Membership { role: group, member: role(), options };
             required.push((Control::Memberships, fact));
         }
         let here = || Level::RoleInDatabase(role(), self.database.to_owned());
@@ -173,12 +180,17 @@ impl Charter for CompanionCharter<'_> {
             Fact::Owner { objects, owner } => {
                 self.is_borrowed(owner) || objects.kind == Kind::DefaultPrivileges && objects.database.is_none()
             }
-            Fact::Grant { objects, grantee, grantable, .. } => {
+            Fact::Grant { objects, grantee, privilege, grantable } => {
                 let borrowed = grantee.as_ref().is_some_and(|grantee| self.is_borrowed(grantee));
-                borrowed || self.is_at_home(objects) && !grantable
+                let taken = !self.turns || self.wanted.access.on(&objects.kind).contains(&privilege.as_str());
+                borrowed || self.is_at_home(objects) && !grantable && taken
             }
-            Fact::DefaultGrant { owner, privileges, .. } => {
-                owner == self.own && !privileges.iter().any(|privilege| privilege.ends_with('*'))
+            // It makes nothing.
+            Fact::DefaultGrant { owner, .. } if owner == self.role => true,
+            Fact::DefaultGrant { owner, kind, privileges, .. } => {
+                let allowed = self.wanted.access.on(kind);
+                let taken = |privilege: &String| !self.turns || allowed.contains(&privilege.as_str());
+                owner == self.own && privileges.iter().all(|one| !one.ends_with('*') && taken(one))
             }
             Fact::Attribute { role, attribute } if role == self.role => {
                 *attribute == Attribute::ConnectionLimit(self.wanted.connection_limit)
@@ -188,7 +200,12 @@ impl Charter for CompanionCharter<'_> {
             Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(limit), .. } => {
                 self.database_limit().is_none_or(|wanted| wanted == *limit)
             }
-            Fact::Parameter { name, .. } => HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(name)),
+            Fact::Parameter { level, name, .. } => {
+                // One that was set here and is wanted no more is not left behind.
+                let noted = self.observed.role_marker().is_some_and(|marker| marker.parameters.contains(name));
+                let left = noted && matches!(level, Level::Role(_));
+                !left && HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(name))
+            }
             _ => false,
         }
     }
@@ -253,6 +270,20 @@ fn marker(wanted: &Wanted, stage: Stage, observed: &Observed) -> Marker {
     Marker { access, nologin, parameters, ..wanted.role.marked(stage, observed) }
 }
 
+/// Whether the role had another access until now, or none of which there is a record. One that is being made has nothing yet.
+fn turns(wanted: &Wanted, observed: &Observed) -> bool {
+    let Some(marker) = observed.role_marker().filter(|marker| marker.access == Some(wanted.access)) else {
+        return true;
+    };
+    marker.stage == Stage::Creating && !observed.dependencies.is_empty()
+}
+
+/// How many of the connections that the tenant's database allows are this role's.
+fn counted(observed: &Observed, tenant: &Observed) -> i32 {
+    let role = observed.role.as_ref().filter(|role| tenant.access_of(&role.name).is_some());
+    role.map_or(0, |role| role.connection_limit.max(0))
+}
+
 /// The stage of one that is as it should be: whether Terraform is known to have it.
 fn complete(wanted: &Wanted) -> Stage {
     if wanted.role.known_as.is_some() { Stage::Ready } else { Stage::Made }
@@ -298,6 +329,9 @@ fn given_again(charter: &CompanionCharter<'_>, mut changes: Vec<Change>) -> Vec<
     };
     let given: Vec<Change> = changes.iter().filter_map(again).collect();
     changes.extend(given);
+    changes.sort_by_key(|change| {
+        matches!(change, Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. })
+    });
     changes.dedup();
     changes
 }
@@ -340,8 +374,18 @@ impl CompanionCharter<'_> {
             // Said once: by the fact that is missing.
             (Deviation::Unexpected(_), Fact::Parameter { level, name, .. }) if self.is_set(level, name) => None,
             (Deviation::Unexpected(_), Fact::ManyParameters { .. }) => {
-                let scopes = [Scope::Role(role.clone()), Scope::RoleInDatabase(role, database)];
-                return scopes.map(|scope| Change::ResetAll { scope }).into();
+                let mine = self.observed.settings.iter().filter(|setting| setting.role.as_deref() == Some(self.role));
+                let places: BTreeSet<DatabaseName> =
+                    mine.filter_map(|setting| setting.database.as_deref()?.parse().ok()).chain([database]).collect();
+                let places = places.into_iter().map(|place| Scope::RoleInDatabase(role.clone(), place));
+                let scopes = [Scope::Role(role.clone())].into_iter().chain(places);
+                let mut all: Vec<Change> = scopes.map(|scope| Change::ResetAll { scope }).collect();
+                // What is to be set goes with it.
+                let required = self.required().into_iter().map(|(_, fact)| fact);
+                let set = required.filter(|fact| matches!(fact, Fact::Parameter { .. }));
+                let missing = set.map(|fact| Deviation::Missing(Seen { fact, ours: true }));
+                all.extend(missing.flat_map(|deviation| self.changes(&deviation)));
+                return all;
             }
             (Deviation::Unexpected(_), Fact::DefaultGrant { .. }) => self.holding().give_anew(),
             (Deviation::Unexpected(_), Fact::Grant { objects, .. })
@@ -379,7 +423,9 @@ pub fn repair(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> Repair
     };
     let logs_in = wanted.login && tenant.role.as_ref().is_some_and(|role| role.login);
     let Some(name) = observed.role_name() else { return Repair::default() };
-    if found.login && !logs_in {
+    // Who loses something could hold that up.
+    let loses = observed.role_marker().and_then(|marker| marker.access).is_some_and(|access| access < wanted.access);
+    if found.login && (!logs_in || loses) {
         return only(shut_out(&name).into());
     }
     if name != role() {
@@ -394,10 +440,11 @@ pub fn repair(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> Repair
             needed.push(Change::GrantMembership { role: group, member: role() });
         }
         needed.push(Change::SetPassword { role: role(), verifier: verifier.cloned() });
-        let (stage, access) = before.as_ref().map_or((Stage::Creating, None), |marker| (marker.stage, marker.access));
-        let marker = marker(wanted, stage, observed);
-        let access = access.or(marker.access);
-        needed.push(Change::MarkRole { role: role(), marker: Marker { access, ..marker } });
+        // Of one that was none until now it is not said yet that it is as it should be.
+        let was = before.as_ref().map(|marker| (marker.stage, marker.access));
+        let (stage, access) = was.unwrap_or((Stage::Creating, Some(wanted.access)));
+        let marker = Marker { access, ..marker(wanted, stage, observed) };
+        needed.push(Change::MarkRole { role: role(), marker });
     }
     let (mut last, mut tried) = (Vec::new(), Vec::new());
     for (control, finding) in findings(wanted, observed, tenant) {
@@ -412,14 +459,20 @@ pub fn repair(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> Repair
             }
         }
     }
-    // What it had by another access is nobody's to keep: with the marker goes the record of it.
-    let turns = before.as_ref().and_then(|marker| marker.access).is_some_and(|access| access != wanted.access);
-    if turns {
-        needed.extend(charter.holding().give_anew());
-        tried.retain(|change| !matches!(change, Change::GiveAccess { .. }));
-    }
     let is_complete = before.is_some_and(|marker| marker.stage.is_complete());
-    if observed.inside.is_ok() || is_complete && !turns {
+    if charter.turns {
+        // What it had by another access is nobody's to keep: with the marker goes the record of it, so that comes when it is gone.
+        let is_about_it = |change: &Change| {
+            matches!(change, Change::GiveAccess { .. } | Change::RevokeMembership { .. } | Change::RevokeSchema { .. })
+        };
+        let (first, rest): (Vec<_>, Vec<_>) = tried.into_iter().partition(is_about_it);
+        needed.extend(first);
+        tried = rest;
+        if needed.iter().any(is_about_it) {
+            return Repair { needed, tried: Vec::new() };
+        }
+    }
+    if observed.inside.is_ok() || is_complete && !charter.turns {
         if logs_in && !found.login {
             needed.push(Change::Login { role: role() });
         }
@@ -429,13 +482,22 @@ pub fn repair(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> Repair
     Repair { needed, tried }
 }
 
-/// What the role keeps from ending: the databases in which it owns something, beside the tenant's.
-pub fn owned_elsewhere(observed: &Observed) -> BTreeMap<String, u64> {
+/// What keeps the role from ending: what it owns, by database. In the tenant's own, large objects become the tenant's; code and
+/// tables do not, for what they let others do the tenant would then answer for.
+pub fn owned(observed: &Observed) -> BTreeMap<String, u64> {
     let own = observed.database.as_ref().map(|database| database.name.as_str());
-    let is_elsewhere = |place: Option<&str>| place.is_none() || place != own;
-    let owned = observed.dependencies.iter().filter(|one| one.kind == "o" && is_elsewhere(one.database.as_deref()));
+    let passes = |one: &Dependency| {
+        own.is_some()
+            && one.database.as_deref() == own
+            && ["pg_largeobject", "pg_largeobject_metadata", "pg_default_acl"].contains(&one.class.as_str())
+    };
+    let owned = observed.dependencies.iter().filter(|one| one.kind == "o" && !passes(one));
     let place = |database: &Option<String>| database.clone().unwrap_or_else(|| "(shared objects)".to_owned());
-    owned.map(|one| (place(&one.database), one.count)).collect()
+    let mut counts = BTreeMap::new();
+    for one in owned {
+        *counts.entry(place(&one.database)).or_default() += one.count;
+    }
+    counts
 }
 
 /// The changes that drop the role. What it owns in the tenant's database becomes the tenant's.
@@ -456,11 +518,11 @@ pub fn remove(observed: &Observed, tenant: &Observed) -> Vec<Change> {
     if observed.dependencies.iter().any(|one| one.database.is_none()) {
         changes.push(Change::Disown { database: None, role: role.clone() });
     }
-    if let (Some(database), Some(found), Some(mine)) = (own, &tenant.role, &observed.role)
+    if let (Some(database), Some(found)) = (own, &tenant.role)
         && found.connection_limit > 0
         && tenant.owns_database()
     {
-        let beside = tenant.beside() - mine.connection_limit.max(0);
+        let beside = tenant.beside() - counted(observed, tenant);
         changes.push(Change::LimitDatabase { database, connections: found.connection_limit.saturating_add(beside) });
     }
     changes.push(Change::DropRole { role });
@@ -671,8 +733,14 @@ mod tests {
     fn what_it_lacks_is_counted_and_given() {
         let say = "SELECT pg_catalog.set_config('pgtenant.tenant', 'acme', true), pg_catalog.set_config('pgtenant.role', 'acme_ro', true), \
                    pg_catalog.set_config('pgtenant.relations', 'SELECT', true), pg_catalog.set_config('pgtenant.sequences', 'SELECT', true), \
-                   pg_catalog.set_config('pgtenant.schemas', 'USAGE', true)";
-        let give = ["GRANT \"acme\" TO CURRENT_USER", say, "GIVE", "REVOKE \"acme\" FROM CURRENT_USER"];
+                   pg_catalog.set_config('pgtenant.schemas', 'USAGE', true), pg_catalog.set_config('pgtenant.places', '[\"app\"]', true)";
+        let give = [
+            "SET LOCAL lock_timeout = 2000",
+            "GRANT \"acme\" TO CURRENT_USER",
+            say,
+            "GIVE",
+            "REVOKE \"acme\" FROM CURRENT_USER",
+        ];
         check(
             |_| {},
             |inside| inside.grants[0].count = 1,
@@ -721,7 +789,8 @@ mod tests {
         };
         let (tenant, role) = seen(&snapshot(), |inside| inside.schemas.push(own(Vec::new())));
         let Repair { tried, .. } = repair(&wanted(Access::Read), &role, &tenant);
-        assert_eq!(said(&tried), give);
+        let all = give.map(|text| text.replace("[\"app\"]", "[\"app\",\"own\"]"));
+        assert_eq!(said(&tried), all);
         let (tenant, role) =
             seen(&snapshot(), |inside| inside.schemas.push(own(vec![grant(Some("acme_ro"), "USAGE")])));
         assert_eq!(repair(&wanted(Access::Read), &role, &tenant), Repair::default());
@@ -772,22 +841,88 @@ mod tests {
 
     #[test]
     fn another_access_takes_what_the_one_before_gave() {
-        let (tenant, role) = seen(&snapshot(), |_| {});
-        let Repair { needed, .. } = repair(&wanted(Access::Connect), &role, &tenant);
-        let anew = needed
-            .iter()
-            .position(|change| matches!(change, Change::GiveAccess { home: Some(_), access: Access::Connect, .. }));
-        let marked = needed.iter().position(|change| matches!(change, Change::MarkRole { .. }));
-        assert!(anew.is_some() && anew < marked, "{needed:?}");
+        let (tenant, mut role) = seen(&snapshot(), |_| {});
+        // Who loses something is shut out first: it could hold that up.
+        let is_made = |change: &Change| matches!(change, Change::MarkRole { .. } | Change::Login { .. });
+        assert_eq!(repair(&wanted(Access::Connect), &role, &tenant).needed, shut_out(&"acme_ro".parse().unwrap()));
+        role.role.as_mut().unwrap().login = false;
+        let Repair { needed, tried } = repair(&wanted(Access::Connect), &role, &tenant);
+        let is_anew = |change: &Change| matches!(change, Change::GiveAccess { home: Some(home), access: Access::Connect, .. } if !home.contains("acme_ro"));
+        assert!(needed.iter().any(is_anew) && !needed.iter().any(is_made), "{needed:?}");
         assert!(
             said(&needed).iter().any(|text| text.starts_with("REVOKE ALL ON SCHEMA \"app\" FROM \"acme_ro\"")),
             "{needed:?}"
         );
+        assert_eq!(tried, []);
+        // The record of another access is written when nothing is left of the one before.
+        let (tenant, mut role) = seen(&snapshot(), |inside| {
+            inside.schemas[0].acl.retain(|grant| grant.grantee.as_deref() != Some("acme_ro"));
+            (inside.grants, inside.defaults) = (Vec::new(), Vec::new());
+        });
+        role.role.as_mut().unwrap().login = false;
+        let Repair { needed, .. } = repair(&wanted(Access::Connect), &role, &tenant);
+        assert_eq!(needed.iter().filter(|change| is_made(change)).count(), 2, "{needed:?}");
         // From outside it cannot be done, and is not said to have been.
         let outside = Observed { inside: Err("closed".to_owned()), ..tenant };
         let unseen = Observed { inside: Err("closed".to_owned()), ..role };
         let Repair { needed, .. } = repair(&wanted(Access::Connect), &unseen, &outside);
-        assert!(!needed.iter().any(|change| matches!(change, Change::MarkRole { .. })), "{needed:?}");
+        assert!(!needed.iter().any(is_made), "{needed:?}");
+        // Of one that was none until now nobody knows what it had: that is taken as well, and it is not shut out.
+        let mut bare = snapshot();
+        bare.roles[1].comment = None;
+        let (tenant, role) = seen(&bare, |inside| inside.grants.push(object_grant("INSERT", 1)));
+        let Repair { needed, .. } = repair(&wanted(Access::Read), &role, &tenant);
+        assert!(needed.iter().any(|change| matches!(change, Change::GiveAccess { home: Some(_), .. })), "{needed:?}");
+        assert!(!needed.iter().any(|change| matches!(change, Change::NoLogin { .. })), "{needed:?}");
+        // Nor do its connections count yet.
+        assert_eq!((tenant.beside(), counted(&role, &tenant)), (5, 0));
+    }
+
+    #[test]
+    fn what_is_set_for_it_and_wanted_no_more_is_reset() {
+        let mut harmless = snapshot();
+        harmless.settings.push(setting(None, Some("acme_ro"), "timezone", "UTC"));
+        let (tenant, role) = seen(&harmless, |_| {});
+        assert_eq!(repair(&wanted(Access::Read), &role, &tenant), Repair::default());
+        harmless.roles[1].comment = Some(READY.replace("\"read\"", "\"read\",\"parameters\":[\"timezone\"]"));
+        let (tenant, role) = seen(&harmless, |_| {});
+        let reset = "ALTER ROLE \"acme_ro\" RESET \"timezone\"".to_owned();
+        assert!(said(&repair(&wanted(Access::Read), &role, &tenant).tried).contains(&reset));
+        // So many that they were not all read: all go, and what is to be set is set again.
+        let mut many = snapshot();
+        many.oversized = [("acme_ro".to_owned(), 201)].into();
+        many.settings.push(setting(Some("postgres"), Some("acme_ro"), "work_mem", "1GB"));
+        let (tenant, role) = seen(&many, |_| {});
+        let tried = said(&repair(&wanted(Access::Read), &role, &tenant).tried);
+        let at = |text: &str| tried.iter().rposition(|one| one == text).unwrap_or_else(|| panic!("{text}: {tried:#?}"));
+        let set = at("ALTER ROLE \"acme_ro\" IN DATABASE \"acme\" SET \"search_path\" = \"app\"");
+        for place in ["", " IN DATABASE \"acme\"", " IN DATABASE \"postgres\""] {
+            assert!(at(&format!("ALTER ROLE \"acme_ro\"{place} RESET ALL")) < set, "{tried:#?}");
+        }
+    }
+
+    /// From 16 on who may not become the tenant does not act as it.
+    #[test]
+    fn an_owner_may_become_the_tenant() {
+        let with = |set: bool| {
+            let mut snapshot = snapshot();
+            snapshot.server.version_num = 160_000;
+            snapshot.roles[1].comment = Some(READY.replace("\"read\"", "\"owner\""));
+            let row = crate::postgres::catalog::snapshot::Membership {
+                inherit: Some(false),
+                set: Some(set),
+                ..membership("acme", "acme_ro")
+            };
+            snapshot.memberships.push(row);
+            let (tenant, role) = seen(&snapshot, |_| {});
+            said(&repair(&wanted(Access::Owner), &role, &tenant).tried)
+        };
+        let join = |all: &[String], text: &str| all.iter().position(|one| one.starts_with(text));
+        assert_eq!(join(&with(true), "GRANT \"acme\" TO \"acme_ro\""), None);
+        let again = with(false);
+        let [left, joined] =
+            ["REVOKE \"acme\" FROM \"acme_ro\"", "GRANT \"acme\" TO \"acme_ro\""].map(|text| join(&again, text));
+        assert!(left.is_some() && left < joined, "{again:?}");
     }
 
     #[test]
@@ -817,14 +952,14 @@ mod tests {
         snapshot.dependencies.push(dependency("acme_ro", Some("acme"), "pg_class", "a", 2));
         snapshot.dependencies.push(dependency("acme_ro", None, "pg_database", "a", 1));
         let (tenant, role) = seen(&snapshot, |_| {});
-        assert_eq!(owned_elsewhere(&role), BTreeMap::new());
+        assert_eq!(owned(&role), BTreeMap::new());
         let ended = said(&remove(&role, &tenant));
         let from = ended.iter().position(|text| text == "REASSIGN OWNED BY \"acme_ro\" TO \"acme\"").unwrap();
         assert_eq!(ended[from + 1], "DROP OWNED BY \"acme_ro\"");
         assert_eq!(ended[ended.len() - 2..], ["ALTER DATABASE \"acme\" CONNECTION LIMIT 15", "DROP ROLE \"acme_ro\""]);
         snapshot.dependencies.push(dependency("acme_ro", Some("other"), "pg_class", "o", 3));
         let (_, role) = seen(&snapshot, |_| {});
-        assert_eq!(owned_elsewhere(&role), [("other".to_owned(), 3)].into());
+        assert_eq!(owned(&role), [("other".to_owned(), 3)].into());
         // With the tenant it goes too, before the role by which it is found.
         let gone = Desired { goal: Goal::Gone, ..fixture::desired() };
         let dropped = said(&crate::tenant::repair(&gone, &tenant).needed);

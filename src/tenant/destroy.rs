@@ -138,14 +138,6 @@ pub(super) fn archive(desired: &Desired, observed: &Observed) -> Vec<Change> {
     let is_archived = |marker: Option<Marker>| marker.is_some_and(|marker| marker.stage == Stage::Archived);
     let marker = Marker::new(&archived, Stage::Archived, None);
     let mut changes = shut(desired, observed);
-    for (role, companion) in observed.companions.iter().filter_map(|one| Some((one.name()?, one))) {
-        let suffix = format!("_archived_{}", observed.server.now);
-        let to: RoleName = with_suffix(role.as_str(), &suffix).parse().expect("a name and a suffix");
-        let access = Some(companion.access);
-        let marker = Marker { access, role: to.to_string(), ..marker.clone() };
-        changes.push(Change::MarkRole { role: role.clone(), marker });
-        changes.push(Change::RenameRole { from: role, to });
-    }
     if desired.force
         && let Some(database) = observed.database_name()
         && observed.in_database().next().is_some()
@@ -155,9 +147,18 @@ pub(super) fn archive(desired: &Desired, observed: &Observed) -> Vec<Change> {
     let role = observed.role_name().filter(|_| !is_archived(observed.role_marker()));
     changes.extend(role.map(|role| Change::MarkRole { role, marker: marker.clone() }));
     let database = observed.database_name().filter(|_| !is_archived(observed.database_marker()));
-    changes.extend(database.map(|database| Change::MarkDatabase { database, marker }));
+    changes.extend(database.map(|database| Change::MarkDatabase { database, marker: marker.clone() }));
     if let Some(from) = observed.database_name() {
         changes.push(Change::RenameDatabase { from, to: archived.database });
+    }
+    // After what can fail: until then they are found as they were.
+    for (role, companion) in observed.companions.iter().filter_map(|one| Some((one.name()?, one))) {
+        let suffix = format!("_archived_{}", observed.server.now);
+        let to: RoleName = with_suffix(role.as_str(), &suffix).parse().expect("a name and a suffix");
+        let access = Some(companion.access);
+        let marker = Marker { access, role: to.to_string(), ..marker.clone() };
+        changes.push(Change::MarkRole { role: role.clone(), marker });
+        changes.push(Change::RenameRole { from: role, to });
     }
     if let Some(from) = observed.role_name() {
         changes.push(Change::RenameRole { from, to: archived.role });

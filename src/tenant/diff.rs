@@ -184,8 +184,8 @@ pub fn satisfies(required: &Fact, seen: &Fact) -> bool {
         (Fact::Parameter { level, name, value }, Fact::Parameter { level: at, name: found, value: text }) => {
             level == at && name.eq_ignore_ascii_case(found) && means(name, value, text)
         }
-        (Fact::Membership { role, member, .. }, Fact::Membership { role: of, member: who, options }) => {
-            role == of && member == who && !options.admin && !options.inherit
+        (Fact::Membership { role, member, options: least }, Fact::Membership { role: of, member: who, options }) => {
+            role == of && member == who && !options.admin && !options.inherit && (options.set || !least.set)
         }
         (required, seen) => required == seen,
     }

@@ -165,6 +165,7 @@ pub(crate) fn snapshot() -> Snapshot {
         },
         databases: vec![Database { acl: vec![grant(Some("acme"), "CONNECT")], ..database("acme", comment.clone()) }],
         roles: vec![role("acme", comment)],
+        admitted: BTreeSet::new(),
         settings,
         privileged: BTreeSet::new(),
         oversized: BTreeMap::new(),

@@ -34,6 +34,8 @@ pub struct Observed {
     pub own: Option<Role>,
     /// Its further roles, by their markers.
     pub companions: Vec<Companion>,
+    /// The roles that somebody else made, and that are let in, as far as they are there.
+    pub admitted: BTreeMap<String, Access>,
     /// The roles that the tenant's reaches by memberships, of any length.
     pub reached: BTreeSet<String>,
     /// Those of them that are on record; PostgreSQL's predefined ones are not.
@@ -159,6 +161,7 @@ impl Observed {
             own: tenant.role.clone(),
             inside: tenant.inside.clone(),
             companions: tenant.companions.clone(),
+            admitted: tenant.admitted.clone(),
             ..observed
         }
     }
@@ -299,6 +302,13 @@ impl Observed {
             groups: snapshot.roles.iter().filter(|group| reached.contains(&group.name)).cloned().collect(),
             reached,
             own: None,
+            admitted: role
+                .and_then(role_marker)
+                .map(|marker| marker.admitted)
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|(role, _)| snapshot.admitted.contains(role))
+                .collect(),
             companions,
             database: database.cloned(),
             role: role.cloned(),
@@ -356,12 +366,7 @@ impl Observed {
 
     /// What a role that somebody else made may do here.
     pub fn admits(&self, role: &str) -> Option<Access> {
-        self.admitted().get(role).copied()
-    }
-
-    /// The roles that somebody else made, and that are let in.
-    pub fn admitted(&self) -> BTreeMap<String, Access> {
-        self.role.as_ref().and_then(role_marker).map(|marker| marker.admitted).unwrap_or_default()
+        self.admitted.get(role).copied()
     }
 
     /// How many connections the database allows beside those of the tenant's own role: the admin's and those of its further
@@ -433,7 +438,7 @@ impl Observed {
         let role = self.role.as_ref().map(|role| role.name.as_str());
         let all = [self.server.admin.as_str(), "pg_database_owner"].into_iter().filter(|role| self.manages(role));
         let companions = self.companions.iter().map(|companion| companion.role.name.as_str());
-        all.chain(role).chain(companions).map(str::to_owned).chain(self.admitted().into_keys()).collect()
+        all.chain(role).chain(companions).map(str::to_owned).chain(self.admitted.keys().cloned()).collect()
     }
 
     /// Whether objects are no part of the tenant's database, nor that itself.

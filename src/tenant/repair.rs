@@ -7,6 +7,7 @@ use crate::postgres::catalog::snapshot::Role;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
 use crate::postgres::{DatabaseName, ExtensionName, Feature, RoleName, SchemaName};
 
+use super::access::Holding;
 use super::change::{Change, Grantee, Scope, Setting};
 use super::charter::{Desired, Goal, TenantCharter};
 use super::control::{Control, Of};
@@ -145,7 +146,7 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         needed.push(Change::SetPassword { role: names.role.clone(), verifier: verifier.cloned() });
         // Which version is set is on record in the same transaction: it is written once.
         let stage = observed.role_marker().map_or(Stage::Creating, |marker| marker.stage);
-        let (guardrails, admitted) = (observed.is_guarded(), observed.admitted());
+        let (guardrails, admitted) = (observed.is_guarded(), observed.admitted.clone());
         let marker = Marker { guardrails, admitted, ..desired.marked(stage, observed) };
         needed.push(Change::MarkRole { role: names.role.clone(), marker });
     }
@@ -578,12 +579,12 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
         }
         // Who is let in keeps what its access takes.
         Fact::Grant { objects, grantee: Some(grantee), .. }
-            if objects.database.is_none() && observed.admits(grantee).is_some() =>
+            if objects.database.is_none() && !objects.original && is_let_in(observed, grantee) =>
         {
-            give_anew(observed, names, grantee)
+            give_anew(observed, grantee)
         }
-        Fact::DefaultGrant { grantee: Some(grantee), .. } if observed.admits(grantee).is_some() => {
-            give_anew(observed, names, grantee)
+        Fact::DefaultGrant { grantee: Some(grantee), .. } if is_let_in(observed, grantee) => {
+            give_anew(observed, grantee)
         }
         Fact::Grant { objects, .. } if objects.database.is_none() => tidy(observed, names),
         Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } | Fact::ManySchemas { .. } => tidy(observed, names),
@@ -607,6 +608,10 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
         _ => None,
     };
     change.into_iter().collect()
+}
+
+fn is_let_in(observed: &Observed, role: &str) -> bool {
+    observed.access_of(role).is_some() || observed.admits(role).is_some()
 }
 
 fn is_own(observed: &Observed, grantee: Option<&str>) -> bool {
@@ -692,16 +697,12 @@ fn tidy(observed: &Observed, names: &Names) -> Option<Change> {
     Some(Change::Tidy { database: names.database.clone(), tenant: names.role.clone(), home })
 }
 
-/// Takes from a role that is let in what it has in the database, and gives it what its access takes.
-fn give_anew(observed: &Observed, names: &Names, role: &str) -> Option<Change> {
+/// Takes from a role that is let in, or a further one, what it has in the database beyond what its access takes.
+fn give_anew(observed: &Observed, role: &str) -> Option<Change> {
     observed.inside.as_ref().ok()?;
-    Some(Change::GiveAccess {
-        database: names.database.clone(),
-        tenant: names.role.clone(),
-        role: role.parse().ok()?,
-        access: observed.admits(role)?,
-        home: Some(observed.at_home().into_iter().filter(|other| other != role).collect()),
-    })
+    let (own, database) = (&observed.role.as_ref()?.name, &observed.database.as_ref()?.name);
+    let access = observed.access_of(role).or_else(|| observed.admits(role))?;
+    Holding { tenant: observed, own, database, role, access }.give_anew()
 }
 
 fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Change> {
@@ -813,8 +814,9 @@ mod tests {
         }
     }
 
-    const TIDY: [&str; 4] = [
+    const TIDY: [&str; 5] = [
         "GRANT \"acme\" TO CURRENT_USER",
+        "SELECT pg_catalog.set_config('pgtenant.role', '', true)",
         "SELECT pg_catalog.set_config('pgtenant.home', '[\"acme\",\"admin\",\"pg_database_owner\"]', true), \
                 pg_catalog.set_config('pgtenant.tenant', 'acme', true)",
         "TIDY",

@@ -12,6 +12,8 @@ on_every_major! {
     they_go_along_with_the_tenant,
     a_role_is_changed_in_place,
     a_role_of_somebody_else_is_let_in,
+    a_role_that_is_taken_over_keeps_its_access_alone,
+    who_loses_an_access_does_not_hold_that_up,
 }
 
 /// One further role, called as its resource with the tenant's name before it.
@@ -323,4 +325,73 @@ fn a_role_of_somebody_else_is_let_in(server: &Server) {
     assert_eq!(value(server, "let_a", held), "0");
     workspace.destroy();
     server.superuser("DROP ROLE report; DROP ROLE probe");
+}
+
+fn a_role_that_is_taken_over_keeps_its_access_alone(server: &Server) {
+    let workspace = workspace(server);
+    workspace.write("main.tf", &tenant("takes", ""));
+    workspace.apply();
+    let makes = "CREATE TABLE t AS SELECT 42 AS answer; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+                 REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC";
+    assert_eq!(outcome(server, "takes", "takes", makes), "ok");
+    // As somebody made it by hand, with more than one limit's worth of connections.
+    server.sql("postgres", ADMIN, "CREATE ROLE takes_reader LOGIN INHERIT CONNECTION LIMIT 50").unwrap();
+    server.sql("postgres", ADMIN, "GRANT CONNECT, TEMPORARY ON DATABASE takes TO takes_reader").unwrap();
+    let gives = "GRANT INSERT, SELECT, TRUNCATE ON t TO takes_reader; GRANT SELECT (answer) ON t TO takes_reader;
+                 GRANT EXECUTE ON FUNCTION f() TO takes_reader;
+                 ALTER DEFAULT PRIVILEGES GRANT INSERT ON TABLES TO takes_reader";
+    assert_eq!(outcome(server, "takes", "takes", gives), "ok");
+    server.sql("takes", ADMIN, "GRANT USAGE, CREATE ON SCHEMA app TO takes_reader").unwrap();
+    assert!(!workspace.plan().changes("pgtenant_tenant.this").is_empty());
+    let session = server.session("takes", "takes_reader").unwrap();
+
+    let config = format!("{}{}", tenant("takes", ""), role("reader", "read", ""));
+    workspace.write("main.tf", &config);
+    assert!(workspace.apply_error().contains("There is a role \"takes_reader\" already"));
+    workspace.write(
+        "main.tf",
+        &format!("{config}import {{\n  to = pgtenant_role.reader\n  id = \"takes/takes_reader\"\n}}\n"),
+    );
+    workspace.apply();
+    assert_enforced(server, &workspace);
+    assert_roles_enforced(&workspace, &["reader"]);
+    // Whoever was at work goes on, with what it is to have.
+    assert_eq!(session.sql("SELECT answer FROM app.t").unwrap()[0][0].as_deref(), Some("42"));
+    assert_eq!(outcome(server, "takes", "takes", "CREATE TABLE later AS SELECT 1 AS answer"), "ok");
+    let asks = |sql: &str| outcome(server, "takes", "takes_reader", sql);
+    for (sql, expected) in [
+        ("SELECT answer FROM later", "1"),
+        ("INSERT INTO t VALUES (1)", "42501"),
+        ("TRUNCATE t", "42501"),
+        ("SELECT app.f()", "42501"),
+        ("INSERT INTO later VALUES (1)", "42501"),
+        ("CREATE TABLE app.mine ()", "42501"),
+        ("CREATE TEMPORARY TABLE mine ()", "42501"),
+    ] {
+        assert_eq!(asks(sql), expected, "{sql}");
+    }
+    workspace.assert_empty_plan();
+    workspace.destroy();
+}
+
+/// Not by a lock on what it acts on as the tenant.
+fn who_loses_an_access_does_not_hold_that_up(server: &Server) {
+    let workspace = workspace(server);
+    let write = |access: &str| {
+        workspace.write("main.tf", &format!("{}{}", tenant("loses", ""), role("one", access, "")));
+    };
+    write("owner");
+    workspace.apply();
+    assert_eq!(outcome(server, "loses", "loses", "CREATE TABLE t AS SELECT 42 AS answer"), "ok");
+    let session = server.session("loses", "loses_one").unwrap();
+    let holds = "SET idle_in_transaction_session_timeout = 0; BEGIN; ALTER TABLE t ADD more int;
+                 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC";
+    session.sql(holds).unwrap();
+    write("read");
+    workspace.apply();
+    assert!(session.sql("SELECT 1").is_err(), "its sessions are ended");
+    assert_eq!(outcome(server, "loses", "loses_one", "SET ROLE loses"), "42501");
+    assert_eq!(outcome(server, "loses", "loses_one", "SELECT answer FROM app.t"), "42");
+    assert_roles_enforced(&workspace, &["one"]);
+    workspace.destroy();
 }

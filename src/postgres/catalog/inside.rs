@@ -18,12 +18,12 @@ pub struct Inside {
     pub count_of_schemas: u64,
     /// Without `plpgsql`, which every database has.
     pub extensions: Vec<Extension>,
-    /// Beyond what objects are given when they are made; the first two hundred kinds.
+    /// Beyond what objects are given when they are made; the first thousand kinds.
     pub grants: Vec<ObjectGrant>,
     /// How many kinds of grants there are.
     pub groups_of_grants: u64,
     pub owners: Vec<ObjectOwner>,
-    /// How many tables and sequences each owner has in each schema, without those of extensions; the first two hundred.
+    /// How many tables and sequences each owner has in each schema, without those of extensions; the first thousand.
     pub relations: Vec<Relations>,
     pub defaults: Vec<DefaultPrivilege>,
     pub things: Vec<Thing>,

@@ -140,7 +140,7 @@ SELECT pg_catalog.jsonb_build_object(
       'count', g.count,
       'names', (SELECT pg_catalog.jsonb_agg(pg_catalog.encode(pg_catalog.convert_to(i.name, e.name), 'hex') ORDER BY i.name)
                 FROM pg_catalog.unnest(g.names) AS i (name)))), '[]')
-    FROM (SELECT * FROM grants ORDER BY original DESC, grantee, kind, namespace, privilege LIMIT 200) g
+    FROM (SELECT * FROM grants ORDER BY original DESC, grantee, kind, namespace, privilege LIMIT 1000) g
     LEFT JOIN pg_catalog.pg_namespace n ON n.oid = g.namespace),
   'groups_of_grants', (SELECT pg_catalog.count(*) FROM grants),
   'owners', (
@@ -159,7 +159,7 @@ SELECT pg_catalog.jsonb_build_object(
       'schema', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
       'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(r.owner)::text, e.name), 'hex'),
       'count', r.count)), '[]')
-    FROM (SELECT * FROM relations ORDER BY namespace, owner, kind LIMIT 200) r
+    FROM (SELECT * FROM relations ORDER BY namespace, owner, kind LIMIT 1000) r
     JOIN pg_catalog.pg_namespace n ON n.oid = r.namespace),
   'defaults', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
@@ -170,7 +170,7 @@ SELECT pg_catalog.jsonb_build_object(
       'grantee', CASE WHEN d.grantee <> 0
                       THEN pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(d.grantee)::text, e.name), 'hex') END,
       'privileges', d.privileges)), '[]')
-    FROM (SELECT * FROM defaults ORDER BY owner, namespace, kind, grantee LIMIT 100) d
+    FROM (SELECT * FROM defaults ORDER BY owner, namespace, kind, grantee LIMIT 500) d
     LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.namespace),
   'things', (
     SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub server: Server,
     pub databases: Vec<Database>,
     pub roles: Vec<Role>,
+    /// Roles that a marker among them lets in, as far as they are there.
+    pub admitted: BTreeSet<String>,
     pub settings: Vec<Setting>,
     /// Of the parameters that are set: those that take a superuser, or a grant, to set and reset, which this admin has not.
     #[serde(deserialize_with = "hex::list")]

@@ -137,6 +137,14 @@ SELECT pg_catalog.jsonb_build_object(
       'valid_until', NULLIF(r.rolvaliduntil::text, 'infinity'),
       'comment', r.comment)), '[]')
     FROM roles r),
+  -- Roles that one of those lets in, as far as they are there: named in its comment, as JSON spells them.
+  'admitted', (
+    SELECT COALESCE(pg_catalog.jsonb_agg(a.rolname), '[]')
+    FROM pg_catalog.pg_roles a
+    WHERE EXISTS (
+      SELECT FROM roles r
+      WHERE pg_catalog.position(pg_catalog.textsend(r.comment), '"admitted":'::bytea) > 0
+        AND pg_catalog.position(pg_catalog.textsend(r.comment), pg_catalog.textsend(pg_catalog.to_json(a.rolname::text)::text || ':')) > 0)),
   'settings', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s)), '[]') FROM settings s),
   -- Those that take a superuser, or a grant, to set and reset, and so not this admin. What pg_settings does not show is
   -- for superusers' eyes, or known to nothing on the server; but for two that it shows nobody.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Connected, Filter, Snapshot};
 use crate::postgres::error::SqlState;
-use crate::postgres::{Authentication, Cluster, ConnectError, Error, Proof, Script};
+use crate::postgres::{Authentication, Cluster, ConnectError, Error, Inside, Proof, Script};
 use crate::tenant::destroy::{self, Obstacle};
 use crate::tenant::{Change, Desired, Goal, Marker, Names, Observed, must_shut, render, repair};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics};
@@ -318,6 +318,21 @@ pub(in super::super) async fn look(
     look_with(cluster, observed, deep, None, cancel).await
 }
 
+/// The same as it was when this process first looked, if that was since it last wrote: for a refresh, in which several resources
+/// look into one database.
+pub(in super::super) async fn look_once(
+    cluster: &Cluster,
+    observed: &mut Observed,
+    deep: bool,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let entered = match observed.database_name().filter(|_| observed.is_enterable()) {
+        Some(database) => keep(observed, cluster.inside(&database, cancel).await),
+        None => enter(cluster, observed, cancel).await,
+    };
+    ask(cluster, observed, entered, deep, None, cancel).await
+}
+
 /// The same with a password at hand, which is proved where the server shows that it is the one.
 async fn look_with(
     cluster: &Cluster,
@@ -327,6 +342,18 @@ async fn look_with(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let entered = enter(cluster, observed, cancel).await;
+    ask(cluster, observed, entered, deep, proof, cancel).await
+}
+
+/// Adds to what was seen inside, with `deep`, what the server asks of a login.
+async fn ask(
+    cluster: &Cluster,
+    observed: &mut Observed,
+    entered: Result<(), Error>,
+    deep: bool,
+    proof: Option<&Proof>,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     if let Err(error) = &entered
         && deep
         && is_silent(error)
@@ -359,7 +386,12 @@ async fn enter(cluster: &Cluster, observed: &mut Observed, cancel: &Cancellation
         observed.inside = Err(why_not_entered(observed).to_owned());
         return Ok(());
     };
-    match cluster.inspect_inside(&database, cancel).await {
+    let read = cluster.inspect_inside(&database, cancel).await;
+    keep(observed, read)
+}
+
+fn keep(observed: &mut Observed, read: Result<Inside, Error>) -> Result<(), Error> {
+    match read {
         Ok(inside) => {
             observed.inside = Ok(inside);
             Ok(())
