@@ -473,11 +473,11 @@ impl RoleResource {
         planned: &Model,
     ) -> Diagnostics {
         let mut diagnostics = Diagnostics::default();
-        if let Some(name) = planned.name.as_known().filter(|_| !request.is_second()) {
-            if !self.connection.walk().await.claim(Claim::Role, name) {
-                let detail = "Another resource of this configuration has it as well. Give each role its own name.";
-                diagnostics.push(Diagnostic::error(format!("Two have the role {name:?}"), detail).at_attribute("name"));
-            }
+        if let Some(name) = planned.name.as_known().filter(|_| !request.is_second())
+            && !self.connection.walk().await.claim(Claim::Role, name)
+        {
+            let detail = "Another resource of this configuration has it as well. Give each role its own name.";
+            diagnostics.push(Diagnostic::error(format!("Two have the role {name:?}"), detail).at_attribute("name"));
         }
         let version = |model: &Model| model.password_wo_version.known();
         let before = prior.and_then(version);

@@ -11,7 +11,7 @@ DECLARE
     JOIN pg_catalog.pg_roles r ON r.rolname = h.name);
   -- Set where one role alone is to lose what it has beyond these privileges: then all at once, for it is done in one transaction
   -- with what it keeps.
-  only constant oid := (
+  single constant oid := (
     SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = NULLIF(pg_catalog.current_setting('pgtenant.role', true), ''));
   this record;
   object text;
@@ -29,12 +29,12 @@ BEGIN
       WHERE h.acl <> h.expected AND pg_catalog.pg_has_role(h.owner, 'USAGE') AND (h.original OR a.grantee <> ALL (home))
         AND (h.kind <> 'n' OR h.name IN ('pg_catalog', 'information_schema')
              OR pg_catalog.pg_get_userbyid(h.owner) = pg_catalog.current_setting('pgtenant.tenant')::name)
-        AND (only IS NULL OR a.grantee = only AND (a.is_grantable OR a.privilege_type <> ALL (pg_catalog.string_to_array(
+        AND (single IS NULL OR a.grantee = single AND (a.is_grantable OR a.privilege_type <> ALL (pg_catalog.string_to_array(
           CASE h.kind WHEN 'r' THEN pg_catalog.current_setting('pgtenant.relations', true)
             WHEN 's' THEN pg_catalog.current_setting('pgtenant.sequences', true)
             WHEN 'n' THEN pg_catalog.current_setting('pgtenant.schemas', true) ELSE '' END, ', '))))
       ORDER BY h.classid, h.oid
-      LIMIT CASE WHEN only IS NULL THEN 2000 END
+      LIMIT CASE WHEN single IS NULL THEN 2000 END
     ), named AS (
       SELECT x.kind, x.grantee,
              x.privilege || CASE WHEN x.kind = 'c' THEN (
@@ -87,7 +87,7 @@ BEGIN
     SELECT DISTINCT d.defaclrole, d.defaclnamespace, d.defaclobjtype, a.grantee
     FROM pg_catalog.pg_default_acl d
     CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
-    WHERE a.grantee <> d.defaclrole AND pg_catalog.pg_has_role(d.defaclrole, 'USAGE') AND (only IS NULL OR a.grantee = only)
+    WHERE a.grantee <> d.defaclrole AND pg_catalog.pg_has_role(d.defaclrole, 'USAGE') AND (single IS NULL OR a.grantee = single)
       AND (a.grantee = 0 AND (d.defaclobjtype NOT IN ('f', 'T') OR d.defaclnamespace <> 0 OR a.is_grantable)
            OR a.grantee <> 0 AND (a.grantee <> ALL (home)
              OR pg_catalog.pg_get_userbyid(a.grantee) = pg_catalog.current_setting('pgtenant.tenant')::name))
