@@ -66,6 +66,13 @@ fn every_example_can_be_applied() {
         assert_eq!(tenants(&server), Vec::<String>::new());
     }
 
+    let workspace = reader.apply("rotation", &[], &[]);
+    let secret = fs::read_to_string(workspace.dir.join("secrets/current.json")).unwrap();
+    let secret: Value = serde_json::from_str(&secret).unwrap();
+    assert_eq!(secret["username"], "acme_blue");
+    server.session_with_password("acme", "acme_blue", secret["password"].as_str().unwrap()).unwrap();
+    workspace.destroy();
+
     let tenant = "resources/pgtenant_tenant";
     let workspace = reader.apply(tenant, &[], &[UNPROTECTED]);
     let made = imports(tenant);

@@ -30,6 +30,7 @@ mod outage;
 mod planning;
 mod rivals;
 mod role;
+mod rotation;
 mod scale;
 mod secrets;
 mod signals;

@@ -5,8 +5,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const GUIDES: [&str; 6] =
-    ["compliance.md", "limits-of-roles.md", "operations.md", "rds.md", "threat-model.md", "when-not-to-use.md"];
+const GUIDES: [&str; 7] = [
+    "compliance.md",
+    "limits-of-roles.md",
+    "operations.md",
+    "rds.md",
+    "rotation.md",
+    "threat-model.md",
+    "when-not-to-use.md",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
