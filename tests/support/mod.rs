@@ -9,6 +9,7 @@ pub mod examples;
 pub mod fault_proxy;
 pub mod iam;
 pub mod impostor;
+pub mod npm;
 pub mod patroni;
 pub mod pgbouncer;
 pub mod postgres;
