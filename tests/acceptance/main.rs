@@ -25,6 +25,7 @@ mod input;
 mod interrupt;
 mod libpq;
 mod lost;
+mod migrators;
 mod models;
 mod outage;
 mod planning;
