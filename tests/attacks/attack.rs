@@ -22,12 +22,24 @@ pub struct Attack {
 pub enum Tries {
     /// Each by itself, in the tenant's own database: all of them come to the same.
     Each(&'static [&'static str]),
+    /// What takes more than that, and any login of a tenant may try.
+    As(ActAs),
     /// What takes several sessions, or Terraform. `Err` is a surprise of another kind: a premise that
     /// does not hold, or a recovery that does not work.
     Act(Act),
 }
 
 pub type Act = fn(&Ground) -> Result<Seen, String>;
+pub type ActAs = fn(&Ground, By) -> Result<Seen, String>;
+
+/// Who tries: a login, in the database of its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    pub tenant: &'static str,
+    pub login: &'static str,
+    /// In whose name: its own, or the tenant's.
+    pub acts_as: &'static str,
+}
 
 /// A resource's address and the path of one of its attributes.
 pub type PlanPath = (&'static str, &'static str);
@@ -43,6 +55,20 @@ pub enum Outcome {
     Detected(&'static [PlanPath]),
     /// It works, and roles cannot stop it: what contains it, or recovers from it.
     Documented(&'static str),
+}
+
+impl By {
+    /// The tenant's own role.
+    pub const fn tenant(name: &'static str) -> By {
+        By { tenant: name, login: name, acts_as: name }
+    }
+
+    /// What `tenant` says of itself, said by this one.
+    pub fn says(&self, tenant: &str, statement: &str) -> String {
+        let (theirs, ours) = (format!("DATABASE {tenant}"), format!("DATABASE {}", self.tenant));
+        let parts: Vec<String> = statement.split(&theirs).map(|part| part.replace(tenant, self.acts_as)).collect();
+        parts.join(&ours)
+    }
 }
 
 /// What was seen when it was tried.
@@ -86,6 +112,24 @@ impl Attack {
 }
 
 impl Outcome {
+    /// As the matrix has it.
+    pub fn text(&self) -> String {
+        match self {
+            Outcome::Stopped(state) => format!("stopped {state}"),
+            Outcome::Fruitless(_) => "nothing gained".to_owned(),
+            Outcome::Detected(_) => "detected".to_owned(),
+            Outcome::Documented(_) => "documented".to_owned(),
+        }
+    }
+
+    /// What contains it, or why it gains nothing.
+    pub fn about(&self) -> &'static str {
+        match self {
+            Outcome::Fruitless(why) | Outcome::Documented(why) => why,
+            Outcome::Stopped(_) | Outcome::Detected(_) => "",
+        }
+    }
+
     /// Whether this is what was seen. What is to be detected has worked, and is then looked for in a plan.
     pub fn matches(&self, seen: &Seen) -> bool {
         match (self, seen) {

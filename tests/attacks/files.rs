@@ -1,6 +1,6 @@
 //! The server's files and programs, others' secrets, and what others do.
 
-use crate::attack::{Attack, Outcome, Seen, Tries, attack};
+use crate::attack::{Attack, By, Outcome, Seen, Tries, attack};
 use crate::ground::{Ground, ensure, must, value};
 
 pub fn attacks() -> Vec<Attack> {
@@ -63,29 +63,29 @@ pub fn attacks() -> Vec<Attack> {
             "read_statistics_of_values",
             &["SELECT * FROM pg_catalog.pg_statistic", "SELECT data FROM pg_catalog.pg_largeobject"],
         ),
-        attack("read_queries_of_others", "secrets", Tries::Act(read_queries_of_others))
+        attack("read_queries_of_others", "secrets", Tries::As(read_queries_of_others))
             .comes_to(Outcome::Fruitless("pg_stat_activity keeps others' queries, addresses and states to itself")),
-        attack("read_names_of_others", "secrets", Tries::Act(read_names_of_others)).comes_to(Outcome::Documented(
+        attack("read_names_of_others", "secrets", Tries::As(read_names_of_others)).comes_to(Outcome::Documented(
             "names, settings, ACLs, comments and application_name of all are visible to all: nothing of a customer's \
              belongs in them",
         )),
     ]
 }
 
-fn read_queries_of_others(ground: &Ground) -> Result<Seen, String> {
+fn read_queries_of_others(ground: &Ground, by: By) -> Result<Seen, String> {
     let victim = ground.tenant("victim")?;
     must(&victim, &["SELECT 'a secret of the victim'"])?;
     let as_the_admin = "SELECT query FROM pg_stat_activity WHERE usename = 'victim' AND query ~ 'secret'";
     ensure(ground.ask(as_the_admin)?.contains("a secret"), "the admin does not see it either")?;
     let seen = "SELECT concat(query, ' ', client_addr, ' ', state) FROM pg_stat_activity WHERE usename = 'victim'";
-    let seen = value(&ground.tenant("attacker")?, seen)?;
+    let seen = value(&ground.enter(by)?, seen)?;
     Ok(if seen.trim() == "<insufficient privilege>" { Seen::Fruitless } else { Seen::Worked })
 }
 
-fn read_names_of_others(ground: &Ground) -> Result<Seen, String> {
+fn read_names_of_others(ground: &Ground, by: By) -> Result<Seen, String> {
     let victim = ground.tenant("victim")?;
     must(&victim, &["SET application_name = 'called by its name'"])?;
-    let attacker = ground.tenant("attacker")?;
+    let attacker = ground.enter(by)?;
     for (what, text) in [
         ("its database", "SELECT count(*) FROM pg_database WHERE datname = 'victim'"),
         ("its role", "SELECT count(*) FROM pg_roles WHERE rolname = 'victim'"),

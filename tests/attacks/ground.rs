@@ -6,14 +6,14 @@ use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::attack::{PlanPath, Seen};
+use crate::attack::{By, PlanPath, Seen};
 use crate::support::postgres::{ADMIN, Admin, Options, Rows, Server, Session, SqlError};
 use crate::support::terraform::Workspace;
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 
-/// Each tenant's password is its name with this before it.
-const PASSWORD: &str = "the password of ";
+/// Each tenant's and each further role's password is its name with this before it.
+pub const PASSWORD: &str = "the password of ";
 
 /// The limit of the tenant `hasty`, which the limits are tried on.
 pub const CONNECTION_LIMIT: usize = 5;
@@ -109,6 +109,20 @@ resource \"pgtenant_guardrails\" \"{name}\" {{
     /// A tenant in its own database, with its password.
     pub fn tenant(&self, name: &str) -> Result<Session, String> {
         self.log_in(name, name, &password(name)).map_err(|error| format!("{name} cannot log in: {error}"))
+    }
+
+    /// Who acts in whose name is said again: what a login begins with is its own to change. A tenant
+    /// comes with its password; its further roles, which come often, over the socket, where nobody asks for one.
+    pub fn enter(&self, by: By) -> Result<Session, String> {
+        let session = if by.login == by.tenant {
+            self.log_in(by.tenant, by.login, &password(by.login))
+        } else {
+            self.server.session(by.tenant, by.login)
+        };
+        let session = session.map_err(|error| format!("{} cannot log in: {error}", by.login))?;
+        let acts_as = if by.acts_as == by.login { "NONE" } else { by.acts_as };
+        must(&session, &[&format!("SET ROLE {acts_as}")])?;
+        Ok(session)
     }
 
     pub fn log_in(&self, database: &str, role: &str, password: &str) -> Result<Session, SqlError> {

@@ -14,14 +14,16 @@ mod limits;
 mod matrix;
 mod objects;
 mod reach;
+mod rights;
 mod roles;
 mod shared;
+mod team;
 mod visits;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use attack::{Attack, Outcome, PlanPath, Tries};
+use attack::{Attack, By, Outcome, PlanPath, Tries};
 use ground::Ground;
 use matrix::{Cell, Column};
 use support::binaries::{Binaries, MAJORS};
@@ -80,7 +82,7 @@ fn postgres_18() {
 #[test]
 fn every_attack_has_one_name_and_an_outcome_on_every_major() {
     let mut names = BTreeSet::new();
-    for attack in table() {
+    for attack in table().into_iter().chain(team::attacks()) {
         assert!(names.insert(attack.name), "{} is there twice", attack.name);
         assert!(
             attack.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
@@ -96,7 +98,7 @@ fn every_attack_has_one_name_and_an_outcome_on_every_major() {
 /// `names.txt` is what the threat model is held against.
 #[test]
 fn the_names_are_on_file() {
-    let names: BTreeSet<&str> = table().iter().map(|attack| attack.name).collect();
+    let names: BTreeSet<&str> = table().iter().chain(&team::attacks()).map(|attack| attack.name).collect();
     let on_file: Vec<&str> = include_str!("names.txt").lines().collect();
     assert_eq!(on_file, names.into_iter().collect::<Vec<_>>());
 }
@@ -126,6 +128,7 @@ fn run(major: u32, admin: Admin) {
             let started = Instant::now();
             let seen = match &attack.tries {
                 Tries::Each(statements) => ground.try_each(attack.by, statements),
+                Tries::As(act) => act(&ground, By::tenant(attack.by)),
                 Tries::Act(act) => act(&ground),
             };
             cells.push(Cell::new(attack, *expected, seen, started.elapsed()));
@@ -149,6 +152,8 @@ fn run(major: u32, admin: Admin) {
         cell.then(told.as_ref().map_err(Clone::clone).and_then(|found| ground::named(paths, found)));
     }
     cells.extend(detected);
+    let by_further_roles = team::run(&ground, table());
+    cells.extend(by_further_roles.unwrap_or_else(|why| panic!("further roles on PostgreSQL {column}: {why}")));
     try_all(&last, &mut cells);
     matrix::contribute(column, cells, &ground.notes(), started.elapsed());
 }

@@ -1,6 +1,6 @@
 //! Objects where they do not belong, and objects that act for others.
 
-use crate::attack::{Attack, Outcome, Seen, Tries, attack};
+use crate::attack::{Attack, By, Outcome, Seen, Tries, attack};
 use crate::ground::{Ground, attempt, ensure, entered, must, password, value};
 use crate::support::postgres::SUPERUSER;
 
@@ -9,7 +9,7 @@ const OBJECTS: &str = "objects";
 pub fn attacks() -> Vec<Attack> {
     let stopped = Outcome::Stopped("42501");
     let each = |name, statements| attack(name, OBJECTS, Tries::Each(statements)).comes_to(stopped);
-    let act = |name, act| attack(name, OBJECTS, Tries::Act(act));
+    let act = |name, act| attack(name, OBJECTS, Tries::As(act));
     vec![
         act("create_in_public", create_in_public)
             .on(
@@ -96,12 +96,12 @@ pub fn attacks() -> Vec<Attack> {
     ]
 }
 
-fn create_in_public(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("attacker")?;
+fn create_in_public(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
     if let stopped @ Seen::Stopped(_) = attempt(&session, "CREATE TABLE public.planted (secret text)") {
         return Ok(stopped);
     }
-    let outside = entered(ground.log_in("attacker", "victim", &password("victim")));
+    let outside = entered(ground.log_in(by.tenant, "victim", &password("victim")));
     ensure(matches!(outside, Seen::Stopped(_)), "the victim can come and see")?;
     must(&session, &["DROP TABLE public.planted"])?;
     let revoke = "REVOKE CREATE ON SCHEMA public FROM PUBLIC";
@@ -113,12 +113,15 @@ fn create_in_public(ground: &Ground) -> Result<Seen, String> {
     Ok(Seen::Worked)
 }
 
-fn gain_by_security_definer(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("attacker")?;
+fn gain_by_security_definer(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
+    let whoami = "CREATE FUNCTION whoami() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'";
+    if let stopped @ Seen::Stopped(_) = attempt(&session, whoami) {
+        return Ok(stopped);
+    }
     must(
         &session,
         &[
-            "CREATE FUNCTION whoami() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'",
             "CREATE FUNCTION verifiers() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER
              AS 'SELECT rolpassword FROM pg_catalog.pg_authid'",
             "CREATE FUNCTION becomes() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -130,19 +133,21 @@ fn gain_by_security_definer(ground: &Ground) -> Result<Seen, String> {
     let refused = ["SELECT verifiers()", "SELECT becomes()"]
         .iter()
         .all(|call| matches!(attempt(&session, call), Seen::Stopped(state) if state == "42501"));
-    let outside = entered(ground.log_in("attacker", "victim", &password("victim")));
+    let outside = entered(ground.log_in(by.tenant, "victim", &password("victim")));
     must(&session, &["DROP FUNCTION whoami(), verifiers(), becomes()"])?;
-    let harmless = acts_as == "attacker" && refused && matches!(outside, Seen::Stopped(_));
+    let harmless = acts_as == by.acts_as && refused && matches!(outside, Seen::Stopped(_));
     Ok(if harmless { Seen::Fruitless } else { Seen::Worked })
 }
 
 /// An object that belongs to another acts as that other.
-fn give_objects_to_another_role(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("attacker")?;
+fn give_objects_to_another_role(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
+    if let stopped @ Seen::Stopped(_) = attempt(&session, "CREATE TABLE given ()") {
+        return Ok(stopped);
+    }
     must(
         &session,
         &[
-            "CREATE TABLE given ()",
             "CREATE VIEW given_view AS SELECT 1 AS one",
             "CREATE FUNCTION given() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'",
         ],
@@ -158,8 +163,8 @@ fn give_objects_to_another_role(ground: &Ground) -> Result<Seen, String> {
     Ok(if refused { Seen::Stopped("42501".to_owned()) } else { Seen::Worked })
 }
 
-fn use_large_objects(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("attacker")?;
+fn use_large_objects(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
     let made = attempt(&session, "SELECT lo_from_bytea(4242, 'in here')");
     if let stopped @ Seen::Stopped(_) = made {
         return Ok(stopped);

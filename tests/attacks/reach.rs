@@ -5,26 +5,29 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::attack::{Attack, Outcome, Seen, Tries, attack};
+use crate::attack::{Attack, By, Outcome, Seen, Tries, attack};
 use crate::ground::{CONNECTION_LIMIT, Ground, attempt, ensure, entered, must, password, value, workspace};
 use crate::support::postgres::Session;
+use crate::team;
 
 const REACH: &str = "reach";
 
 pub fn attacks() -> Vec<Attack> {
     let reach = |name, act| attack(name, REACH, Tries::Act(act));
+    let by_any = |name, act| attack(name, REACH, Tries::As(act));
     vec![
-        reach("connect_to_another_tenant", |ground| into(ground, "victim")).comes_to(Outcome::Stopped("42501")),
-        reach("connect_to_postgres", |ground| into(ground, "postgres")).comes_to(Outcome::Stopped("42501")),
-        reach("connect_to_template1", |ground| into(ground, "template1")).comes_to(Outcome::Stopped("42501")),
-        reach("connect_to_template0", |ground| into(ground, "template0")).comes_to(Outcome::Stopped("55000")),
-        reach("log_in_as_another_tenant", |ground| {
-            Ok(entered(ground.log_in("victim", "victim", &password("attacker"))))
+        by_any("connect_to_another_tenant", |ground, by| into(ground, by, "victim"))
+            .comes_to(Outcome::Stopped("42501")),
+        by_any("connect_to_postgres", |ground, by| into(ground, by, "postgres")).comes_to(Outcome::Stopped("42501")),
+        by_any("connect_to_template1", |ground, by| into(ground, by, "template1")).comes_to(Outcome::Stopped("42501")),
+        by_any("connect_to_template0", |ground, by| into(ground, by, "template0")).comes_to(Outcome::Stopped("55000")),
+        by_any("log_in_as_another_tenant", |ground, by| {
+            Ok(entered(ground.log_in("victim", "victim", &password(by.login))))
         })
         .comes_to(Outcome::Stopped("28P01")),
-        reach("become_another_role_at_startup", become_another_role_at_startup).comes_to(Outcome::Stopped("42501")),
-        reach("open_a_replication_connection", |ground| {
-            let parameters = [("user", "attacker"), ("database", "attacker"), ("replication", "database")];
+        by_any("become_another_role_at_startup", become_another_role_at_startup).comes_to(Outcome::Stopped("42501")),
+        by_any("open_a_replication_connection", |ground, by| {
+            let parameters = [("user", by.login), ("database", by.tenant), ("replication", "database")];
             Ok(ground.raw(&parameters)?.refused.map_or(Seen::Worked, Seen::Stopped))
         })
         .comes_to(Outcome::Stopped("42501")),
@@ -33,12 +36,12 @@ pub fn attacks() -> Vec<Attack> {
         reach("race_into_a_suspended_tenant", race_into_a_suspended_tenant)
             .comes_to(Outcome::Fruitless("no session outlives the suspension, however fast the tenant comes back"))
             .by("vandal"),
-        reach("race_past_the_connection_limit", race_past_the_connection_limit)
+        by_any("race_past_the_connection_limit", race_past_the_connection_limit)
             .comes_to(Outcome::Stopped("53300"))
             .by("hasty"),
-        reach("let_another_tenant_in", let_another_tenant_in)
+        by_any("let_another_tenant_in", let_another_tenant_in)
             .comes_to(Outcome::Fruitless("granted without a grant option: a warning, and the other stays out")),
-        reach("share_objects_with_another_tenant", share_objects_with_another_tenant).comes_to(Outcome::Detected(&[
+        by_any("share_objects_with_another_tenant", share_objects_with_another_tenant).comes_to(Outcome::Detected(&[
             ("pgtenant_tenant.attacker", "isolation.default_privileges"),
             ("pgtenant_tenant.attacker", "isolation.other_roles"),
             ("pgtenant_tenant.victim", "isolation.elsewhere"),
@@ -46,14 +49,14 @@ pub fn attacks() -> Vec<Attack> {
     ]
 }
 
-fn into(ground: &Ground, database: &str) -> Result<Seen, String> {
-    Ok(entered(ground.log_in(database, "attacker", &password("attacker"))))
+fn into(ground: &Ground, by: By, database: &str) -> Result<Seen, String> {
+    Ok(entered(ground.log_in(database, by.login, &password(by.login))))
 }
 
-fn become_another_role_at_startup(ground: &Ground) -> Result<Seen, String> {
+fn become_another_role_at_startup(ground: &Ground, by: By) -> Result<Seen, String> {
     let mut seen = Vec::new();
     for option in ["-c role=victim", "-c role=platform_admin", "-c session_authorization=rdsadmin"] {
-        let parameters = [("user", "attacker"), ("database", "attacker"), ("options", option)];
+        let parameters = [("user", by.login), ("database", by.tenant), ("options", option)];
         seen.push(ground.raw(&parameters)?.refused.unwrap_or_else(|| format!("none for {option}")));
     }
     seen.dedup();
@@ -169,8 +172,9 @@ pub fn suspend_the_vandal(text: String) -> String {
 }
 
 /// Sixty at once, each trying again until it is in or the limit is reached by those that are.
-fn race_past_the_connection_limit(ground: &Ground) -> Result<Seen, String> {
+fn race_past_the_connection_limit(ground: &Ground, by: By) -> Result<Seen, String> {
     const RACERS: usize = 60;
+    let limit = if by.login == by.tenant { CONNECTION_LIMIT } else { team::CONNECTIONS };
     let barrier = Barrier::new(RACERS);
     let (inside, refused) = (Mutex::new(Vec::<Session>::new()), AtomicUsize::new(0));
     let others = Mutex::new(Vec::new());
@@ -179,11 +183,11 @@ fn race_past_the_connection_limit(ground: &Ground) -> Result<Seen, String> {
         barrier.wait();
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(30) {
-            match ground.server.session("hasty", "hasty") {
+            match ground.server.session(by.tenant, by.login) {
                 Ok(session) => return inside.lock().expect("no panic while held").push(session),
                 Err(error) if error.sqlstate == "53300" => {
                     refused.fetch_add(1, Ordering::Relaxed);
-                    if count() >= CONNECTION_LIMIT {
+                    if count() >= limit {
                         return;
                     }
                 }
@@ -197,23 +201,25 @@ fn race_past_the_connection_limit(ground: &Ground) -> Result<Seen, String> {
     ensure(others.is_empty(), format!("{others:?}"))?;
     let (inside, refused) = (inside.into_inner().expect("no panic while held"), refused.into_inner());
     ground.note(format!(
-        "{RACERS} logins racing for {CONNECTION_LIMIT} connections: {} inside, {refused} refusals",
+        "{RACERS} logins of {} racing for {limit} connections: {} inside, {refused} refusals",
+        by.login,
         inside.len()
     ));
-    let seen_by_the_server = ground.ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'hasty'")?;
+    let count = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'", by.login);
+    let seen_by_the_server = ground.ask(&count)?;
     ensure(seen_by_the_server == inside.len().to_string(), format!("{seen_by_the_server} sessions on the server"))?;
-    if inside.len() == CONNECTION_LIMIT {
-        return Ok(entered(ground.server.session("hasty", "hasty")));
+    if inside.len() == limit {
+        return Ok(entered(ground.server.session(by.tenant, by.login)));
     }
     Ok(Seen::Worked)
 }
 
 /// Without a grant option a GRANT warns and does nothing.
-fn let_another_tenant_in(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("attacker")?;
+fn let_another_tenant_in(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
     let rights = "SELECT concat(datacl::text, (SELECT string_agg(nspacl::text, ' ' ORDER BY nspname) FROM pg_namespace
-                  WHERE nspname IN ('app', 'extensions'))) FROM pg_database WHERE datname = 'attacker'";
-    let before = ground.admin("attacker", rights)?;
+                  WHERE nspname IN ('app', 'extensions'))) FROM pg_database WHERE datname = current_database()";
+    let before = ground.admin(by.tenant, rights)?;
     for grant in [
         "GRANT CONNECT ON DATABASE attacker TO victim",
         "GRANT ALL ON DATABASE attacker TO PUBLIC",
@@ -224,21 +230,24 @@ fn let_another_tenant_in(ground: &Ground) -> Result<Seen, String> {
         "REVOKE CONNECT ON DATABASE attacker FROM platform_admin",
         "REVOKE ALL ON SCHEMA app FROM platform_admin",
     ] {
-        attempt(&session, grant);
+        attempt(&session, &by.says("attacker", grant));
     }
-    let unchanged = ground.admin("attacker", rights)? == before;
-    let outside = entered(ground.log_in("attacker", "victim", &password("victim")));
+    let unchanged = ground.admin(by.tenant, rights)? == before;
+    let outside = entered(ground.log_in(by.tenant, "victim", &password("victim")));
     ensure(matches!(&outside, Seen::Stopped(state) if state == "42501"), format!("the victim: {outside:?}"))?;
     Ok(if unchanged { Seen::Fruitless } else { Seen::Worked })
 }
 
 /// Its own tables are its own to share; the other still does not get in.
-fn share_objects_with_another_tenant(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("attacker")?;
-    must(&session, &["CREATE TABLE shared ()", "GRANT ALL ON shared TO victim"])?;
+fn share_objects_with_another_tenant(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
+    if let stopped @ Seen::Stopped(_) = attempt(&session, "CREATE TABLE IF NOT EXISTS shared ()") {
+        return Ok(stopped);
+    }
+    must(&session, &["GRANT ALL ON shared TO victim"])?;
     must(&session, &["ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO victim"])?;
     let granted = value(&session, "SELECT has_table_privilege('victim', 'app.shared', 'SELECT')")?;
-    let outside = entered(ground.log_in("attacker", "victim", &password("victim")));
+    let outside = entered(ground.log_in(by.tenant, "victim", &password("victim")));
     ensure(matches!(&outside, Seen::Stopped(state) if state == "42501"), format!("the victim: {outside:?}"))?;
     Ok(if granted == "t" { Seen::Worked } else { Seen::Fruitless })
 }

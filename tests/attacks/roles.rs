@@ -1,7 +1,7 @@
 //! Being somebody else, or more than one is.
 
-use crate::attack::{Attack, Outcome, Seen, Tries, attack};
-use crate::ground::{Ground, attempt, ensure, entered, first, password};
+use crate::attack::{Attack, By, Outcome, Seen, Tries, attack};
+use crate::ground::{Ground, attempt, ensure, entered, password};
 
 const ROLES: &str = "roles";
 const ATTACKER: &str = "pgtenant_guardrails.attacker";
@@ -9,7 +9,7 @@ const VANDAL: &str = "pgtenant_guardrails.vandal";
 
 pub fn attacks() -> Vec<Attack> {
     let each = |name, statements| attack(name, ROLES, Tries::Each(statements));
-    let act = |name, act| attack(name, ROLES, Tries::Act(act));
+    let act = |name, act| attack(name, ROLES, Tries::As(act));
     let stopped = Outcome::Stopped("42501");
     vec![
         each(
@@ -170,40 +170,45 @@ pub fn attacks() -> Vec<Attack> {
     ]
 }
 
-fn grant_itself_away(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("attacker")?;
-    if let stopped @ Seen::Stopped(_) = attempt(&session, "GRANT attacker TO victim") {
+fn grant_itself_away(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
+    let itself = by.acts_as;
+    if let stopped @ Seen::Stopped(_) = attempt(&session, &format!("GRANT {itself} TO victim")) {
         return Ok(stopped);
     }
-    ensure(ground.ask("SELECT pg_has_role('victim', 'attacker', 'MEMBER')")? == "t", "no member")?;
+    ensure(ground.ask(&format!("SELECT pg_has_role('victim', '{itself}', 'MEMBER')"))? == "t", "no member")?;
     // The member does not inherit, so it gets in nowhere that it could not before.
-    ensure(ground.ask("SELECT pg_has_role('victim', 'attacker', 'USAGE')")? == "f", "the member inherits")?;
-    let outside = entered(ground.log_in("attacker", "victim", &password("victim")));
+    ensure(ground.ask(&format!("SELECT pg_has_role('victim', '{itself}', 'USAGE')"))? == "f", "the member inherits")?;
+    let outside = entered(ground.log_in(by.tenant, "victim", &password("victim")));
     ensure(matches!(&outside, Seen::Stopped(state) if state == "42501"), format!("the member: {outside:?}"))?;
     Ok(Seen::Worked)
 }
 
-fn change_its_own_password(ground: &Ground) -> Result<Seen, String> {
+fn change_its_own_password(ground: &Ground, by: By) -> Result<Seen, String> {
     const OTHER: &str = "known to a friend";
-    let session = ground.tenant("attacker")?;
-    let seen = attempt(&session, &format!("ALTER ROLE attacker PASSWORD '{OTHER}'"));
+    let session = ground.enter(by)?;
+    let seen = attempt(&session, &format!("ALTER ROLE {} PASSWORD '{OTHER}'", by.acts_as));
     if matches!(seen, Seen::Worked) {
-        let friend = entered(ground.log_in("attacker", "attacker", OTHER));
+        let friend = entered(ground.log_in(by.tenant, by.acts_as, OTHER));
         ensure(matches!(friend, Seen::Worked), "the new password does not count")?;
     }
     Ok(seen)
 }
 
 /// Shutting itself out would be a nuisance at most.
-fn discard_its_own_rights(ground: &Ground) -> Result<Seen, String> {
-    let session = ground.tenant("vandal")?;
+fn discard_its_own_rights(ground: &Ground, by: By) -> Result<Seen, String> {
+    let session = ground.enter(by)?;
+    let rights = format!(
+        "SELECT concat(has_database_privilege('{0}', current_database(), 'CONNECT'),
+         has_schema_privilege('{0}', 'app', 'CREATE'), has_schema_privilege('{0}', 'app', 'USAGE'),
+         (SELECT count(*) FROM pg_default_acl, aclexplode(defaclacl) WHERE grantee = '{0}'::regrole))",
+        by.acts_as
+    );
+    let before = ground.admin(by.tenant, &rights)?;
     let statements =
         ["DROP OWNED BY vandal", "REVOKE ALL ON DATABASE vandal FROM vandal", "REVOKE ALL ON SCHEMA app FROM vandal"];
     for statement in statements {
-        attempt(&session, statement);
+        attempt(&session, &by.says("vandal", statement));
     }
-    let rights = "SELECT has_database_privilege('vandal', 'vandal', 'CONNECT')
-        AND has_schema_privilege('vandal', 'app', 'CREATE')";
-    let kept = ground.admin("vandal", rights)?;
-    Ok(if first(&kept) == "t" { Seen::Fruitless } else { Seen::Worked })
+    Ok(if ground.admin(by.tenant, &rights)? == before { Seen::Fruitless } else { Seen::Worked })
 }

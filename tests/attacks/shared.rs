@@ -1,6 +1,6 @@
 //! What all tenants of a server share.
 
-use crate::attack::{Attack, Outcome, Seen, Tries, attack};
+use crate::attack::{Attack, By, Outcome, Seen, Tries, attack};
 use crate::ground::{Ground, attempt, ensure, entered, must, password, until, value};
 use crate::support::postgres::{ADMIN, SUPERUSER, Session};
 
@@ -8,17 +8,18 @@ const SHARED: &str = "shared";
 
 pub fn attacks() -> Vec<Attack> {
     let act = |name, act| attack(name, SHARED, Tries::Act(act));
+    let by_any = |name, act| attack(name, SHARED, Tries::As(act));
     vec![
-        act("end_sessions_of_others", end_sessions_of_others).comes_to(Outcome::Stopped("42501")),
-        act("notify_another_tenant", notify_another_tenant)
+        by_any("end_sessions_of_others", end_sessions_of_others).comes_to(Outcome::Stopped("42501")),
+        by_any("notify_another_tenant", notify_another_tenant)
             .comes_to(Outcome::Fruitless("a channel is its database's own; the queue behind all of them is shared")),
-        act("take_advisory_locks_of_others", take_advisory_locks_of_others)
+        by_any("take_advisory_locks_of_others", take_advisory_locks_of_others)
             .comes_to(Outcome::Fruitless("an advisory lock is its database's own; the lock table is shared")),
         act("prepare_transactions", prepare_transactions).comes_to(Outcome::Documented(
             "max_prepared_transactions = 0, the default, forbids them; otherwise they hold locks until the admin, as \
              the tenant, rolls them back",
         )),
-        act("finish_a_prepared_transaction_of_another", finish_a_prepared_transaction_of_another)
+        by_any("finish_a_prepared_transaction_of_another", finish_a_prepared_transaction_of_another)
             .comes_to(Outcome::Stopped("42501")),
         act("hold_up_drop_database", hold_up_drop_database)
             .on(13..=14, Outcome::Fruitless("DROP DATABASE waits for nobody's sessions elsewhere before 15"))
@@ -41,7 +42,7 @@ pub fn attacks() -> Vec<Attack> {
     ]
 }
 
-fn end_sessions_of_others(ground: &Ground) -> Result<Seen, String> {
+fn end_sessions_of_others(ground: &Ground, by: By) -> Result<Seen, String> {
     let victim = ground.tenant("victim")?;
     let superuser = ground.server.session("postgres", SUPERUSER).map_err(|error| error.to_string())?;
     let admin = ground.server.session("postgres", ADMIN).map_err(|error| error.to_string())?;
@@ -49,7 +50,7 @@ fn end_sessions_of_others(ground: &Ground) -> Result<Seen, String> {
     for session in [&victim, &superuser, &admin] {
         pids.push(value(session, "SELECT pg_backend_pid()")?);
     }
-    let attacker = ground.tenant("attacker")?;
+    let attacker = ground.enter(by)?;
     let mut seen = Vec::new();
     for function in ["pg_terminate_backend", "pg_cancel_backend"] {
         seen.extend(pids.iter().map(|pid| attempt(&attacker, &format!("SELECT {function}({pid})"))));
@@ -59,10 +60,10 @@ fn end_sessions_of_others(ground: &Ground) -> Result<Seen, String> {
     if refused { Ok(Seen::Stopped("42501".to_owned())) } else { Err(format!("{seen:?}")) }
 }
 
-fn notify_another_tenant(ground: &Ground) -> Result<Seen, String> {
+fn notify_another_tenant(ground: &Ground, by: By) -> Result<Seen, String> {
     let victim = ground.tenant("victim")?;
     must(&victim, &["LISTEN orders"])?;
-    let (attacker, listener) = (ground.tenant("attacker")?, ground.tenant("attacker")?);
+    let (attacker, listener) = (ground.enter(by)?, ground.enter(by)?);
     must(&listener, &["LISTEN orders"])?;
     must(&attacker, &["NOTIFY orders, 'forged'"])?;
     until("the attacker's own listener hears it", || {
@@ -73,8 +74,8 @@ fn notify_another_tenant(ground: &Ground) -> Result<Seen, String> {
     Ok(if victim.notifications().is_empty() { Seen::Fruitless } else { Seen::Worked })
 }
 
-fn take_advisory_locks_of_others(ground: &Ground) -> Result<Seen, String> {
-    let (attacker, victim) = (ground.tenant("attacker")?, ground.tenant("victim")?);
+fn take_advisory_locks_of_others(ground: &Ground, by: By) -> Result<Seen, String> {
+    let (attacker, victim) = (ground.enter(by)?, ground.tenant("victim")?);
     must(&attacker, &["SELECT pg_advisory_lock(42)"])?;
     let free = value(&victim, "SELECT pg_try_advisory_lock(42)")? == "t";
     let elsewhere = ground.ask("SELECT pg_try_advisory_lock(42)")? == "t";
@@ -109,10 +110,10 @@ fn prepare_transactions(ground: &Ground) -> Result<Seen, String> {
     Ok(Seen::Worked)
 }
 
-fn finish_a_prepared_transaction_of_another(ground: &Ground) -> Result<Seen, String> {
+fn finish_a_prepared_transaction_of_another(ground: &Ground, by: By) -> Result<Seen, String> {
     let victim = ground.tenant("victim")?;
     must(&victim, &["BEGIN; CREATE TABLE booked (); PREPARE TRANSACTION 'a booking'"])?;
-    let attacker = ground.tenant("attacker")?;
+    let attacker = ground.enter(by)?;
     let seen = [attempt(&attacker, "ROLLBACK PREPARED 'a booking'"), attempt(&attacker, "COMMIT PREPARED 'a booking'")];
     must(&victim, &["ROLLBACK PREPARED 'a booking'"])?;
     let [one, other] = seen;
