@@ -139,6 +139,18 @@ fn every_example_can_be_applied() {
     assert!(!made.is_empty());
     workspace.import_fresh(&by_reference(&made), &[], &["restore_on_destroy"]);
 
+    let both = [UNPROTECTED, ("globex_override.tf", &*UNPROTECTED.1.replace("acme", "globex"))];
+    for (further, more) in [("resources/pgtenant_role", &both[..1]), ("resources/pgtenant_access", &both)] {
+        server.superuser("CREATE ROLE reporting");
+        let workspace = reader.apply(further, &[], more);
+        let id = imports(further).remove(0).1;
+        let (tenant, role) = id.split_once('/').unwrap();
+        let gets_in = format!("SELECT has_database_privilege('{role}', '{tenant}', 'CONNECT')");
+        assert_eq!(server.superuser(&gets_in), [[Some("t".to_owned())]]);
+        workspace.destroy();
+        server.superuser("DROP ROLE reporting");
+    }
+
     let audited = fixture::workspace(&server);
     audited.write("main.tf", &fixture::tenant("audited", ""));
     audited.apply();

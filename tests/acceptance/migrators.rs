@@ -7,7 +7,7 @@ mod real;
 use crate::fixture::{outcome, value, workspace};
 use crate::support::postgres::Server;
 
-on_every_major! {
+on_two_majors! {
     what_tools_do_first_is_done_as_the_tenant,
 }
 

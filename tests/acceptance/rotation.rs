@@ -14,7 +14,7 @@ use crate::support::examples;
 use crate::support::postgres::{ADMIN, Server, Session, SqlError};
 use crate::support::terraform::Workspace;
 
-on_every_major! {
+on_two_majors! {
     two_rotations_refuse_no_connection,
     what_a_function_alternates_is_told_and_may_be_accepted,
     a_clone_that_a_function_makes_is_drift,

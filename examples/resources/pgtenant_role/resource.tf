@@ -22,8 +22,9 @@ resource "pgtenant_role" "migrator" {
 
 # Reads all that the tenant has and will have.
 resource "pgtenant_role" "reader" {
-  tenant         = pgtenant_tenant.acme.name
-  name           = "acme_reader"
-  access         = "read"
-  authentication = "rds_iam"
+  tenant = pgtenant_tenant.acme.name
+  name   = "acme_reader"
+  access = "read"
+
+  authentication = "certificate" # on RDS: "rds_iam"
 }
