@@ -76,6 +76,7 @@ module "tenants_blue" {
 
   tenants               = local.tenants["blue"]
   passwords             = local.passwords["blue"]
+  role_passwords        = var.role_passwords
   available_connections = module.postgres["blue"].connections_for_tenants
   watchdog              = var.watchdog
   deletion_protection   = var.tenants_deletion_protection
@@ -87,6 +88,7 @@ module "tenants_green" {
 
   tenants               = local.tenants["green"]
   passwords             = local.passwords["green"]
+  role_passwords        = var.role_passwords
   available_connections = module.postgres["green"].connections_for_tenants
   watchdog              = var.watchdog
   deletion_protection   = var.tenants_deletion_protection

@@ -39,6 +39,7 @@ module "tenants" {
 
   tenants               = var.tenants
   passwords             = var.passwords
+  role_passwords        = var.role_passwords
   passwords_version     = var.passwords_version
   available_connections = module.postgres.connections_for_tenants
   watchdog              = var.watchdog

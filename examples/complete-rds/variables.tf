@@ -59,8 +59,16 @@ variable "tenants" {
     transaction_timeout                 = optional(string)
     parameters                          = optional(map(string), {})
     extensions                          = optional(set(string), [])
+    schemas                             = optional(set(string), [])
+    allow_create_schema                 = optional(bool, false)
     suspended                           = optional(bool, false)
     on_destroy                          = optional(string, "archive")
+    roles = optional(map(object({
+      access           = string
+      connection_limit = optional(number, 5)
+      parameters       = optional(map(string), {})
+      authentication   = optional(string, "password")
+    })), {})
   }))
 }
 
@@ -78,6 +86,13 @@ variable "watched_tenants" {
 variable "passwords" {
   description = "The tenants' passwords, by name, 16 characters or more. In no state."
   type        = map(string)
+  sensitive   = true
+}
+
+variable "role_passwords" {
+  description = "The passwords of the tenants' further roles, by their names (`acme_reader`), 16 characters or more. In no state."
+  type        = map(string)
+  default     = {}
   sensitive   = true
 }
 

@@ -22,6 +22,7 @@ module "tenants" {
 
   tenants               = var.tenants
   passwords             = var.passwords
+  role_passwords        = var.role_passwords
   available_connections = var.instance.max_connections - var.kept_connections
   baseline              = var.baseline
   watchdog              = var.watchdog

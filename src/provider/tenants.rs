@@ -26,7 +26,7 @@ impl TenantsDataSource {
 model! {
     struct Model {
         tenants: Field<Vec<Row>> = computed(
-            "The tenants in the order of their names. `suspended` is true for one that may not log in; \
+            "The tenants in the order of their names. `roles` are its further ones, of `pgtenant_role`. `suspended` is true for one that may not log in; \
              `complete` is false for one that is half-made: closed, and finished by the next apply. A limit that \
              is not set is null."
         ),
@@ -38,6 +38,7 @@ object! {
         name: String,
         database: Option<String>,
         role: Option<String>,
+        roles: Vec<String>,
         schema: String,
         suspended: bool,
         complete: bool,
@@ -62,6 +63,7 @@ impl Row {
             name,
             database: observed.database.as_ref().map(|database| database.name.clone()),
             role: observed.role.as_ref().map(|role| role.name.clone()),
+            roles: observed.companions.iter().map(|companion| companion.role.name.clone()).collect(),
             schema: names.schema.to_string(),
             suspended: observed.role.as_ref().is_none_or(|role| !role.login),
             complete: observed.is_complete(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::snapshot::Dependency;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
-use crate::postgres::{DatabaseName, Feature, ParameterName, SchemaName, name};
+use crate::postgres::{DatabaseName, Feature, ParameterName, SchemaName};
 
 use super::access::{Access, Holding};
 use super::change::{Change, Scope, Setting};
@@ -14,6 +14,7 @@ use super::control::Control;
 use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, status};
 use super::limits::Limits;
 use super::marker::{Marker, Stage};
+use super::names::EXTENSIONS_SCHEMA;
 use super::observed::{Observed, Seen};
 use super::repair::{self, shut_out};
 
@@ -107,9 +108,14 @@ impl<'a> CompanionCharter<'a> {
     }
 
     /// What the tenant finds without naming a schema, it finds too.
+    ///
+    /// Not by the tenant's own setting, which is the tenant's to write: by what is on record and what is there.
     fn search_path(&self) -> Option<Vec<SchemaName>> {
-        let found = self.tenant.setting(Some(self.database), Some(self.own), "search_path")?;
-        name::parse_list(&found.value)?.iter().map(|schema| schema.parse().ok()).collect()
+        let inside = self.tenant.inside.as_ref().ok()?;
+        let first = self.tenant.schema(&self.tenant.names)?.name.parse().ok()?;
+        let is_extended = inside.extensions.iter().any(|extension| extension.schema == EXTENSIONS_SCHEMA);
+        let extensions = is_extended.then(|| EXTENSIONS_SCHEMA.parse().ok()).flatten();
+        Some([first].into_iter().chain(extensions).collect())
     }
 
     /// How many connections its database is to allow: what the tenant's own role may take, and all beside.
@@ -199,6 +205,12 @@ impl Charter for CompanionCharter<'_> {
             Fact::Membership { role, member, .. } => role != self.role && self.is_borrowed(member),
             Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(limit), .. } => {
                 self.database_limit().is_none_or(|wanted| wanted == *limit)
+            }
+            // Where its path begins is seen from inside only.
+            Fact::Parameter { level: Level::RoleInDatabase(_, place), name, .. }
+                if place == self.database && name == "search_path" && self.tenant.inside.is_err() =>
+            {
+                true
             }
             Fact::Parameter { level, name, .. } => {
                 // One that was set here and is wanted no more is not left behind.

@@ -6,6 +6,7 @@ mod support;
 #[macro_use]
 mod majors;
 
+mod adoption;
 mod audit;
 mod authentication;
 mod baseline;

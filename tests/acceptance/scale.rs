@@ -87,6 +87,35 @@ fn fifty_tenants_cost_no_more_connections_than_allowed_and_a_refresh_no_more_tha
     println!("a refresh of 2 and of 50 tenants: {refreshing_two:?}; the apply held {most} connections at the most");
 }
 
+/// What is in a tenant's database is read once, however many of its roles are looked at.
+#[test]
+fn further_roles_cost_no_statement_more() {
+    let server = Server::start(Options::default()).unwrap();
+    let mut workspace = Workspace::new(PROVIDER);
+    workspace.envs(server.env()).env("TF_VAR_max_connections", "4").env("TF_VAR_tenants", "3");
+    let roles = "resource \"pgtenant_role\" \"this\" {
+  for_each = { for pair in setproduct(keys(pgtenant_tenant.this), [\"owner\", \"write\", \"read\"]) : join(\"_\", pair) => pair }
+  tenant   = pgtenant_tenant.this[each.value[0]].name
+  name     = each.key
+  access   = each.value[1]
+}
+";
+    let plan = |workspace: &Workspace| {
+        workspace.apply();
+        let mark = server.log_mark();
+        workspace.run(&["plan"]).ok().unwrap();
+        traffic(&server.log_since(mark), ADMIN)
+    };
+    workspace.write("main.tf", CONFIG);
+    let without = plan(&workspace);
+    workspace.write("main.tf", &[CONFIG, roles].concat());
+    let with = plan(&workspace);
+    assert_eq!(with.statements, without.statements, "{with:?}");
+    assert_eq!(with.connections, without.connections, "{with:?}");
+    println!("a refresh of 3 tenants, without roles and with 3 each: {without:?}, {with:?}");
+    workspace.destroy();
+}
+
 #[test]
 fn five_tenants_share_one_connection() {
     let server = Server::shared();

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const GUIDES: [&str; 7] = [
+const GUIDES: [&str; 8] = [
+    "adopting.md",
     "compliance.md",
     "limits-of-roles.md",
     "operations.md",

@@ -26,6 +26,17 @@ locals {
   verifiers = {
     for name, password in var.passwords : name => provider::pgtenant::scram_verifier(password, name, local.salt)
   }
+
+  roles = merge([
+    for name, tenant in var.tenants : {
+      for suffix, role in tenant.roles : "${name}_${suffix}" => merge(role, { tenant = name })
+    }
+  ]...)
+
+  connections = sum(concat(
+    [for tenant in var.tenants : tenant.connection_limit],
+    [for role in local.roles : role.connection_limit],
+  ))
 }
 
 resource "pgtenant_tenant" "this" {
@@ -34,6 +45,8 @@ resource "pgtenant_tenant" "this" {
   name                = each.key
   suspended           = each.value.suspended
   extensions          = each.value.extensions
+  schemas             = each.value.schemas
+  allow_create_schema = each.value.allow_create_schema
   password_wo         = local.verifiers[each.key]
   password_wo_version = var.passwords_version
   on_destroy          = each.value.on_destroy
@@ -50,6 +63,19 @@ resource "pgtenant_tenant" "this" {
   depends_on = [pgtenant_cluster_baseline.this]
 }
 
+resource "pgtenant_role" "this" {
+  for_each = local.roles
+
+  tenant              = pgtenant_tenant.this[each.value.tenant].name
+  name                = each.key
+  access              = each.value.access
+  connection_limit    = each.value.connection_limit
+  parameters          = each.value.parameters
+  authentication      = each.value.authentication
+  password_wo         = try(var.role_passwords[each.key], null)
+  password_wo_version = contains(nonsensitive(keys(var.role_passwords)), each.key) ? var.passwords_version : null
+}
+
 resource "pgtenant_guardrails" "this" {
   for_each = var.tenants
 
@@ -63,7 +89,7 @@ resource "pgtenant_guardrails" "this" {
 
   lifecycle {
     precondition {
-      condition     = sum([for tenant in var.tenants : tenant.connection_limit]) <= var.available_connections
+      condition     = local.connections <= var.available_connections
       error_message = "The tenants' connection limits come to more than available_connections: one tenant's storm would be another's outage."
     }
   }

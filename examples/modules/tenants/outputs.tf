@@ -18,9 +18,23 @@ output "verifiers" {
   sensitive   = true
 }
 
+output "roles" {
+  description = "The further roles by name: the tenant and the database of each, and its access."
+  value = {
+    for name, role in pgtenant_role.this : name => {
+      tenant   = role.tenant
+      database = pgtenant_tenant.this[role.tenant].database
+      access   = role.access
+    }
+  }
+}
+
 output "isolation" {
-  description = "For each tenant, what was found of each control."
-  value       = { for name, tenant in pgtenant_tenant.this : name => tenant.isolation }
+  description = "For each tenant, and for each further role, what was found of each control."
+  value = merge(
+    { for name, tenant in pgtenant_tenant.this : name => tenant.isolation },
+    { for role in pgtenant_role.this : role.id => role.isolation },
+  )
 }
 
 output "headroom" {

@@ -2,7 +2,10 @@ variable "tenants" {
   description = <<-EOT
     The tenants by name, each with its guardrails: `connection_limit` connections at once; how long a statement, the
     wait for a lock, an idle transaction and (PostgreSQL 17+) a transaction may take; further `parameters` of its
-    sessions; its `extensions`; whether it is `suspended`; and what a destroy does, `on_destroy` (`drop` or `archive`).
+    sessions; its `extensions`; its `schemas` beside the first, and whether it makes more itself (`allow_create_schema`);
+    whether it is `suspended`; what a destroy does, `on_destroy` (`drop` or `archive`); and its further `roles`, each by the
+    end of its name behind the tenant's: what it may do (`access`: `owner`, `write`, `read` or `connect`), its connections,
+    parameters, and `authentication` (`password`, `rds_iam` or `certificate`).
   EOT
   type = map(object({
     connection_limit                    = optional(number, 10)
@@ -12,8 +15,16 @@ variable "tenants" {
     transaction_timeout                 = optional(string)
     parameters                          = optional(map(string), {})
     extensions                          = optional(set(string), [])
+    schemas                             = optional(set(string), [])
+    allow_create_schema                 = optional(bool, false)
     suspended                           = optional(bool, false)
     on_destroy                          = optional(string, "archive")
+    roles = optional(map(object({
+      access           = string
+      connection_limit = optional(number, 5)
+      parameters       = optional(map(string), {})
+      authentication   = optional(string, "password")
+    })), {})
   }))
 
   validation {
@@ -30,6 +41,18 @@ variable "passwords" {
   validation {
     condition     = alltrue([for password in values(var.passwords) : length(password) >= 16])
     error_message = "A password must have 16 characters or more: the verifiers that pgBouncer is given could be guessed at."
+  }
+}
+
+variable "role_passwords" {
+  description = "The passwords of further roles, by their names (`acme_reader`). One without a password cannot log in with one."
+  type        = map(string)
+  default     = {}
+  sensitive   = true
+
+  validation {
+    condition     = alltrue([for password in values(var.role_passwords) : length(password) >= 16])
+    error_message = "A password must have 16 characters or more."
   }
 }
 

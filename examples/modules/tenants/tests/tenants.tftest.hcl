@@ -8,7 +8,15 @@ mock_provider "pgtenant" {
 
 variables {
   tenants = {
-    acme   = { connection_limit = 15, statement_timeout = "30s" }
+    acme = {
+      connection_limit    = 15
+      statement_timeout   = "30s"
+      allow_create_schema = true
+      roles = {
+        migrator = { access = "owner", connection_limit = 2, parameters = { statement_timeout = "15min" } }
+        reader   = { access = "read", authentication = "rds_iam" }
+      }
+    }
     globex = { suspended = true, parameters = { work_mem = "8MB" } }
   }
   passwords             = { acme = "0123456789abcdef", globex = "fedcba9876543210" }
@@ -35,6 +43,37 @@ run "tenants_are_governed" {
     condition     = length(pgtenant_cluster_baseline.this) == 1 && length(pgtenant_watchdog.this) == 1 && output.headroom == 20
     error_message = "The server itself is not looked after."
   }
+}
+
+run "roles_go_with_their_tenant" {
+  variables {
+    role_passwords = { acme_migrator = "0123456789abcdef" }
+  }
+
+  assert {
+    condition     = join(",", keys(output.roles)) == "acme_migrator,acme_reader" && output.roles.acme_reader.tenant == "acme"
+    error_message = "Not these roles."
+  }
+
+  assert {
+    condition     = pgtenant_role.this["acme_migrator"].access == "owner" && pgtenant_role.this["acme_migrator"].connection_limit == 2
+    error_message = "What a role may do does not arrive."
+  }
+
+  assert {
+    condition     = pgtenant_role.this["acme_migrator"].password_wo_version == 1 && pgtenant_role.this["acme_reader"].password_wo_version == null
+    error_message = "A password is where none was given, or is not where one was."
+  }
+}
+
+run "roles_count" {
+  command = plan
+
+  variables {
+    available_connections = 31
+  }
+
+  expect_failures = [pgtenant_guardrails.this["acme"], pgtenant_guardrails.this["globex"]]
 }
 
 run "without_baseline_and_watchdog" {
