@@ -21,6 +21,11 @@ WITH RECURSIVE selected AS (
   LEFT JOIN pg_catalog.pg_shdescription c
     ON c.objoid = r.oid AND c.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass
   WHERE NOT pg_catalog.starts_with(r.rolname::text, 'pg_')
+), admitting AS MATERIALIZED (
+  -- Few of them: each role of the server is looked for in each.
+  SELECT pg_catalog.textsend(r.comment) AS comment
+  FROM roles r
+  WHERE pg_catalog.position(pg_catalog.textsend(r.comment), '"admitted":'::bytea) > 0
 ), databases AS (
   SELECT d.*, pg_catalog.to_jsonb(d) AS j, pg_catalog.left(c.description, 4096) AS comment
   FROM pg_catalog.pg_database d
@@ -142,9 +147,8 @@ SELECT pg_catalog.jsonb_build_object(
     SELECT COALESCE(pg_catalog.jsonb_agg(a.rolname), '[]')
     FROM pg_catalog.pg_roles a
     WHERE EXISTS (
-      SELECT FROM roles r
-      WHERE pg_catalog.position(pg_catalog.textsend(r.comment), '"admitted":'::bytea) > 0
-        AND pg_catalog.position(pg_catalog.textsend(r.comment), pg_catalog.textsend(pg_catalog.to_json(a.rolname::text)::text || ':')) > 0)),
+      SELECT FROM admitting r
+      WHERE pg_catalog.position(r.comment, pg_catalog.textsend(pg_catalog.to_json(a.rolname::text)::text || ':')) > 0)),
   'settings', (SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s)), '[]') FROM settings s),
   -- Those that take a superuser, or a grant, to set and reset, and so not this admin. What pg_settings does not show is
   -- for superusers' eyes, or known to nothing on the server; but for two that it shows nobody.
