@@ -179,9 +179,11 @@ async fn pause(cx: &Context) {
 }
 
 /// Whether to look again: what became of a change whose answer was lost is seen on a new connection, a lock that was not to be
-/// had may be free now, and a database that was seen and is not there was dropped, or is not on this standby yet.
+/// had may be free now, and a database that was seen and is not there, or is not open, was dropped or closed meanwhile, or is not
+/// so on this standby yet.
 fn passes(error: &Error) -> bool {
-    let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::INVALID_CATALOG_NAME];
+    let passing =
+        [SqlState::LOCK_NOT_AVAILABLE, SqlState::INVALID_CATALOG_NAME, SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE];
     error.is_lost() || error.sqlstate().is_some_and(|state| passing.contains(state))
 }
 

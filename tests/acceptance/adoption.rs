@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::fixture::{outcome, value, workspace};
+use crate::fixture::{closes_public, outcome, value, workspace};
 use crate::support::postgres::{ADMIN, Server};
 use crate::support::terraform::Workspace;
 
@@ -25,12 +25,14 @@ fn ask(server: &Server, stop: &AtomicBool, role: &str, sql: &str) -> (usize, Vec
     (asked, refused)
 }
 
-/// What grew: an application that owns its database and lives in `public`, a reader with grants of its own, and a role that reports
-/// on several databases and gets in by PUBLIC.
-const GROWN: &str = "CREATE TABLE orders AS SELECT 42 AS id; GRANT SELECT ON orders TO grown_reader, grown_report;
+/// What grew: an application that owns its database and lives in one schema, a reader with grants of its own, and a role that
+/// reports on several databases and gets in by PUBLIC.
+const GROWN: &str = "CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE {schema}.orders AS SELECT 42 AS id;
+                     GRANT USAGE ON SCHEMA {schema} TO grown_reader, grown_report;
+                     GRANT SELECT ON {schema}.orders TO grown_reader, grown_report;
                      ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO grown_reader, grown_report";
 
-fn config(accept: bool, roles: bool) -> String {
+fn config(schema: &str, accept: bool, roles: bool) -> String {
     let accept = if accept {
         "accept = { for control in [\"public_privileges\", \"other_privileges\", \"schema_privileges\", \"public_schema\", \"other_roles\", \
          \"default_privileges\"] : control => \"adoption, until all who use it are named\" }"
@@ -38,9 +40,9 @@ fn config(accept: bool, roles: bool) -> String {
         ""
     };
     let tenant = format!(
-        "resource \"pgtenant_tenant\" \"grown\" {{\n  name = \"grown\"\n  role = \"grown_app\"\n  schema = \"public\"\n  \
+        "resource \"pgtenant_tenant\" \"grown\" {{\n  name = \"grown\"\n  role = \"grown_app\"\n  schema = {schema:?}\n  \
          deletion_protection = false\n  {accept}\n}}\nimport {{\n  to = pgtenant_tenant.grown\n  id = \
-         \"grown/grown/grown_app/public\"\n}}\n"
+         \"grown/grown/grown_app/{schema}\"\n}}\n"
     );
     let roles = if roles {
         "resource \"pgtenant_role\" \"reader\" {\n  tenant = pgtenant_tenant.grown.name\n  name = \"grown_reader\"\n  access = \"read\"\n}\n\
@@ -69,22 +71,23 @@ fn a_grown_database_is_adopted_and_nobody_is_refused(server: &Server) {
     ] {
         server.sql("postgres", ADMIN, sql).unwrap();
     }
-    assert_eq!(outcome(server, "grown", "grown_app", GROWN), "ok");
+    // Up to 14 a superuser owns `public` in every database, and no other admin governs it.
+    let schema = if closes_public(server) { "public" } else { "app" };
+    assert_eq!(outcome(server, "grown", "grown_app", &GROWN.replace("{schema}", schema)), "ok");
     let stop = AtomicBool::new(false);
-    let clients = [
-        ("grown_app", "SELECT id FROM orders"),
-        ("grown_reader", "SELECT id FROM public.orders"),
-        ("grown_report", "SELECT id FROM public.orders"),
-    ];
+    let asks = format!("SELECT id FROM {schema}.orders");
     thread::scope(|scope| {
-        let asking = clients.map(|(role, sql)| (role, scope.spawn(|| ask(server, &stop, role, sql))));
+        let asking = ["grown_app", "grown_reader", "grown_report"].map(|role| {
+            let (stop, asks) = (&stop, &asks);
+            (role, scope.spawn(move || ask(server, stop, role, asks)))
+        });
         let adopted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             // It is a tenant, and nobody is shut out; then those who use it are named; then the doors are closed.
-            apply(&workspace, &config(true, false));
+            apply(&workspace, &config(schema, true, false));
             let owner = "SELECT datdba::regrole FROM pg_database WHERE datname = 'grown'";
             assert_eq!(value(server, "postgres", owner), ADMIN);
-            apply(&workspace, &config(true, true));
-            apply(&workspace, &config(false, true));
+            apply(&workspace, &config(schema, true, true));
+            apply(&workspace, &config(schema, false, true));
             workspace.assert_empty_plan();
         }));
         stop.store(true, Ordering::Relaxed);
@@ -95,10 +98,14 @@ fn a_grown_database_is_adopted_and_nobody_is_refused(server: &Server) {
         adopted.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 
-    assert_eq!(outcome(server, "grown", "grown_app", "CREATE TABLE later AS SELECT 1 AS id"), "ok");
+    assert_eq!(outcome(server, "grown", "grown_app", &format!("CREATE TABLE {schema}.later AS SELECT 1 AS id")), "ok");
     for role in ["grown_reader", "grown_report"] {
-        assert_eq!(outcome(server, "grown", role, "SELECT id FROM public.later"), "1", "{role}");
-        assert_eq!(outcome(server, "grown", role, "INSERT INTO public.later VALUES (2)"), "42501", "{role}");
+        assert_eq!(outcome(server, "grown", role, &format!("SELECT id FROM {schema}.later")), "1", "{role}");
+        assert_eq!(
+            outcome(server, "grown", role, &format!("INSERT INTO {schema}.later VALUES (2)")),
+            "42501",
+            "{role}"
+        );
     }
     server.superuser("CREATE ROLE grown_stranger LOGIN");
     assert_eq!(outcome(server, "grown", "grown_stranger", "SELECT 1"), "42501");
