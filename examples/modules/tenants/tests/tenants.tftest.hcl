@@ -108,6 +108,16 @@ run "short_password" {
   expect_failures = [var.passwords]
 }
 
+run "short_role_password" {
+  command = plan
+
+  variables {
+    role_passwords = { acme_migrator = "secret" }
+  }
+
+  expect_failures = [var.role_passwords]
+}
+
 run "no_password" {
   command = plan
 
