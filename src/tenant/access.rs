@@ -44,39 +44,14 @@ impl Access {
         Self::ALL.into_iter().find(|access| access.name() == name)
     }
 
-    /// The privileges on tables and what is like them, in the order of their names.
-    pub fn on_relations(self) -> &'static [&'static str] {
-        match self {
-            Access::Write => &["DELETE", "INSERT", "SELECT", "UPDATE"],
-            Access::Read => &["SELECT"],
-            Access::Owner | Access::Connect => &[],
-        }
-    }
-
-    /// Those on sequences. Who writes takes their next values.
-    pub fn on_sequences(self) -> &'static [&'static str] {
-        match self {
-            Access::Write => &["SELECT", "UPDATE", "USAGE"],
-            Access::Read => &["SELECT"],
-            Access::Owner | Access::Connect => &[],
-        }
-    }
-
-    /// Those on objects of a kind.
+    /// The privileges on the tenant's objects of a kind, in the order of their names. Who writes takes the next values of sequences.
     pub fn on(self, kind: &Kind) -> &'static [&'static str] {
-        match kind {
-            Kind::Relation => self.on_relations(),
-            Kind::Sequence => self.on_sequences(),
-            Kind::Schema => self.on_schemas(),
+        match (self, kind) {
+            (Access::Write, Kind::Relation) => &["DELETE", "INSERT", "SELECT", "UPDATE"],
+            (Access::Write, Kind::Sequence) => &["SELECT", "UPDATE", "USAGE"],
+            (Access::Read, Kind::Relation | Kind::Sequence) => &["SELECT"],
+            (Access::Write | Access::Read, Kind::Schema) => &["USAGE"],
             _ => &[],
-        }
-    }
-
-    /// Those on schemas.
-    pub fn on_schemas(self) -> &'static [&'static str] {
-        match self {
-            Access::Write | Access::Read => &["USAGE"],
-            Access::Owner | Access::Connect => &[],
         }
     }
 }
@@ -98,7 +73,7 @@ impl<'a> Holding<'a> {
     pub fn required(&self) -> Vec<(Control, Fact)> {
         let mut required = Vec::new();
         for schema in self.home() {
-            for privilege in self.access.on_schemas() {
+            for privilege in self.access.on(&Kind::Schema) {
                 let usage = self.grant(Objects::one(Kind::Schema, &schema), privilege);
                 required.push((Control::SchemaPrivileges, usage));
             }
@@ -120,7 +95,7 @@ impl<'a> Holding<'a> {
     }
 
     /// The schemas in which it finds what the tenant has, beside those that the tenant made.
-    pub(super) fn schemas(&self) -> Vec<&'a str> {
+    pub fn schemas(&self) -> Vec<&'a str> {
         let Ok(inside) = &self.tenant.inside else { return Vec::new() };
         let first = self.tenant.schema(&self.tenant.names).map(|schema| schema.name.as_str());
         let recorded = self.tenant.recorded_schemas();
@@ -143,11 +118,8 @@ impl<'a> Holding<'a> {
         let home = self.home();
         let is_ours = |there: &&Relations| there.owner == self.own && home.contains(&there.schema);
         for there in inside.relations.iter().filter(is_ours) {
-            let (privileges, kind) = match there.kind.as_str() {
-                "s" => (self.access.on_sequences(), Kind::Sequence),
-                _ => (self.access.on_relations(), Kind::Relation),
-            };
-            for privilege in privileges {
+            let kind = Kind::of_letter(&there.kind);
+            for privilege in self.access.on(&kind) {
                 let held = inside.grants.iter().filter(|held| {
                     !held.original
                         && held.kind == there.kind
@@ -170,24 +142,18 @@ impl<'a> Holding<'a> {
     /// What the tenant's later objects are to give it, as far as they do not.
     fn lacking_defaults(&self) -> Vec<Fact> {
         let Ok(inside) = &self.tenant.inside else { return Vec::new() };
-        let access = self.access;
-        let kinds = [
-            ("r", Kind::Relation, access.on_relations()),
-            ("S", Kind::Sequence, access.on_sequences()),
-            ("n", Kind::Schema, access.on_schemas()),
-        ];
-        let lacks = |(letter, kind, privileges): (&str, Kind, &[&str])| {
+        let lacks = |kind: Kind| {
             let is_given = |privilege: &&&str| {
                 inside.defaults.iter().any(|default| {
                     default.owner == self.own
                         && default.schema.is_none()
-                        && default.kind == letter
+                        && Kind::of_letter(&default.kind) == kind
                         && default.grantee.as_deref() == Some(self.role)
                         && default.privileges.iter().any(|given| given == **privilege)
                 })
             };
-            let lacking: Vec<String> =
-                privileges.iter().filter(|one| !is_given(one)).map(|one| (*one).to_owned()).collect();
+            let privileges = self.access.on(&kind).iter();
+            let lacking: Vec<String> = privileges.filter(|one| !is_given(one)).map(|one| (*one).to_owned()).collect();
             (!lacking.is_empty()).then(|| Fact::DefaultGrant {
                 owner: self.own.to_owned(),
                 schema: None,
@@ -196,7 +162,7 @@ impl<'a> Holding<'a> {
                 privileges: lacking,
             })
         };
-        kinds.into_iter().filter_map(lacks).collect()
+        [Kind::Relation, Kind::Sequence, Kind::Schema].into_iter().filter_map(lacks).collect()
     }
 
     /// The change that gives it a privilege that it lacks.
@@ -216,9 +182,20 @@ impl<'a> Holding<'a> {
         }
     }
 
+    /// What goes with more than the role is to have, and is given again. `connects` is whether it may get in now.
+    pub fn again(&self, change: &Change, connects: bool) -> Option<Change> {
+        match change {
+            Change::RevokeDatabase { database, .. } if connects && database.as_str() == self.database => {
+                self.give(&self.connect())
+            }
+            Change::RevokeSchema { schema, .. } => self.give_usage(schema),
+            _ => None,
+        }
+    }
+
     /// USAGE on a schema of the admin's, if it is to have that.
-    pub fn give_usage(&self, schema: &SchemaName) -> Option<Change> {
-        let privileges = self.access.on_schemas().to_vec();
+    fn give_usage(&self, schema: &SchemaName) -> Option<Change> {
+        let privileges = self.access.on(&Kind::Schema).to_vec();
         let is_one = self.schemas().contains(&schema.as_str()) && !privileges.is_empty();
         let (database, role) = (self.database.parse().ok()?, self.role.parse().ok()?);
         is_one.then(|| Change::GrantSchema { database, schema: schema.clone(), privileges, role })
@@ -245,7 +222,8 @@ mod tests {
         for access in Access::ALL {
             assert_eq!(Access::named(access.name()), Some(access));
             assert_eq!(serde_json::to_value(access).unwrap(), access.name());
-            for privileges in [access.on_relations(), access.on_sequences(), access.on_schemas()] {
+            for kind in [Kind::Relation, Kind::Sequence, Kind::Schema] {
+                let privileges = access.on(&kind);
                 assert!(privileges.is_sorted(), "{access:?}: {privileges:?}");
             }
         }

@@ -10,9 +10,11 @@ use crate::postgres::fact::{Fact, Kind, Objects, Options};
 use super::access::{Access, Holding};
 use super::change::{Change, Grantee};
 use super::control::Control;
-use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, status};
+use super::diff::{self, Charter, Deviation, Finding, Repair};
 use super::marker::Marker;
+use super::names::Names;
 use super::observed::Observed;
+use super::repair::leave;
 
 /// The controls of a role that is let in, as `isolation` of its resource has them.
 pub const CONTROLS: [Control; 6] = [
@@ -96,31 +98,23 @@ impl<'a> AdmissionCharter<'a> {
                     Some(Change::Tidy { database, tenant: own, home })
                 }
             },
-            (Deviation::Unexpected(_), Fact::Membership { options, .. }) => return self.leave(*options),
+            (Deviation::Unexpected(seen), Fact::Membership { options, .. }) => {
+                let names = Names { role: own, ..self.tenant.names.clone() };
+                return leave(self.tenant, &names, (self.own, self.role, *options), seen.ours);
+            }
             _ => None,
         };
-        let again = match &change {
-            Some(Change::RevokeDatabase { .. }) => self.holding().and_then(|holding| holding.give(&holding.connect())),
-            Some(Change::RevokeSchema { schema, .. }) => self.holding().and_then(|holding| holding.give_usage(schema)),
-            _ => None,
-        };
+        let again = change.as_ref().and_then(|change| self.holding()?.again(change, self.connects()));
         change.into_iter().chain(again).collect()
+    }
+
+    /// Whether it gets in now: of a tenant that is shut out it is shut out too.
+    fn connects(&self) -> bool {
+        self.tenant.role.as_ref().is_some_and(|role| role.login)
     }
 
     fn is_tenants(&self, objects: &Objects) -> bool {
         objects.name().is_some_and(|name| self.tenant.owns_schema(name))
-    }
-
-    /// Takes the role out of the tenant's, as whoever granted that.
-    fn leave(&self, options: Options) -> Vec<Change> {
-        let by_grantor = self.tenant.server.has(crate::postgres::Feature::MembershipsByGrantor);
-        let rows = self.tenant.memberships.iter().filter(|row| !row.automatic && row.role == self.own);
-        let rows = rows.filter(|row| row.member == self.role && row.options() == options);
-        rows.filter_map(|row| {
-            let grantor = row.grantor.as_deref().filter(|_| by_grantor).and_then(|name| name.parse().ok());
-            Some(Change::RevokeMembership { role: row.role.parse().ok()?, member: row.member.parse().ok()?, grantor })
-        })
-        .collect()
     }
 }
 
@@ -132,8 +126,7 @@ impl Charter for AdmissionCharter<'_> {
             required.push((Control::Registered, fact));
         }
         let Some(holding) = self.holding() else { return required };
-        // Of a tenant that is shut out it is shut out too.
-        if self.tenant.role.as_ref().is_some_and(|role| role.login) {
+        if self.connects() {
             required.push((Control::OtherPrivileges, holding.connect()));
         }
         required.extend(holding.required());
@@ -151,10 +144,10 @@ impl Charter for AdmissionCharter<'_> {
             // It is not this provider's to say whether it inherits.
             Fact::Membership { .. } => access == Access::Owner && self.is_member(),
             Fact::Grant { objects, privilege, grantable: false, .. } if !objects.original => match objects.kind {
-                // The rest of what the tenant owns is required one by one, or counted.
-                Kind::Relation => access.on_relations().contains(&privilege.as_str()),
-                Kind::Sequence => access.on_sequences().contains(&privilege.as_str()),
-                _ => self.tenant.inside.is_err() && objects.kind != Kind::Database,
+                // Each is required by its name.
+                Kind::Database => false,
+                Kind::Schema if self.tenant.inside.is_ok() => false,
+                _ => self.tenant.inside.is_err() || access.on(&objects.kind).contains(&privilege.as_str()),
             },
             Fact::DefaultGrant { owner, schema: None, kind, privileges, .. } if owner == self.own => {
                 let allowed = access.on(kind);
@@ -213,36 +206,17 @@ pub fn findings(role: &RoleName, access: Access, tenant: &Observed) -> BTreeMap<
 }
 
 fn of(role: &RoleName, access: Option<Access>, tenant: &Observed) -> BTreeMap<Control, Finding> {
-    let finding = |control, status, facts| Finding { control, status, facts, repair: Repair::default() };
     let Some(charter) = AdmissionCharter::new(role.as_str(), access, tenant) else {
-        let why = Status::NotInspected("its tenant is missing".to_owned());
-        return CONTROLS.map(|control| (control, finding(control, why.clone(), Vec::new()))).into();
+        return diff::unseen(&CONTROLS, "its tenant is missing");
     };
     let facts: Vec<_> = tenant.facts().into_iter().filter(|seen| charter.concerns(&seen.fact)).collect();
-    let mut drift = diff(&charter, &facts);
-    let holds_up = tenant.role.as_ref().is_some_and(|role| role.login);
-    let found = |control: Control| {
-        let facts = drift.remove(&control).unwrap_or_default();
-        let mut found = finding(control, status(&charter, control, &facts), facts);
-        if found.status.is_drift() {
-            let changes = |ours: bool| -> Vec<Change> {
-                let mine = found.facts.iter().filter(|deviation| deviation.is_ours() == ours);
-                let mut all: Vec<Change> = mine.flat_map(|deviation| charter.changes(deviation)).collect();
-                all.sort_by_key(|change| {
-                    matches!(
-                        change,
-                        Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. }
-                    )
-                });
-                all
-            };
-            let mut repair = Repair::default();
-            repair.extend(changes(true), changes(false), |change| holds_up && change.can_be_held_up());
-            found.repair = repair;
-        }
-        (control, found)
+    let changes = |drift: &[&Deviation]| {
+        let mut changes: Vec<Change> = drift.iter().flat_map(|deviation| charter.changes(deviation)).collect();
+        changes.sort_by_key(Change::gives);
+        changes
     };
-    CONTROLS.map(found).into()
+    let holds_up = charter.connects();
+    diff::findings(&charter, &facts, &CONTROLS, changes, |change| holds_up && change.can_be_held_up())
 }
 
 /// The next changes on the way to what is wanted: `access` is `None` for a role that is to be let in no more.
@@ -253,16 +227,14 @@ pub fn repair(role: &RoleName, access: Option<Access>, tenant: &Observed) -> Rep
         // Before it has anything it is on record that it may; and until it has nothing any more.
         let into = if control == Control::Registered { &mut first } else { &mut needed };
         into.extend(repair.needed);
-        tried.extend(repair.tried.into_iter().filter(|change| !matches!(change, Change::MarkRole { .. })));
+        for change in repair.tried {
+            if !tried.contains(&change) {
+                tried.push(change);
+            }
+        }
     }
     let mut all = if access.is_some() { [first, needed].concat() } else { [needed, first].concat() };
     all.dedup();
-    let mut once = Vec::new();
-    tried.retain(|change: &Change| {
-        let is_new = !once.contains(change);
-        once.push(change.clone());
-        is_new
-    });
     Repair { needed: all, tried }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::postgres::catalog::inside;
+use crate::postgres::fact::Kind;
 use crate::postgres::{
     DatabaseName, Duration, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step, Verifier,
     Whole,
@@ -331,6 +332,11 @@ impl Change {
         self.render().0.is_some()
     }
 
+    /// Whether it gives something: after what is taken.
+    pub(super) fn gives(&self) -> bool {
+        matches!(self, Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. })
+    }
+
     /// Whether it takes something from those who use the database now. Adopting a database, this comes last.
     pub(super) fn closes_a_door(&self) -> bool {
         !matches!(
@@ -580,14 +586,14 @@ impl Change {
             Change::GiveAccess { database, tenant, role, access, schemas, home } => {
                 let mut statements = vec![say_access(tenant, role, *access, schemas)];
                 statements.extend(home.as_ref().map(|home| tidy(tenant, home)).into_iter().flatten());
-                if !access.on_relations().is_empty() {
+                if !access.on(&Kind::Relation).is_empty() {
                     let what = format!("let role {} {} what the tenant has", role.quoted(), access.name());
                     statements.push(Statement::new(what, inside::give()));
                 }
                 let mut statements = as_member_of(Some(tenant), statements);
-                // The tenant can lock its own tables.
-                let wait = Statement::new("wait for no lock longer than 2 s", "SET LOCAL lock_timeout = 2000");
-                statements.insert(0, wait);
+                // The tenant can lock its own tables; whoever waits less long for it has said so.
+                let wait = "SELECT pg_catalog.set_config('lock_timeout', '2s', true) WHERE pg_catalog.current_setting('lock_timeout') = '0'";
+                statements.insert(0, Statement::new("wait for no lock longer than 2 s", wait));
                 (Some(database.clone()), statements)
             }
             Change::TakeAccess { database, tenant, role } => {
@@ -647,9 +653,9 @@ fn say_access(tenant: &RoleName, role: &RoleName, access: Access, schemas: &BTre
     let settings = [
         ("tenant", tenant.to_string()),
         ("role", role.to_string()),
-        ("relations", access.on_relations().join(", ")),
-        ("sequences", access.on_sequences().join(", ")),
-        ("schemas", access.on_schemas().join(", ")),
+        ("relations", access.on(&Kind::Relation).join(", ")),
+        ("sequences", access.on(&Kind::Sequence).join(", ")),
+        ("schemas", access.on(&Kind::Schema).join(", ")),
         ("places", serde_json::to_string(schemas).expect("texts serialise")),
     ];
     let settings = settings

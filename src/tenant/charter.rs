@@ -338,10 +338,8 @@ impl<'a> TenantCharter<'a> {
             (Kind::Database, _) => false,
             // From outside they have no names, and privileges neither.
             _ if self.observed.inside.is_err() => true,
-            (Kind::Schema, name) => name.is_some_and(is_home) && access.on_schemas().contains(&privilege),
-            (Kind::Relation, _) => at_home && access.on_relations().contains(&privilege),
-            (Kind::Sequence, _) => at_home && access.on_sequences().contains(&privilege),
-            _ => false,
+            (Kind::Schema, name) => name.is_some_and(is_home) && access.on(&Kind::Schema).contains(&privilege),
+            (kind, _) => at_home && access.on(kind).contains(&privilege),
         }
     }
 
@@ -355,7 +353,7 @@ impl<'a> TenantCharter<'a> {
             (Kind::Database, _) => objects.is(Kind::Database, self.database) && privilege == "CONNECT",
             // From outside they have no names, and privileges neither.
             _ if self.observed.inside.is_err() => true,
-            (Kind::Schema, Some(name)) if self.is_home_schema(name) => access.on_schemas().contains(&privilege),
+            (Kind::Schema, Some(name)) if self.is_home_schema(name) => access.on(&Kind::Schema).contains(&privilege),
             (Kind::Schema, Some(name)) => self.is_tenants_schema(name),
             _ => objects.schema.as_deref().is_some_and(is_home),
         }

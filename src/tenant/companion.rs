@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::postgres::catalog::snapshot::Dependency;
+use crate::postgres::catalog::snapshot::{Dependency, Role};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{DatabaseName, Feature, ParameterName, SchemaName};
 
@@ -11,7 +11,7 @@ use super::access::{Access, Holding};
 use super::change::{Change, Scope, Setting};
 use super::charter::{Desired, HARMLESS, unseen_password};
 use super::control::Control;
-use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, status};
+use super::diff::{self, Charter, Deviation, Finding, Repair};
 use super::limits::Limits;
 use super::marker::{Marker, Stage};
 use super::names::EXTENSIONS_SCHEMA;
@@ -303,49 +303,21 @@ fn complete(wanted: &Wanted) -> Stage {
 
 /// What was found of each control. Of a role that is not there nothing more can be told.
 pub fn findings(wanted: &Wanted, observed: &Observed, tenant: &Observed) -> BTreeMap<Control, Finding> {
-    let finding = |control, status, facts| Finding { control, status, facts, repair: Repair::default() };
     let Some(charter) = CompanionCharter::new(wanted, observed, tenant) else {
-        let why = Status::NotInspected("it is missing, or its tenant is".to_owned());
-        return CONTROLS.map(|control| (control, finding(control, why.clone(), Vec::new()))).into();
+        return diff::unseen(&CONTROLS, "it is missing, or its tenant is");
     };
     let facts: Vec<_> = observed.facts().into_iter().filter(|seen| charter.concerns(&seen.fact)).collect();
-    let mut drift = diff(&charter, &facts);
-    let holds_up =
-        observed.role.as_ref().is_some_and(|role| role.login) || tenant.role.as_ref().is_some_and(|role| role.login);
-    let found = |control: Control| {
-        let facts = drift.remove(&control).unwrap_or_default();
-        let mut found = finding(control, status(&charter, control, &facts), facts);
-        if found.status.is_drift() {
-            let (ours, theirs): (Vec<_>, Vec<_>) = found.facts.iter().partition(|deviation| deviation.is_ours());
-            let changes = |facts: Vec<&Deviation>| {
-                let all: Vec<Change> = facts.into_iter().flat_map(|deviation| charter.changes(deviation)).collect();
-                given_again(&charter, all)
-            };
-            let held_up = |change: &Change| holds_up && change.can_be_held_up();
-            found.repair.extend(changes(ours), changes(theirs), held_up);
-        }
-        (control, found)
+    let changes = |drift: &[&Deviation]| {
+        let mut changes: Vec<Change> = drift.iter().flat_map(|deviation| charter.changes(deviation)).collect();
+        let given: Vec<_> = changes.iter().filter_map(|change| charter.holding().again(change, true)).collect();
+        changes.extend(given);
+        changes.sort_by_key(Change::gives);
+        changes.dedup();
+        changes
     };
-    CONTROLS.map(found).into()
-}
-
-/// What goes with more than the role is to have.
-fn given_again(charter: &CompanionCharter<'_>, mut changes: Vec<Change>) -> Vec<Change> {
-    let names = &charter.wanted.role.names;
-    let again = |change: &Change| match change {
-        Change::RevokeDatabase { database, .. } if *database == names.database => {
-            charter.holding().give(&charter.holding().connect())
-        }
-        Change::RevokeSchema { schema, .. } => charter.holding().give_usage(schema),
-        _ => None,
-    };
-    let given: Vec<Change> = changes.iter().filter_map(again).collect();
-    changes.extend(given);
-    changes.sort_by_key(|change| {
-        matches!(change, Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. })
-    });
-    changes.dedup();
-    changes
+    let logs_in = |role: &Option<Role>| role.as_ref().is_some_and(|role| role.login);
+    let holds_up = logs_in(&observed.role) || logs_in(&tenant.role);
+    diff::findings(&charter, &facts, &CONTROLS, changes, |change| holds_up && change.can_be_held_up())
 }
 
 impl CompanionCharter<'_> {
@@ -512,7 +484,7 @@ pub fn owned(observed: &Observed) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The changes that drop the role. What it owns in the tenant's database becomes the tenant's.
+/// The changes that drop the role, which owns nothing but what [`owned`] passes over.
 pub fn remove(observed: &Observed, tenant: &Observed) -> Vec<Change> {
     let Some(role) = observed.role_name() else { return Vec::new() };
     let mut changes: Vec<Change> = shut_out(&role).into();
@@ -546,7 +518,7 @@ mod tests {
     use super::*;
     use crate::postgres::catalog::acl::Grant;
     use crate::postgres::catalog::inside::{DefaultPrivilege, ObjectGrant, Relations, Schema};
-    use crate::postgres::catalog::snapshot::{Database, Role, Snapshot};
+    use crate::postgres::catalog::snapshot::{Database, Snapshot};
     use crate::tenant::fixture::{self, dependency, grant, membership, setting, texts};
     use crate::tenant::{Goal, Names, Password};
 
@@ -747,7 +719,7 @@ mod tests {
                    pg_catalog.set_config('pgtenant.relations', 'SELECT', true), pg_catalog.set_config('pgtenant.sequences', 'SELECT', true), \
                    pg_catalog.set_config('pgtenant.schemas', 'USAGE', true), pg_catalog.set_config('pgtenant.places', '[\"app\"]', true)";
         let give = [
-            "SET LOCAL lock_timeout = 2000",
+            "SELECT pg_catalog.set_config('lock_timeout', '2s', true) WHERE pg_catalog.current_setting('lock_timeout') = '0'",
             "GRANT \"acme\" TO CURRENT_USER",
             say,
             "GIVE",

@@ -167,6 +167,37 @@ pub fn diff(charter: &impl Charter, seen: &[Seen]) -> BTreeMap<Control, Vec<Devi
     drift
 }
 
+/// What was found of these controls, with what is to be run for it: `changes` are those for some of the drift of one, and those of
+/// them that somebody may hold up are tried.
+pub fn findings(
+    charter: &impl Charter,
+    seen: &[Seen],
+    controls: &[Control],
+    changes: impl Fn(&[&Deviation]) -> Vec<Change>,
+    is_held_up: impl Fn(&Change) -> bool,
+) -> BTreeMap<Control, Finding> {
+    let mut drift = diff(charter, seen);
+    let found = |control: &Control| {
+        let facts = drift.remove(control).unwrap_or_default();
+        let status = status(charter, *control, &facts);
+        let mut repair = Repair::default();
+        if status.is_drift() {
+            let (ours, theirs): (Vec<_>, Vec<_>) = facts.iter().partition(|deviation| deviation.is_ours());
+            repair.extend(changes(&ours), changes(&theirs), &is_held_up);
+        }
+        (*control, Finding { control: *control, status, facts, repair })
+    };
+    controls.iter().map(found).collect()
+}
+
+/// What is told of controls that cannot be looked at.
+pub fn unseen(controls: &[Control], why: &str) -> BTreeMap<Control, Finding> {
+    let status = || Status::NotInspected(why.to_owned());
+    let finding =
+        |control: Control| Finding { control, status: status(), facts: Vec::new(), repair: Repair::default() };
+    controls.iter().map(|control| (*control, finding(*control))).collect()
+}
+
 /// The status of a control with this drift.
 pub fn status(charter: &impl Charter, control: Control, drift: &[Deviation]) -> Status {
     if drift.is_empty() {

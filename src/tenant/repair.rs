@@ -407,37 +407,29 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
         changes.extend(grant_schema(desired, &schema));
     }
     changes.extend(given_again(desired, observed, &changes));
-    changes.sort_by_key(|change| {
-        matches!(change, Change::GrantDatabase { .. } | Change::GrantSchema { .. } | Change::GrantMembership { .. })
-    });
+    changes.sort_by_key(Change::gives);
     changes.dedup();
     changes
 }
 
-/// What the tenant's further roles lose with more than they are to have.
+/// What roles that are let in, and further ones, lose with more than they are to have.
 fn given_again(desired: &Desired, observed: &Observed, changes: &[Change]) -> Vec<Change> {
-    let names = &desired.names;
-    let companion = |grantee: &Grantee| match grantee {
-        Grantee::Role(role) => {
-            let admitted = || observed.admits(role.as_str()).filter(|_| desired.logs_in());
-            observed.access_of(role.as_str()).or_else(admitted).map(|access| (role.clone(), access))
-        }
-        Grantee::Public => None,
-    };
-    let again = |change: &Change| match change {
-        Change::RevokeDatabase { database, grantee, .. } if *database == names.database => {
-            let privileges = vec!["CONNECT"];
-            companion(grantee).map(|(role, _)| Change::GrantDatabase { database: database.clone(), privileges, role })
-        }
-        Change::RevokeSchema { database, schema, grantee } if !privileges_on(desired, schema).is_empty() => {
-            let (role, access) = companion(grantee)?;
-            let (database, schema) = (database.clone(), schema.clone());
-            let privileges = access.on_schemas().to_vec();
-            (!privileges.is_empty()).then_some(Change::GrantSchema { database, schema, privileges, role })
-        }
-        _ => None,
+    let again = |change: &Change| {
+        let (Change::RevokeDatabase { grantee, .. } | Change::RevokeSchema { grantee, .. }) = change else {
+            return None;
+        };
+        let Grantee::Role(role) = grantee else { return None };
+        let connects = observed.access_of(role.as_str()).is_some() || desired.logs_in();
+        holding(observed, role.as_str())?.again(change, connects)
     };
     changes.iter().filter_map(again).collect()
+}
+
+/// What a role that is let in, or a further one, is to have in the database.
+fn holding<'a>(observed: &'a Observed, role: &'a str) -> Option<Holding<'a>> {
+    let (own, database) = (&observed.role.as_ref()?.name, &observed.database.as_ref()?.name);
+    let access = observed.access_of(role).or_else(|| observed.admits(role))?;
+    Some(Holding { tenant: observed, own, database, role, access })
 }
 
 fn grant_database(desired: &Desired) -> Change {
@@ -473,8 +465,7 @@ fn missing(desired: &Desired, observed: &Observed, fact: &Fact) -> Vec<Change> {
         Fact::Grant { objects, grantee: Some(grantee), .. }
             if objects.kind == Kind::Database && observed.admits(grantee).is_some() =>
         {
-            let (database, privileges) = (names.database.clone(), vec!["CONNECT"]);
-            grantee.parse().ok().map(|role| Change::GrantDatabase { database, privileges, role })
+            holding(observed, grantee).and_then(|holding| holding.give(fact))
         }
         Fact::Grant { objects, .. } if objects.kind == Kind::Database => Some(grant_database(desired)),
         Fact::Grant { objects, .. } if objects.kind == Kind::Schema => {
@@ -579,12 +570,12 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
         }
         // Who is let in keeps what its access takes.
         Fact::Grant { objects, grantee: Some(grantee), .. }
-            if objects.database.is_none() && !objects.original && is_let_in(observed, grantee) =>
+            if objects.database.is_none() && !objects.original && holding(observed, grantee).is_some() =>
         {
-            give_anew(observed, grantee)
+            holding(observed, grantee).filter(|_| observed.inside.is_ok()).and_then(|holding| holding.give_anew())
         }
-        Fact::DefaultGrant { grantee: Some(grantee), .. } if is_let_in(observed, grantee) => {
-            give_anew(observed, grantee)
+        Fact::DefaultGrant { grantee: Some(grantee), .. } if holding(observed, grantee).is_some() => {
+            holding(observed, grantee).and_then(|holding| holding.give_anew())
         }
         Fact::Grant { objects, .. } if objects.database.is_none() => tidy(observed, names),
         Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } | Fact::ManySchemas { .. } => tidy(observed, names),
@@ -610,10 +601,6 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
     change.into_iter().collect()
 }
 
-fn is_let_in(observed: &Observed, role: &str) -> bool {
-    observed.access_of(role).is_some() || observed.admits(role).is_some()
-}
-
 fn is_own(observed: &Observed, grantee: Option<&str>) -> bool {
     grantee.is_some() && grantee == observed.role.as_ref().map(|role| role.name.as_str())
 }
@@ -632,7 +619,7 @@ fn without(attribute: &Attribute) -> Option<&'static str> {
 
 /// From 16 on a membership is revoked from whoever granted it, and one with other options can stay. `ours` are the rows that this
 /// admin may revoke.
-fn leave(
+pub(super) fn leave(
     observed: &Observed,
     names: &Names,
     (role, member, options): (&str, &str, Options),
@@ -695,14 +682,6 @@ fn tidy(observed: &Observed, names: &Names) -> Option<Change> {
     observed.inside.as_ref().ok()?;
     let home = observed.at_home().into_iter().collect();
     Some(Change::Tidy { database: names.database.clone(), tenant: names.role.clone(), home })
-}
-
-/// Takes from a role that is let in, or a further one, what it has in the database beyond what its access takes.
-fn give_anew(observed: &Observed, role: &str) -> Option<Change> {
-    observed.inside.as_ref().ok()?;
-    let (own, database) = (&observed.role.as_ref()?.name, &observed.database.as_ref()?.name);
-    let access = observed.access_of(role).or_else(|| observed.admits(role))?;
-    Holding { tenant: observed, own, database, role, access }.give_anew()
 }
 
 fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Change> {
