@@ -105,24 +105,26 @@ fn of_all(observed: &Observed, evidence: &Evidence) -> BTreeMap<Control, Finding
         let Some(wanted) = wanted(companion, evidence) else { continue };
         for (control, found) in companion::findings(&wanted, companion, observed) {
             let Some(own) = all.get_mut(&control) else { continue };
-            match (&own.status, &found.status) {
-                // What is drift is told before what is accepted, and both before what could not be looked at.
-                (own, other) if rank(other) < rank(own) => {}
-                (own_status, other) if own_status == other => own.facts.extend(found.facts),
-                _ => *own = found,
-            }
+            join(own, found);
         }
     }
     all
 }
 
-fn rank(status: &super::Status) -> u8 {
-    match status {
+/// Adds what was found of another role. Drift of either is told, all of it, before what is accepted or could not be looked at.
+fn join(own: &mut Finding, other: Finding) {
+    let rank = |status: &super::Status| match status {
         super::Status::Enforced => 0,
         super::Status::Accepted(_) => 1,
         super::Status::NotInspected(_) => 2,
         super::Status::Found => 3,
         super::Status::NotPermitted => 4,
+    };
+    if own.status.is_drift() && other.status.is_drift() || own.status == other.status {
+        own.facts.extend(other.facts);
+        own.status = [own.status.clone(), other.status].into_iter().max_by_key(rank).expect("there are two");
+    } else if rank(&own.status) < rank(&other.status) {
+        *own = other;
     }
 }
 
@@ -369,7 +371,8 @@ mod tests {
     use super::*;
     use crate::postgres::Authentication;
     use crate::postgres::catalog::reach::Allowed;
-    use crate::tenant::{Marker, Method, fixture};
+    use crate::postgres::catalog::snapshot::Role;
+    use crate::tenant::{Access, Marker, Method, fixture};
 
     fn tenant(name: &str) -> Observed {
         let mut observed = fixture::observed();
@@ -477,6 +480,64 @@ mod tests {
             let expected = if outcome.of_tenants { Status::NotChecked } else { Status::Pass };
             assert_eq!(outcome.status, expected, "{}: {}", outcome.id, outcome.found);
         }
+    }
+
+    /// A further role of `acme`, as the plan of its resource sees it.
+    fn with_reader(evidence: &mut Evidence, change: impl FnOnce(&mut Role)) {
+        let marker = Marker {
+            access: Some(Access::Connect),
+            role: "acme_ro".to_owned(),
+            ..fixture::marker(&fixture::names(), Stage::Ready)
+        };
+        let mut role = Role { connection_limit: 5, ..fixture::role("acme_ro", Some(marker.text())) };
+        let mut snapshot = fixture::snapshot();
+        change(&mut role);
+        snapshot.roles.push(role);
+        snapshot.databases[0].acl.push(fixture::grant(Some("acme_ro"), "CONNECT"));
+        snapshot.databases[0].connection_limit = 20;
+        snapshot.settings.push(fixture::setting(Some("acme"), Some("acme_ro"), "search_path", "app"));
+        let tenant = Observed::locate(&snapshot, &fixture::names());
+        let seen = acme(evidence);
+        *seen = Observed { inside: seen.inside.clone(), login: seen.login.clone(), ..tenant };
+        let mut companion = Observed::companion(&snapshot, seen, &"acme_ro".parse().unwrap());
+        companion.login = seen.login.clone();
+        evidence.companions = vec![companion];
+    }
+
+    #[test]
+    fn what_is_found_of_a_further_role_is_told_of_its_tenant() {
+        use Status::Fail;
+        check(|evidence| with_reader(evidence, |_| {}), &[]);
+        check(
+            |evidence| with_reader(evidence, |role| role.create_role = true),
+            &[("tenant.role_attributes", Fail, "1 of 2 tenants, first acme: acme_ro has CREATEROLE")],
+        );
+        // And all that is found of the tenant's own beside it, whoever may repair which.
+        check(
+            |evidence| {
+                with_reader(evidence, |role| role.superuser = true);
+                acme(evidence).role.as_mut().unwrap().create_role = true;
+            },
+            &[(
+                "tenant.role_attributes",
+                Fail,
+                "1 of 2 tenants, first acme: acme has CREATEROLE; acme_ro has SUPERUSER (an apply does not repair all of it)",
+            )],
+        );
+        // Of whom it reaches, too.
+        let reaches = |evidence: &mut Evidence| {
+            with_reader(evidence, |_| {});
+            let allowed = Allowed {
+                role: "acme_ro".into(),
+                database: "globex".into(),
+                count: 12,
+                privileges: ["CONNECT".to_owned()].into(),
+                public: BTreeSet::new(),
+            };
+            evidence.reach.allowed = vec![allowed];
+        };
+        let told = "1 of 2 tenants, first acme: acme_ro: CONNECT on database globex; and on 11 more";
+        check(reaches, &[("cluster.cross_access", Fail, told)]);
     }
 
     #[test]
