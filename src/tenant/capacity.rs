@@ -155,7 +155,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::{Marker, Stage, fixture};
+    use crate::tenant::{Access, Marker, Stage, fixture};
 
     fn name(text: &str) -> TenantName {
         text.parse().unwrap()
@@ -219,6 +219,37 @@ mod tests {
             ]
             .into()
         );
+    }
+
+    /// Tenant `a` with a further role of 3 connections.
+    fn with_further() -> Snapshot {
+        let mut snapshot = snapshot(&[("a", Stage::Ready, 10), ("b", Stage::Ready, 15)]);
+        let marker = Marker { access: Some(Access::Read), ..Marker::new(&fixture::names_of("a"), Stage::Ready, None) };
+        snapshot.roles.push(Role { connection_limit: 3, ..fixture::role("a_ro", Some(marker.text())) });
+        snapshot
+    }
+
+    #[test]
+    fn further_roles_count_for_their_tenant() {
+        let by_role = [("a".to_owned(), 4), ("a_ro".to_owned(), 2)].into();
+        let shares = shares(&with_further(), &Capacity { by_role, ..capacity() });
+        assert_eq!(shares["a"], Share { allowed: Some(13), further: 3, used: 6 });
+        // 13 and 15 of 32: there are 4 more.
+        let budget = || Budget::new(&with_further(), capacity());
+        let committed = |found: Option<Overcommitment>| found.map(|found| found.committed);
+        let role = |name: &str| name.parse::<RoleName>().unwrap();
+        assert_eq!(committed(budget().plan(&name("a"), None, 14)), None);
+        assert_eq!(committed(budget().plan(&name("a"), None, 15)), Some(33));
+        assert_eq!(committed(budget().plan_role(&role("a_new"), &role("a_new"), 4)), None);
+        assert_eq!(committed(budget().plan_role(&role("a_new"), &role("a_new"), 5)), Some(33));
+        // What it has on record is counted already, by the name that it had too.
+        assert_eq!(committed(budget().plan_role(&role("a_ro"), &role("a_ro"), 7)), None);
+        assert_eq!(committed(budget().plan_role(&role("a_rw"), &role("a_ro"), 8)), Some(33));
+        assert_eq!(committed(budget().plan_role(&role("a_ro"), &role("a_ro"), 1)), None);
+        // Both together, whichever is planned first.
+        let mut both = budget();
+        assert_eq!(committed(both.plan(&name("a"), None, 12)), None);
+        assert_eq!(committed(both.plan_role(&role("a_new"), &role("a_new"), 3)), Some(33));
     }
 
     #[test]
