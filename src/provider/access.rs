@@ -1,6 +1,6 @@
 //! `pgtenant_access`: what a role that somebody else made may do in one tenant's database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -9,7 +9,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, Error, RoleName};
 use crate::tenant::admission;
 use crate::tenant::observed::any_marker;
-use crate::tenant::{Access, Control, Finding, Marker, Observed, TenantName, render};
+use crate::tenant::{Access, Marker, Observed, TenantName, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned, Resource,
     Schema, State, Value, async_trait, model, timeouts,
@@ -45,7 +45,9 @@ fn schema() -> Schema {
 model! {
     #[derive(Clone, Debug, Default)]
     struct Model {
-        tenant: Field<String> = required("The tenant's name: `pgtenant_tenant.<name>.name`.").requires_replace(),
+        tenant: Field<String> = required(
+            "The tenant's name: `pgtenant_tenant.<name>.name`. For another tenant, the role is shut out of the first."
+        ),
         role: Field<String> = required("The role's name.").requires_replace(),
         access: Field<String> = required(
             "What it may do in the tenant's database. `owner`: it may become the tenant (`SET ROLE`). `write`: it reads and writes \
@@ -78,14 +80,10 @@ impl Model {
     fn observe(mut self, role: &RoleName, tenant: &Observed) -> (Self, Statuses) {
         let access = tenant.admits(role.as_str()).unwrap_or(self.access());
         self.access = Field::Known(access.name().to_owned());
-        let findings = named(admission::findings(role, access, tenant));
+        let findings = controls::named(admission::findings(role, access, tenant));
         self.isolation = controls::described(&findings);
         (self, Statuses::of(&findings))
     }
-}
-
-fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
-    findings.into_iter().map(|(control, finding)| (control.name().to_owned(), finding)).collect()
 }
 
 /// A tenant, and whether the role is there.
@@ -170,7 +168,7 @@ impl Resource for AccessResource {
         model.isolation = Field::Unknown;
         if let Some(before) = &prior {
             let nothing = (&Field::Null, &Field::Null);
-            let applies = before.access != model.access;
+            let applies = (&before.tenant, &before.access) != (&model.tenant, &model.access);
             model.isolation =
                 controls::planned(&before.isolation, &Statuses::decode(&request.private), nothing, applies);
             // What a tenant has that is made anew is to be given again.
@@ -205,7 +203,15 @@ impl Resource for AccessResource {
             (Err(diagnostic), _) | (_, Err(diagnostic)) => return request.unchanged(diagnostic),
         };
         let is_own = cluster.own_roles().any(|own| *own == role);
-        let mut admission = Admission { tenant, role, access: (!ends).then(|| model.access()), is_own };
+        if let Some(Ok(before)) =
+            prior.as_ref().map(Model::tenant).filter(|before| before.as_ref().ok() != Some(&tenant))
+        {
+            let mut left = Admission { tenant: before, role: role.clone(), access: None, is_own, moves: true };
+            if let Err(diagnostic) = reconcile(cx, &cluster, &mut left).await.outcome {
+                return request.unchanged(diagnostic);
+            }
+        }
+        let mut admission = Admission { tenant, role, access: (!ends).then(|| model.access()), is_own, moves: false };
         let Reached { observed, outcome } = reconcile(cx, &cluster, &mut admission).await;
         if let Some(seen) = &observed {
             operations::leave(&cluster, &seen.tenant).await;
@@ -213,7 +219,7 @@ impl Resource for AccessResource {
         match (outcome, observed) {
             (Ok(diagnostics), _) if ends => Applied { diagnostics, ..Applied::default() },
             (Ok(said), Some(seen)) => {
-                let findings = named(admission::findings(&admission.role, model.access(), &seen.tenant));
+                let findings = controls::named(admission::findings(&admission.role, model.access(), &seen.tenant));
                 let rest = "To repair it, ask a superuser or the object's owner.";
                 let (isolation, statuses, mut diagnostics) =
                     controls::settled("isolation", &model.isolation, &findings, rest);
@@ -234,9 +240,8 @@ impl Resource for AccessResource {
         let failed = |error: Error| diagnose::error(&format!("import access {id:?}"), &error, cx);
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let parts = id.match_indices('/').map(|(at, _)| (&id[..at], &id[at + 1..]));
-        let parsed = parts.filter_map(|(tenant, role)| Some((tenant.parse().ok()?, role.parse().ok()?)));
-        let found = parsed.map(|(tenant, role): (TenantName, RoleName)| (find(&snapshot, &tenant, &role), role));
+        let found =
+            names::pairs(id).map(|(tenant, role): (TenantName, RoleName)| (find(&snapshot, &tenant, &role), role));
         let Some((mut seen, role)) = found.filter(|(seen, _)| seen.exists).find(|(seen, _)| seen.tenant.role.is_some())
         else {
             let detail = "The ID is `<tenant>/<role>`: a tenant of this provider, and a role that is there.";
@@ -276,6 +281,8 @@ struct Admission {
     access: Option<Access>,
     /// Whether the provider itself is this role.
     is_own: bool,
+    /// Whether it is let into another tenant instead. One that was renamed is another by name alone.
+    moves: bool,
 }
 
 impl Subject for Admission {
@@ -310,6 +317,9 @@ impl Subject for Admission {
     }
 
     fn next(&mut self, seen: &Seen) -> Result<Next, Diagnostic> {
+        if self.moves && seen.tenant.names.tenant != self.tenant {
+            return Ok(Next::default());
+        }
         if seen.tenant.role.is_none() || seen.tenant.database.is_none() {
             return match self.access {
                 Some(_) => Err(no_tenant(self.tenant.as_str())),

@@ -10,7 +10,8 @@ use crate::postgres::{
     Tls, TlsVersion,
 };
 use crate::tf_provider::{
-    Attribute, Attributes, Block, Diagnostic, Diagnostics, Field, NestedBlock, Nesting, Schema, Type, Value, model,
+    Attribute, Attributes, Block, Diagnostic, Diagnostics, Field, NestedBlock, Nesting, Schema, Severity, Type, Value,
+    model,
 };
 
 /// What the provider block comes to.
@@ -34,6 +35,15 @@ pub(super) enum ConnectionBudget {
 }
 
 impl ConnectionBudget {
+    /// Of what is said of too many connections; `None` where nothing is.
+    pub(super) fn severity(self) -> Option<Severity> {
+        match self {
+            ConnectionBudget::Warn => Some(Severity::Warning),
+            ConnectionBudget::Error => Some(Severity::Error),
+            ConnectionBudget::Off => None,
+        }
+    }
+
     const ALL: [(&str, ConnectionBudget); 3] =
         [("warn", ConnectionBudget::Warn), ("error", ConnectionBudget::Error), ("off", ConnectionBudget::Off)];
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::tenant::diff::ENFORCED;
-use crate::tenant::{Finding, Status};
+use crate::tenant::{Control, Finding, Status};
 use crate::tf_provider::{Diagnostic, Diagnostics, Field, Item, Path};
 
 use super::accept::{self, Reasons};
@@ -68,6 +68,11 @@ impl Statuses {
     pub(super) fn is_left(&self, name: &str) -> bool {
         self.0.get(name) == Some(&Known::NotPermitted)
     }
+}
+
+/// Findings by the names that they have in state.
+pub(super) fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
+    findings.into_iter().map(|(control, finding)| (control.name().to_owned(), finding)).collect()
 }
 
 /// What stands in state of these findings.
@@ -137,9 +142,9 @@ mod tests {
     use super::*;
     use crate::postgres::Fact;
     use crate::postgres::fact::{Kind, Objects};
+    use crate::tenant::Repair;
     use crate::tenant::diff::Deviation;
     use crate::tenant::observed::Seen;
-    use crate::tenant::{Control, Repair};
 
     fn finding(status: Status) -> BTreeMap<String, Finding> {
         let fact = Fact::Present(Objects::one(Kind::Schema, "app"));

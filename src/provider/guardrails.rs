@@ -14,10 +14,9 @@ use crate::tenant::{Marker, Observed, Repair, TenantName, render};
 use crate::tf_provider::model::Decoder;
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Attributes, Block, Context, Diagnostic, Diagnostics, Field, Item, Path,
-    PlanRequest, Planned, Resource, Schema, Severity, State, Typed, Value, async_trait, model, timeouts,
+    PlanRequest, Planned, Resource, Schema, State, Typed, Value, async_trait, model, timeouts,
 };
 
-use super::configuration::ConnectionBudget;
 use super::connection::Connection;
 use super::controls::{self, Controls};
 use super::reconcile::{Next, Reached, Subject, reconcile};
@@ -482,11 +481,7 @@ impl GuardrailsResource {
         prior: Option<&Model>,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Error> {
-        let severity = match self.connection.connection_budget().await {
-            ConnectionBudget::Warn => Severity::Warning,
-            ConnectionBudget::Error => Severity::Error,
-            ConnectionBudget::Off => return Ok(()),
-        };
+        let Some(severity) = self.connection.connection_budget().await.severity() else { return Ok(()) };
         let (Some(limit), Ok(tenant)) = (model.connection_limit.as_known(), model.tenant()) else { return Ok(()) };
         let formerly = prior.and_then(|prior| prior.tenant().ok()).filter(|formerly| *formerly != tenant);
         let before = prior.filter(|_| formerly.is_none()).and_then(|prior| prior.connection_limit.as_known());

@@ -1,6 +1,7 @@
 //! How a role of a configuration logs in, and what it is a member of: what is wrong with that, told without a server.
 
-use crate::postgres::{ExtensionName, RoleName, Secret, Verifier};
+use crate::postgres::{Proof, RoleName, Secret, Verifier};
+use crate::tenant::Password;
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tf_provider::{Diagnostic, Diagnostics, Field, Item, Path, Set};
 
@@ -20,7 +21,7 @@ impl Login<'_> {
         let mut diagnostics = Diagnostics::default();
         diagnostics.0.extend(self.text());
         for name in self.member_of.known_elements() {
-            if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute("member_of"), name) {
+            if let Err(diagnostic) = names::parse::<RoleName>(Path::attribute("member_of"), name) {
                 diagnostics.push(diagnostic);
             }
         }
@@ -75,6 +76,42 @@ impl Login<'_> {
     }
 }
 
+/// What becomes of a password in an apply.
+pub(super) struct Decided {
+    pub password: Password,
+    /// Of the one at hand, whether it is to be set or not.
+    pub verifier: Option<Verifier>,
+    /// The one that is being set. Of a text that is a verifier already it is not known.
+    pub proof: Option<Proof>,
+}
+
+/// Decides by the versions before, if the role was there, and after.
+pub(super) fn decide(
+    secret: Option<&Secret>,
+    method: Method,
+    before: Option<Option<i64>>,
+    after: Option<i64>,
+) -> Result<Decided, Diagnostic> {
+    let verifier = secret
+        .map(Verifier::from_password_or_verifier)
+        .transpose()
+        .map_err(|error| Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo"))?;
+    let password = match &verifier {
+        _ if !method.is_password() => Password::Take,
+        _ if before == Some(after) => Password::Keep,
+        Some(verifier) => Password::Set(verifier.clone()),
+        None if before.flatten().is_some() => Password::Take,
+        None => Password::Keep,
+    };
+    let proof = match (&password, secret) {
+        (Password::Set(verifier), Some(secret)) if verifier.expose() != secret.expose() => {
+            Some(Proof { password: secret.clone(), challenge: verifier.challenge() })
+        }
+        _ => None,
+    };
+    Ok(Decided { password, verifier: verifier.filter(|_| method.is_password()), proof })
+}
+
 /// That a role reaches other tenants by a group.
 pub(super) fn reaches_beyond(role: &RoleName) -> Diagnostic {
     Diagnostic::warning(
@@ -95,5 +132,35 @@ pub(super) fn one_of(attribute: &str, field: &Field<String>, choices: &[&str], d
             Diagnostic::error(format!("`{attribute}` cannot be {text:?}"), format!("It is one of {choices}."))
                 .at_attribute(attribute),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_written_when_its_version_says_so() {
+        let secret = Secret::new("hunter2");
+        let of = |secret: Option<&Secret>, method, before, after| {
+            let Decided { password, verifier, proof } = decide(secret, method, before, after).unwrap();
+            let said = match password {
+                Password::Keep => "keep",
+                Password::Set(_) => "set",
+                Password::Take => "take",
+            };
+            (said, verifier.is_some(), proof.is_some())
+        };
+        let by = Method::Password;
+        assert_eq!(of(Some(&secret), by, None, Some(1)), ("set", true, true));
+        assert_eq!(of(Some(&secret), by, Some(Some(1)), Some(1)), ("keep", true, false));
+        assert_eq!(of(Some(&secret), by, Some(Some(1)), Some(2)), ("set", true, true));
+        assert_eq!(of(Some(&secret), by, Some(None), Some(1)), ("set", true, true));
+        assert_eq!(of(None, by, Some(Some(1)), None), ("take", false, false));
+        assert_eq!(of(None, by, None, None), ("keep", false, false));
+        // Whoever logs in otherwise has none.
+        assert_eq!(of(Some(&secret), Method::RdsIam, Some(Some(1)), Some(2)), ("take", false, false));
+        let made = Secret::new(Verifier::salted(&secret, "acme", "salt").expose());
+        assert_eq!(of(Some(&made), by, None, Some(1)), ("set", true, false), "nobody knows what it is of");
     }
 }

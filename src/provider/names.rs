@@ -32,6 +32,12 @@ fn check(attribute: &str, text: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::error(format!("The name {text:?} is reserved"), detail).at_attribute(attribute))
 }
 
+/// The two names that an ID may be: either may have a slash in it.
+pub(super) fn pairs<A: FromStr, B: FromStr>(id: &str) -> impl Iterator<Item = (A, B)> {
+    let parts = id.match_indices('/').map(|(at, _)| (&id[..at], &id[at + 1..]));
+    parts.filter_map(|(first, second)| Some((first.parse().ok()?, second.parse().ok()?)))
+}
+
 /// Parses a name, or says what is wrong with it.
 pub(super) fn parse<T: FromStr<Err = InvalidName>>(path: Path, text: &str) -> Result<T, Diagnostic> {
     text.parse().map_err(|error: InvalidName| {
@@ -52,6 +58,16 @@ pub(super) fn parse<T: FromStr<Err = InvalidName>>(path: Path, text: &str) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::RoleName;
+
+    #[test]
+    fn an_id_of_two_names_may_be_read_in_several_ways() {
+        let read = |id: &str| pairs::<RoleName, RoleName>(id).map(|(a, b)| format!("{a} {b}")).collect::<Vec<_>>();
+        assert_eq!(read("a/b"), ["a b"]);
+        assert_eq!(read("a/b/c"), ["a b/c", "a/b c"]);
+        assert_eq!(read("a"), [""; 0]);
+        assert_eq!(read("/a/"), ["/a "; 0]);
+    }
 
     #[test]
     fn names_that_cannot_be_are_told_with_their_attribute() {

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Authentication, Cluster, Error, ParameterName, Proof, RoleName, Secret, Verifier};
 use crate::tenant::companion::{self, Wanted};
 use crate::tenant::foresight;
-use crate::tenant::method::Method;
+use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::observed::any_marker;
 use crate::tenant::{
-    Access, Control, Desired, Finding, Goal, Locale, Marker, Names, Observed, Of, Password, TenantName, render,
+    Access, Control, Desired, Goal, Locale, Marker, Names, Observed, Of, Password, TenantName, render,
 };
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
@@ -20,10 +21,9 @@ use crate::tf_provider::{
 };
 
 use super::accept::{Reasons, Whose};
-use super::configuration::ConnectionBudget;
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::login::{Login, one_of, reaches_beyond};
+use super::login::{Decided, Login, decide, one_of, reaches_beyond};
 use super::reconcile::{Next, Reached, Subject, reconcile};
 use super::tenant::operations;
 use super::walk::Claim;
@@ -81,7 +81,8 @@ model! {
             "Required with `password_wo`. Change this number to set the password again: a write-only value cannot be compared."
         ),
         authentication: Field<String> = optional_computed(
-            "How the role proves who it is: `password`, `rds_iam` or `certificate`, as of `pgtenant_tenant`."
+            "How the role proves who it is: `password`, `rds_iam` or `certificate`, as of `pgtenant_tenant`. Default: `password`; for a role \
+             that was imported, what it had then."
         )
         .default(Method::default().name()),
         connection_limit: Field<i64> = optional_computed(
@@ -94,7 +95,8 @@ model! {
              database; a session may set others. Whether the server takes each from this admin is checked while planning."
         ),
         member_of: Field<Set<Item<String>>> = optional_computed(
-            "Roles that the role is a member of; the admin needs the ADMIN option on them. Mind that it may become each of them."
+            "Roles that the role is a member of; the admin needs the ADMIN option on them. Default: none; for a role that was imported, \
+             those that it was a member of then. Mind that it may become each of them (`SET ROLE`)."
         )
         .default(Value::List(Vec::new())),
         accept: Reasons = optional(
@@ -175,7 +177,8 @@ impl Model {
 
     /// This state with what was observed in place of what was remembered.
     fn observe(mut self, wanted: &Wanted, seen: &Both) -> (Self, Statuses) {
-        let findings = named(companion::findings(&placed(wanted.clone(), &seen.tenant), &seen.role, &seen.tenant));
+        let findings =
+            controls::named(companion::findings(&placed(wanted.clone(), &seen.tenant), &seen.role, &seen.tenant));
         if let Some(role) = &seen.role.role {
             self.name = Field::Known(role.name.clone());
             self.connection_limit = Field::Known(i64::from(role.connection_limit));
@@ -193,6 +196,33 @@ impl Model {
     }
 }
 
+/// What the provider remembers beside the state.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Private {
+    /// The statuses of the controls in `isolation`.
+    statuses: Statuses,
+    /// What a role that was imported had: what it keeps where the configuration does not say.
+    #[serde(default)]
+    imported: Option<Imported>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Imported {
+    member_of: BTreeSet<String>,
+    authentication: String,
+}
+
+impl Private {
+    /// Nothing is remembered of a role that is new.
+    fn decode(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("names serialise")
+    }
+}
+
 /// With the names that the tenant's objects have.
 fn placed(mut wanted: Wanted, tenant: &Observed) -> Wanted {
     let names = &mut wanted.role.names;
@@ -201,10 +231,6 @@ fn placed(mut wanted: Wanted, tenant: &Observed) -> Wanted {
     }
     names.schema = tenant.names.schema.clone();
     wanted
-}
-
-fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
-    findings.into_iter().map(|(control, finding)| (control.name().to_owned(), finding)).collect()
 }
 
 /// A tenant, and its further role in the place of its own.
@@ -340,7 +366,8 @@ impl Resource for RoleResource {
         }
         let wanted = model.wanted(true)?;
         let (model, statuses) = model.observe(&wanted, &both);
-        Ok(Some(State { value: model.encode(), private: statuses.encode(), diagnostics }))
+        let private = Private { statuses, ..Private::decode(&state.private) };
+        Ok(Some(State { value: model.encode(), private: private.encode(), diagnostics }))
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
@@ -352,7 +379,15 @@ impl Resource for RoleResource {
             (Some(tenant), Some(name)) => Field::Known(format!("{tenant}/{name}")),
             _ => Field::Unknown,
         };
-        let statuses = Statuses::decode(&request.private);
+        let Private { statuses, imported } = Private::decode(&request.private);
+        if let Some(imported) = imported {
+            if request.config.get("member_of").is_null() {
+                model.member_of = imported.member_of.into_iter().collect();
+            }
+            if request.config.get("authentication").is_null() {
+                model.authentication = Field::Known(imported.authentication);
+            }
+        }
         model.isolation = Field::Unknown;
         if let Some(before) = &prior {
             let accept = (&before.accept, &model.accept.clone());
@@ -383,6 +418,7 @@ impl Resource for RoleResource {
             (Err(diagnostics), _) | (_, Err(diagnostics)) => return request.unchanged(diagnostics),
         };
         let ends = planned.is_none();
+        let private = Private::decode(&request.private);
         let model = planned.or_else(|| prior.clone()).unwrap_or_default();
         let password = config.password_wo.known().filter(|_| !ends);
         let mut role = match self.subject(&model, prior.as_ref(), password.as_ref()).await {
@@ -409,14 +445,15 @@ impl Resource for RoleResource {
                 if prior.is_none() {
                     self.connection.unsettled(both.tenant.names.clone()).await;
                 }
-                finished(&model, &role.wanted, &both, said)
+                finished(&model, &role.wanted, &both, said, private)
             }
             // What was made is in the state: tainted, it may be destroyed, or made anew.
             (Err(diagnostic), Some(both)) if both.role.role.is_some() && (prior.is_some() || role.made) => {
                 let before = prior.unwrap_or(model);
                 let Ok(wanted) = before.wanted(true) else { return request.unchanged(diagnostic) };
                 let (state, statuses) = before.observe(&wanted, &both);
-                Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics: diagnostic.into() }
+                let private = Private { statuses, ..private }.encode();
+                Applied { state: Some(state.encode()), private, diagnostics: diagnostic.into() }
             }
             (Err(diagnostic), _) => request.unchanged(diagnostic),
             (Ok(_), None) => unreachable!("a goal is reached where it was seen"),
@@ -427,9 +464,8 @@ impl Resource for RoleResource {
         let failed = |error: Error| diagnose::error(&format!("import role {id:?}"), &error, cx);
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
         let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let parts = id.match_indices('/').map(|(at, _)| (&id[..at], &id[at + 1..]));
-        let parsed = parts.filter_map(|(tenant, role)| Some((tenant.parse().ok()?, role.parse().ok()?)));
-        let found = parsed.map(|(tenant, role): (TenantName, RoleName)| find(&snapshot, &tenant, &role, &role));
+        let found =
+            names::pairs(id).map(|(tenant, role): (TenantName, RoleName)| find(&snapshot, &tenant, &role, &role));
         let found = found.filter(|both| both.tenant.role.is_some()).find(|both| both.role.role.is_some());
         let Some(mut both) = found else { return Err(not_importable(id).into()) };
         let own = cluster.own_roles().any(|own| both.role.role.as_ref().is_some_and(|role| role.name == own.as_str()));
@@ -442,8 +478,10 @@ impl Resource for RoleResource {
         let role = both.role.role.as_ref().expect("it was found");
         let own = both.tenant.role.as_ref().expect("it was found").name.clone();
         let direct = both.role.memberships.iter().filter(|one| !one.automatic && one.member == role.name);
-        let groups: BTreeSet<String> = direct.map(|one| one.role.clone()).filter(|group| *group != own).collect();
-        let method = marker.as_ref().map(|marker| marker.authentication).unwrap_or_default();
+        let mut groups: BTreeSet<String> = direct.map(|one| one.role.clone()).filter(|group| *group != own).collect();
+        let registered = marker.as_ref().map(|marker| marker.authentication).unwrap_or_default();
+        let method = if groups.remove(RDS_IAM) { Method::RdsIam } else { registered };
+        let imported = Imported { member_of: groups, authentication: method.name().to_owned() };
         let access = marker.as_ref().and_then(|marker| marker.access).unwrap_or(Access::Connect);
         let model = Model {
             id: Field::Known(format!("{}/{}", both.tenant.names.tenant, role.name)),
@@ -452,14 +490,15 @@ impl Resource for RoleResource {
             access: Field::Known(access.name().to_owned()),
             login: Field::Known(marker.as_ref().map_or(role.login, |marker| !marker.nologin)),
             password_wo_version: marker.as_ref().and_then(|marker| marker.password_version).into(),
-            authentication: Field::Known(method.name().to_owned()),
+            authentication: Field::Known(imported.authentication.clone()),
             connection_limit: Field::Known(i64::from(role.connection_limit)),
-            member_of: groups.into_iter().collect(),
+            member_of: imported.member_of.iter().cloned().collect(),
             ..Model::default()
         };
         let wanted = model.wanted(true)?;
         let (model, statuses) = model.observe(&wanted, &both);
-        Ok(State { private: statuses.encode(), ..State::from(model.encode()) })
+        let private = Private { statuses, imported: Some(imported) };
+        Ok(State { private: private.encode(), ..State::from(model.encode()) })
     }
 }
 
@@ -548,11 +587,7 @@ impl RoleResource {
         planned: &Model,
         role: &RoleName,
     ) -> Result<Option<Diagnostic>, Error> {
-        let severity = match self.connection.connection_budget().await {
-            ConnectionBudget::Warn => Severity::Warning,
-            ConnectionBudget::Error => Severity::Error,
-            ConnectionBudget::Off => return Ok(None),
-        };
+        let Some(severity) = self.connection.connection_budget().await.severity() else { return Ok(None) };
         let Some(limit) = planned.connection_limit.as_known() else { return Ok(None) };
         if prior.and_then(|prior| prior.connection_limit.known()).is_some_and(|before| before >= *limit) {
             return Ok(None);
@@ -568,27 +603,12 @@ impl RoleResource {
         prior: Option<&Model>,
         password: Option<&Secret>,
     ) -> Result<FurtherRole, Diagnostic> {
-        let verifier = password.map(Verifier::from_password_or_verifier).transpose().map_err(|error| {
-            Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo")
-        })?;
         let mut wanted = model.wanted(prior.is_some())?;
         let before = prior.map(Model::role).transpose()?.unwrap_or_else(|| wanted.role.names.role.clone());
         let version = |model: &Model| model.password_wo_version.known();
-        let is_new = prior.is_none_or(|prior| version(prior) != version(model));
-        wanted.role.password = match &verifier {
-            _ if !wanted.role.authentication.is_password() => Password::Take,
-            _ if !is_new => Password::Keep,
-            Some(verifier) => Password::Set(verifier.clone()),
-            None if prior.is_some_and(|prior| version(prior).is_some()) => Password::Take,
-            None => Password::Keep,
-        };
-        let proof = match (&wanted.role.password, password) {
-            (Password::Set(verifier), Some(password)) if verifier.expose() != password.expose() => {
-                Some(Proof { password: password.clone(), challenge: verifier.challenge() })
-            }
-            _ => None,
-        };
-        let verifier = verifier.filter(|_| wanted.role.authentication.is_password());
+        let Decided { password, verifier, proof } =
+            decide(password, wanted.role.authentication, prior.map(version), version(model))?;
+        wanted.role.password = password;
         Ok(FurtherRole {
             tenant: model.tenant()?,
             before,
@@ -752,11 +772,13 @@ fn not_ours(role: &str) -> Diagnostic {
 }
 
 /// The state that was reached, and a word on what could not be enforced. What was planned stands.
-fn finished(model: &Model, wanted: &Wanted, both: &Both, said: Diagnostics) -> Applied {
-    let findings = named(companion::findings(&placed(wanted.clone(), &both.tenant), &both.role, &both.tenant));
+fn finished(model: &Model, wanted: &Wanted, both: &Both, said: Diagnostics, private: Private) -> Applied {
+    let findings =
+        controls::named(companion::findings(&placed(wanted.clone(), &both.tenant), &both.role, &both.tenant));
     let rest = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
     let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
     diagnostics.extend(said);
     let state = Model { isolation, ..model.clone() };
-    Applied { state: Some(state.encode()), private: statuses.encode(), diagnostics }
+    let private = Private { statuses, ..private }.encode();
+    Applied { state: Some(state.encode()), private, diagnostics }
 }

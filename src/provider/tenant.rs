@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::inside::Extension;
 use crate::postgres::catalog::snapshot::Connected;
-use crate::postgres::{Cluster, Error, ExtensionName, Proof, RoleName, SchemaName, Secret, Verifier};
+use crate::postgres::{Cluster, Error, ExtensionName, RoleName, SchemaName, Secret};
 use crate::tenant::method::{Method, RDS_IAM};
-use crate::tenant::{Control, Desired, Finding, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
+use crate::tenant::{Control, Desired, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
     Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
@@ -23,7 +23,7 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::login::one_of;
+use super::login::{decide, one_of};
 use super::reconcile::{Reached, Subject, reconcile};
 use super::{diagnose, names};
 use operations::Tenant;
@@ -272,7 +272,7 @@ impl Model {
     /// This state with what was observed in place of what was remembered. `self` says what is to be
     /// expected, and keeps what cannot be observed.
     fn observe(mut self, expected: &Desired, observed: &Observed) -> (Self, Statuses) {
-        let findings = named(findings(expected, observed));
+        let findings = controls::named(findings(expected, observed));
         if let Some(database) = &observed.database {
             self.database = Field::Known(database.name.clone());
             let provider = match database.locale_provider.as_str() {
@@ -323,11 +323,6 @@ impl Model {
     }
 }
 
-/// Findings by the names that they have in `isolation`.
-fn named(findings: BTreeMap<Control, Finding>) -> BTreeMap<String, Finding> {
-    findings.into_iter().map(|(control, finding)| (control.name().to_owned(), finding)).collect()
-}
-
 /// The state of a tenant of which less became than was planned: what is there.
 fn left(prior: &Model, observed: &Observed, private: Private, diagnostic: Diagnostic) -> Applied {
     let (state, statuses) = match prior.known() {
@@ -370,7 +365,7 @@ fn unfinished(
 
 /// The state that was reached, and a word on what could not be enforced. What was planned stands.
 fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnostics, private: Private) -> Applied {
-    let findings = named(findings(desired, observed));
+    let findings = controls::named(findings(desired, observed));
     let rest = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
     let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
     diagnostics.extend(said);
@@ -566,7 +561,7 @@ impl Resource for TenantResource {
             observed.login = Err(operations::NOT_DEEP.to_owned());
         }
         let (model, statuses) = model.observe(&expected, &observed);
-        let behind = Statuses::of(&named(findings(&model.known()?, &observed))).found_beside(&statuses);
+        let behind = Statuses::of(&controls::named(findings(&model.known()?, &observed))).found_beside(&statuses);
         let private = Private { statuses, behind, ..Private::decode(&state.private) };
         Ok(Some(State { value: model.encode(), private: private.encode(), diagnostics }))
     }
@@ -754,30 +749,14 @@ impl TenantResource {
         prior: Option<&Model>,
         password: Option<&Secret>,
     ) -> Result<Tenant, Diagnostic> {
-        let verifier = password.map(Verifier::from_password_or_verifier).transpose().map_err(|error| {
-            Diagnostic::error("Not a SCRAM verifier", error.to_string()).at_attribute("password_wo")
-        })?;
         let before = prior.map(Model::names).transpose()?;
         let mut desired = model.desired(before.as_ref().map(|names| names.tenant.clone()))?;
         let version = |model: &Model| model.password_wo_version.known();
-        if !desired.authentication.is_password() {
-            desired.password = Password::Take;
-        } else if prior.is_none_or(|prior| version(prior) != version(model)) {
-            desired.password = match verifier {
-                Some(verifier) => Password::Set(verifier),
-                None if prior.is_some_and(|prior| version(prior).is_some()) => Password::Take,
-                None => Password::Keep,
-            };
-        }
+        let decided = decide(password, desired.authentication, prior.map(version), version(model))?;
+        desired.password = decided.password;
         let before = before.unwrap_or_else(|| desired.names.clone());
         let mut tenant = Tenant::new(desired, before, self.connection.deep_verify().await);
-        // Of a text that is a verifier already the password is not known.
-        tenant.proof = match (&tenant.desired.password, password) {
-            (Password::Set(verifier), Some(password)) if verifier.expose() != password.expose() => {
-                Some(Proof { password: password.clone(), challenge: verifier.challenge() })
-            }
-            _ => None,
-        };
+        tenant.proof = decided.proof;
         if let Some(prior) = prior {
             let given_up = schemas::given_up(prior, model);
             tenant.desired.given_up = given_up.iter().filter_map(|name| name.parse().ok()).collect();

@@ -73,10 +73,10 @@ fn with_status<'a>(report: &'a Value, status: &str) -> BTreeSet<&'a str> {
     found.map(|control| control["id"].as_str().unwrap()).collect()
 }
 
-/// The ids of the controls that fail on a server.
+/// The ids of the controls that fail on a server, for the audit with these arguments.
 #[track_caller]
-pub fn failing(server: &Server) -> BTreeSet<String> {
-    let report = report(&audit(server, &["--format", "json"]));
+pub fn failing(server: &Server, arguments: &[&str]) -> BTreeSet<String> {
+    let report = report(&audit(server, &[&["--format", "json"], arguments].concat()));
     with_status(&report, "fail").into_iter().map(str::to_owned).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::audit;
 use crate::fixture::{assert_enforced, outcome, tenant, value, workspace};
 use crate::support::postgres::{ADMIN, Server};
 use crate::support::terraform::Workspace;
@@ -14,6 +15,7 @@ on_every_major! {
     a_role_of_somebody_else_is_let_in,
     a_role_that_is_taken_over_keeps_its_access_alone,
     who_loses_an_access_does_not_hold_that_up,
+    who_moves_to_another_tenant_has_nothing_left_in_the_first,
 }
 
 /// One further role, called as its resource with the tenant's name before it.
@@ -142,6 +144,14 @@ fn what_a_role_has_beyond_its_access_is_told_and_taken_back(server: &Server) {
         } else {
             server.superuser(sql)
         };
+        // What the plan sees, the audit says: of one that carries no marker, that a stranger is in.
+        let told = match control {
+            "connection_limit" => "governed",
+            "registered" => "other_privileges",
+            control => control,
+        };
+        let failing = audit::failing(server, &["--tenant", "beyond"]);
+        assert!(failing.contains(&format!("tenant.{told}")), "{sql}: {failing:?}");
         let plan = workspace.plan();
         let changes = plan.changes("pgtenant_role.reader");
         let expected = if control == "connection_limit" { control.to_owned() } else { format!("isolation.{control}") };
@@ -317,6 +327,17 @@ fn a_role_of_somebody_else_is_let_in(server: &Server) {
     workspace.apply();
     assert_eq!(outcome(server, "let_a", "report", "SELECT answer FROM app.t"), "42");
 
+    // By another name it is the same tenant: nothing is taken from anybody.
+    let renamed = |text: String| text.replace("name = \"let_a\"", "name = \"let_c\"");
+    let access = [one("let_a", "report", "read"), one("let_b", "report", "read"), one("let_a", "probe", "connect")];
+    workspace.write("main.tf", &renamed([tenants("").concat(), access.concat()].concat()));
+    assert_eq!(workspace.plan().actions("pgtenant_access.let_a_report"), ["update"]);
+    workspace.apply();
+    assert_eq!(outcome(server, "let_c", "report", "SELECT answer FROM app.t"), "42");
+    assert_eq!(outcome(server, "let_c", "probe", "SELECT 1"), "1");
+    write("", "read");
+    workspace.apply();
+
     // What is let in no more has nothing, and the role is still there.
     workspace.write("main.tf", &tenants("").concat());
     workspace.apply();
@@ -342,6 +363,9 @@ fn a_role_that_is_taken_over_keeps_its_access_alone(server: &Server) {
                  ALTER DEFAULT PRIVILEGES GRANT INSERT ON TABLES TO takes_reader";
     assert_eq!(outcome(server, "takes", "takes", gives), "ok");
     server.sql("takes", ADMIN, "GRANT USAGE, CREATE ON SCHEMA app TO takes_reader").unwrap();
+    // What the configuration does not say of it, it keeps.
+    server.sql("postgres", ADMIN, "CREATE ROLE takes_group").unwrap();
+    server.sql("postgres", ADMIN, "GRANT takes_group TO takes_reader").unwrap();
     assert!(!workspace.plan().changes("pgtenant_tenant.this").is_empty());
     let session = server.session("takes", "takes_reader").unwrap();
 
@@ -355,6 +379,7 @@ fn a_role_that_is_taken_over_keeps_its_access_alone(server: &Server) {
     workspace.apply();
     assert_enforced(server, &workspace);
     assert_roles_enforced(&workspace, &["reader"]);
+    assert_eq!(value(server, "postgres", "SELECT pg_has_role('takes_reader', 'takes_group', 'MEMBER')"), "t");
     // Whoever was at work goes on, with what it is to have.
     assert_eq!(session.sql("SELECT answer FROM app.t").unwrap()[0][0].as_deref(), Some("42"));
     assert_eq!(outcome(server, "takes", "takes", "CREATE TABLE later AS SELECT 1 AS answer"), "ok");
@@ -372,6 +397,7 @@ fn a_role_that_is_taken_over_keeps_its_access_alone(server: &Server) {
     }
     workspace.assert_empty_plan();
     workspace.destroy();
+    server.superuser("DROP ROLE takes_group");
 }
 
 /// Not by a lock on what it acts on as the tenant.
@@ -394,4 +420,40 @@ fn who_loses_an_access_does_not_hold_that_up(server: &Server) {
     assert_eq!(outcome(server, "loses", "loses_one", "SELECT answer FROM app.t"), "42");
     assert_roles_enforced(&workspace, &["one"]);
     workspace.destroy();
+}
+
+fn who_moves_to_another_tenant_has_nothing_left_in_the_first(server: &Server) {
+    let workspace = workspace(server);
+    server.superuser("CREATE ROLE moves_report LOGIN");
+    let write = |to: &str| {
+        let tenants = ["moves_a", "moves_b"].map(|name| {
+            format!("resource \"pgtenant_tenant\" {name:?} {{\n  name = {name:?}\n  deletion_protection = false\n}}\n")
+        });
+        let role = format!(
+            "resource \"pgtenant_role\" \"one\" {{\n  tenant = pgtenant_tenant.{to}.name\n  name = \"moves_one\"\n  access = \"read\"\n}}\n\
+             resource \"pgtenant_access\" \"report\" {{\n  tenant = pgtenant_tenant.{to}.name\n  role = \"moves_report\"\n  access = \
+             \"read\"\n}}\n"
+        );
+        workspace.write("main.tf", &[tenants.concat(), role].concat());
+    };
+    write("moves_a");
+    workspace.apply();
+    for tenant in ["moves_a", "moves_b"] {
+        let makes = format!("CREATE TABLE t AS SELECT '{tenant}' AS whose");
+        assert_eq!(outcome(server, tenant, tenant, &makes), "ok");
+    }
+    write("moves_b");
+    workspace.apply();
+    assert_roles_enforced(&workspace, &["one"]);
+    for role in ["moves_one", "moves_report"] {
+        assert_eq!(outcome(server, "moves_b", role, "SELECT whose FROM app.t"), "moves_b");
+        assert_eq!(outcome(server, "moves_a", role, "SELECT 1"), "42501", "{role}");
+        let held = format!(
+            "SELECT count(*) FROM pg_shdepend JOIN pg_database d ON d.oid = dbid
+             WHERE refobjid = '{role}'::regrole AND datname = 'moves_a'"
+        );
+        assert_eq!(value(server, "moves_a", &held), "0", "{role}");
+    }
+    workspace.destroy();
+    server.superuser("DROP ROLE moves_report");
 }

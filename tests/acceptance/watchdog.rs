@@ -353,7 +353,7 @@ fn what_this_admin_may_not_repair_stays_in_the_plan() {
             let warning = format!("Warning: Control \"{control}\" is not enforced");
             assert!(applied.stdout.contains(&warning), "{}", applied.stdout);
         }
-        assert!(crate::audit::failing(&server).contains(&format!("watchdog.{control}")));
+        assert!(crate::audit::failing(&server, &[]).contains(&format!("watchdog.{control}")));
         server.superuser(mend_it);
         workspace.apply();
     }
