@@ -64,6 +64,10 @@ impl Statuses {
 }
 
 impl Statuses {
+    pub(super) fn is_enforced(&self, name: &str) -> bool {
+        self.0.get(name) == Some(&Known::Enforced)
+    }
+
     /// Whether a control was not as it should be, and an apply does not mend it.
     pub(super) fn is_left(&self, name: &str) -> bool {
         self.0.get(name) == Some(&Known::NotPermitted)

@@ -1,5 +1,6 @@
 //! `pgtenant_tenant`: a database, a role and a schema for one tenant, isolated from all others.
 
+mod adoption;
 mod foresight;
 pub(super) mod operations;
 mod schemas;
@@ -725,6 +726,8 @@ impl Resource for TenantResource {
             authentication: imported.authentication.clone().into(),
             database: Field::Known(names.database.to_string()),
             role: Field::Known(names.role.to_string()),
+            // That of a database which the apply makes: what else is left out is the server's choice.
+            encoding: observed.database.is_none().then(|| "UTF8".to_owned()).into(),
             ..Model::default()
         };
         let expected = model.known()?;

@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod adoption;
 pub mod audit;
 pub mod baseline;
 pub mod capacity;

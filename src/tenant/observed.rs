@@ -345,10 +345,19 @@ impl Observed {
         self.role.as_ref()?.name.parse().ok()
     }
 
+    /// Whether this is the tenant's role.
+    pub fn is_role(&self, name: &str) -> bool {
+        self.role.as_ref().is_some_and(|role| role.name == name)
+    }
+
+    /// Whether the tenant's role is a member of any other.
+    pub fn is_member(&self) -> bool {
+        self.memberships.iter().any(|found| self.is_role(&found.member) && !found.automatic)
+    }
+
     /// Whether the tenant's role is a member of that one, by whosoever's grant.
     pub fn is_member_of(&self, group: &RoleName) -> bool {
-        let is = |role: &str| self.memberships.iter().any(|found| found.role == group.as_str() && found.member == role);
-        self.role.as_ref().is_some_and(|role| is(&role.name))
+        self.memberships.iter().any(|found| found.role == group.as_str() && self.is_role(&found.member))
     }
 
     pub fn database_marker(&self) -> Option<Marker> {
@@ -483,8 +492,21 @@ impl Observed {
 
     /// Whether it was never complete: there is nothing in it yet.
     pub fn is_half_made(&self) -> bool {
-        let marker = if self.role.is_some() { self.role_marker() } else { self.database_marker() };
-        marker.is_some_and(|marker| marker.stage == Stage::Creating)
+        let begun = |marker: Option<Marker>| marker.is_some_and(|marker| marker.stage == Stage::Creating);
+        // One that is open or complete may hold data, whoever lost its role.
+        let is_empty = |database: &Database| match database_marker(database) {
+            None => !database.allow_connections || database.is_invalid(),
+            marker => begun(marker),
+        };
+        (self.role.is_none() || begun(self.role_marker()))
+            && self.database.as_ref().map_or(self.role.is_some(), is_empty)
+    }
+
+    /// Whether a database that people use is being made a tenant's.
+    pub fn is_adopted(&self) -> bool {
+        let in_use = self.database.as_ref().is_some_and(|database| database.allow_connections);
+        let is_new = |marker: Marker| marker.stage == Stage::Creating;
+        in_use && self.database_marker().is_none() && self.role_marker().is_none_or(is_new)
     }
 
     /// Whether a `pgtenant_guardrails` says what the limits are.
@@ -500,7 +522,7 @@ impl Observed {
     /// Whether the database could be entered.
     pub fn is_enterable(&self) -> bool {
         let enterable = |database: &Database| database.connectable && !database.is_invalid();
-        self.role.is_some() && self.database.as_ref().is_some_and(enterable)
+        self.database.as_ref().is_some_and(enterable)
     }
 
     /// Whether nothing but a `DROP DATABASE` helps.
@@ -1317,8 +1339,26 @@ mod tests {
         let of_database = || fixture::database("acme", Some(guarded.clone()));
         assert_eq!(state(of_database(), role("acme", "acme", Ready)), (true, false, true));
         assert_eq!(state(foreign_database(of_database()), role("acme", "acme", Ready)), (false, false, true));
+        let half_made = |databases: Vec<Database>, roles: Vec<Role>| {
+            let observed = Observed::locate(&cluster(databases, roles), &names_of("acme"));
+            (observed.is_half_made(), observed.is_adopted())
+        };
+        let closed = || Database { allow_connections: false, ..plain() };
+        let (begun, ready) = (|| role("acme", "acme", Creating), || role("acme", "acme", Ready));
+        assert_eq!(half_made(vec![], vec![]), (false, false));
+        assert_eq!(half_made(vec![], vec![begun()]), (true, false));
+        assert_eq!(half_made(vec![closed()], vec![begun()]), (true, false));
+        assert_eq!(half_made(vec![database("acme", "acme", Creating)], vec![begun()]), (true, false));
+        assert_eq!(half_made(vec![database("acme", "acme", Creating)], vec![]), (true, false));
+        assert_eq!(half_made(vec![database("acme", "acme", Ready)], vec![ready()]), (false, false));
+        // What may hold data is not half-made, whoever lost its role, or is being given one.
+        assert_eq!(half_made(vec![database("acme", "acme", Ready)], vec![begun()]), (false, false));
+        assert_eq!(half_made(vec![database("acme", "acme", Ready)], vec![]), (false, false));
+        assert_eq!(half_made(vec![plain()], vec![begun()]), (false, true));
+        assert_eq!(half_made(vec![plain()], vec![]), (false, true));
+        assert_eq!(half_made(vec![plain()], vec![fixture::role("acme", None)]), (false, true));
         let bare = Observed::locate(&cluster(vec![plain()], vec![]), &names_of("acme"));
-        assert!(!bare.is_enterable() && bare.facts().is_empty());
+        assert!(bare.is_enterable() && bare.facts().is_empty());
         assert_eq!(
             (bare.database_name().map(|name| name.to_string()).as_deref(), bare.role_name()),
             (Some("acme"), None)

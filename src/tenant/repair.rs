@@ -132,6 +132,7 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         return only(needed);
     }
     if observed.database_marker().is_none()
+        && !observed.is_adopted()
         && observed.role_marker().is_some_and(|marker| marker.stage == Stage::Creating)
     {
         // Together with its opening: an open database without a marker could be anybody's.
@@ -226,7 +227,7 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
     needed.sort_by_key(
         |change| matches!(change, Change::GrantDatabase { privileges, .. } if privileges.contains(&"CREATE")),
     );
-    if is_adopted(observed) {
+    if observed.is_adopted() {
         // What can fail inside comes before what shuts people out.
         needed.sort_by_key(|change| (change.closes_a_door(), change.is_inside()));
         if observed.inside.is_err() {
@@ -259,12 +260,6 @@ fn is_planted(desired: &Desired, observed: &Observed) -> bool {
     };
     observed.owns_schema(EXTENSIONS_SCHEMA)
         || observed.inside.iter().flat_map(|inside| &inside.extensions).any(is_tenants)
-}
-
-/// Whether a database that people use is being made a tenant's.
-fn is_adopted(observed: &Observed) -> bool {
-    let in_use = observed.database.as_ref().is_some_and(|database| database.allow_connections);
-    in_use && observed.database_marker().is_none() && observed.role_marker().is_none()
 }
 
 /// Whether the tenant is to be shut out, and is not yet.

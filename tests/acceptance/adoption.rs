@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::fixture::{closes_public, outcome, value, workspace};
+use crate::fixture::{assert_enforced, closes_public, outcome, tenant, value, workspace};
 use crate::support::postgres::{ADMIN, Server};
 use crate::support::terraform::Workspace;
 
 on_every_major! {
     a_grown_database_is_adopted_and_nobody_is_refused,
+    half_of_a_tenant_is_taken_up_and_the_rest_is_made,
 }
 
 /// Connects anew and asks, again and again, until it is told to stop: how often, and what it was refused.
@@ -111,4 +112,118 @@ fn a_grown_database_is_adopted_and_nobody_is_refused(server: &Server) {
     assert_eq!(outcome(server, "grown", "grown_stranger", "SELECT 1"), "42501");
     workspace.destroy();
     server.superuser("DROP ROLE grown_stranger; DROP ROLE grown_report");
+}
+
+/// Severity, summary and detail of what a plan says.
+fn told(workspace: &Workspace) -> Vec<[String; 3]> {
+    let plan = workspace.run(&["plan", "-json"]);
+    let text = |found: &serde_json::Value, key: &str| found[key].as_str().unwrap_or_default().to_owned();
+    plan.diagnostics().iter().map(|found| ["severity", "summary", "detail"].map(|key| text(found, key))).collect()
+}
+
+/// The block that a refused create proposes, for the resource `this`.
+fn proposed(workspace: &Workspace) -> String {
+    let told = told(workspace);
+    let refused = |[_, summary, _]: &&[String; 3]| summary.starts_with("There is a ");
+    let [severity, _, detail] = told.iter().find(refused).expect("a refused create");
+    assert_eq!(severity, "warning", "{detail}");
+    let block = detail.split_once("import {").expect("an import block").1;
+    format!("import {{{}\n", block.replace("pgtenant_tenant.<name>", "pgtenant_tenant.this"))
+}
+
+/// As RDS makes its first database, or another team its roles: the hint of a create leads to the end.
+fn half_of_a_tenant_is_taken_up_and_the_rest_is_made(server: &Server) {
+    for (name, make, keeps) in [
+        (
+            "half_database",
+            ["CREATE DATABASE half_database", "CREATE SCHEMA extensions; CREATE EXTENSION citext SCHEMA extensions; CREATE TABLE kept AS SELECT 7 AS id"]
+                .as_slice(),
+            "SELECT id FROM public.kept",
+        ),
+        ("half_role", ["CREATE ROLE half_role LOGIN"].as_slice(), "SELECT 7"),
+    ] {
+        let workspace = workspace(server);
+        for (number, sql) in make.iter().enumerate() {
+            server.sql(if number == 0 { "postgres" } else { name }, ADMIN, sql).unwrap();
+        }
+        let block = tenant(name, "password_wo = \"Ha1f-pw-Zq7\"\n  password_wo_version = 1");
+        workspace.write("main.tf", &block);
+        let import = proposed(&workspace);
+        assert!(import.contains(&format!("id = \"{name}/{name}/{name}/app\"")), "{import}");
+        workspace.write("main.tf", &format!("{block}{import}"));
+        workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+        workspace.assert_empty_plan();
+        assert_enforced(server, &workspace);
+        server.session_with_password(name, name, "Ha1f-pw-Zq7").unwrap();
+        assert_eq!(value(server, name, keeps), "7");
+        if name == "half_database" {
+            // What it had is kept where the configuration does not say.
+            assert_eq!(value(server, name, "SELECT count(*) FROM pg_extension WHERE extname = 'citext'"), "1");
+        }
+        workspace.destroy();
+    }
+}
+
+/// Those who use it now are told by name and number what they will lose, before it is done; and what to write instead leads to an
+/// adoption that says nothing.
+#[test]
+fn a_plan_tells_what_an_adoption_changes() {
+    let server = Server::shared();
+    let workspace = workspace(server);
+    for sql in [
+        "CREATE ROLE warned_app LOGIN CREATEDB",
+        "CREATE ROLE warned_reader LOGIN",
+        "CREATE ROLE warned_visitor LOGIN",
+        "ALTER ROLE warned_app SET work_mem = '8MB'",
+        "GRANT warned_app TO CURRENT_USER",
+        "CREATE DATABASE warned OWNER warned_app",
+        "REVOKE warned_app FROM CURRENT_USER",
+    ] {
+        server.sql("postgres", ADMIN, sql).unwrap();
+    }
+    let grown = "CREATE TABLE public.orders AS SELECT 1 AS id; CREATE TABLE public.lines (id serial);
+                 GRANT SELECT ON public.orders TO warned_reader";
+    assert_eq!(outcome(server, "warned", "warned_app", grown), "ok");
+    let visitor = server.session("warned", "warned_visitor").unwrap();
+
+    // The hint finds the role and the schema.
+    workspace.write("main.tf", &tenant("warned", ""));
+    let [_, _, message] = told(&workspace).remove(0);
+    let set = "Set `role = \"warned_app\"` (the owner of the database) and `schema = \"public\"` (the schema with the role's tables).";
+    assert!(message.contains(set), "{message}");
+    assert!(proposed(&workspace).contains("\"warned/warned/warned_app/public\""));
+
+    // Whoever imports it otherwise is told.
+    let warned = |schema: &str| {
+        let block = tenant("warned", &format!("role = \"warned_app\"\n  schema = {schema:?}"));
+        let import =
+            format!("import {{\n  to = pgtenant_tenant.this\n  id = \"warned/warned/warned_app/{schema}\"\n}}\n");
+        workspace.write("main.tf", &format!("{block}{import}"));
+        let told = told(&workspace);
+        let summary = "Database warned is in use: the import changes what its users can do";
+        let [_, _, detail] = told.into_iter().find(|[_, found, _]| found == summary).expect("a warning");
+        detail
+    };
+    let detail = warned("app");
+    let access = "To keep its access, add a `pgtenant_role` if it is this tenant's alone, or a `pgtenant_access`.";
+    for line in [
+        "Role warned_app can no longer reach its 3 tables and sequences in schema public. To keep them, set `schema = \"public\"`.",
+        "The admin becomes the owner of database warned; now it is role warned_app.",
+        "Role warned_app loses CREATEDB.",
+        "PUBLIC loses CONNECT",
+        &format!("Role warned_reader loses privileges on 1 object. {access}"),
+        &format!("Role warned_visitor loses its way in (1 session now). {access}"),
+        "Temporary tables are refused. To keep them, set `allow_temporary_tables = true`.",
+        "Parameters of the role or the database are reset: work_mem.",
+    ] {
+        assert!(detail.contains(line), "{line:?} is not in:\n{detail}");
+    }
+    assert!(!warned("public").contains("can no longer reach"));
+    drop(visitor);
+
+    workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+    assert_eq!(told(&workspace), Vec::<[String; 3]>::new());
+    assert_eq!(outcome(server, "warned", "warned_app", "SELECT id FROM orders"), "1");
+    workspace.destroy();
+    server.superuser("DROP ROLE warned_reader; DROP ROLE warned_visitor");
 }

@@ -420,8 +420,7 @@ fn what_is_the_providers_own_is_no_tenants() {
         ("own/own_database/own_role/pg_catalog", "The name \"pg_catalog\" is reserved"),
         ("own/own_database/platform_admin/app", "Role \"platform_admin\" is no tenant's"),
         ("own/own_database/own_boss/app", "It is a superuser"),
-        ("own/own_database/nobody/app", "There is no role \"nobody\". Run `CREATE ROLE \"nobody\"`"),
-        ("own/nowhere/own_role/app", "There is no database \"nowhere\". Run `CREATE DATABASE \"nowhere\"`"),
+        ("own/nowhere/nobody/app", "There is neither a database \"nowhere\" nor a role \"nobody\""),
     ] {
         let refused = workspace.run(&["import", THIS, id]);
         assert!(!refused.status.success(), "{id}");
@@ -490,17 +489,11 @@ fn what_is_not_known_while_planning_is_refused_before_anything_is_made() {
 fn a_hint_to_import_leads_somewhere() {
     let server = Server::shared();
     let workspace = workspace(server);
-    for (made, first) in [
-        ("CREATE DATABASE hinted", "CREATE ROLE \"hinted_app\""),
-        ("CREATE ROLE hinted_app", "CREATE DATABASE \"hinted\""),
-    ] {
+    for made in ["CREATE DATABASE hinted", "CREATE ROLE hinted_app"] {
         server.sql("postgres", ADMIN, made).unwrap();
         workspace.write("main.tf", &tenant("hinted", "role = \"hinted_app\""));
         let hint = workspace.apply_error();
-        assert!(hint.contains(first) && hint.contains("id = \"hinted/hinted/hinted_app/app\""), "{hint}");
-        let missing = workspace.run(&["import", THIS, "hinted/hinted/hinted_app/app"]);
-        assert!(missing.message().contains(first), "{}", missing.message());
-        server.sql("postgres", ADMIN, first).unwrap();
+        assert!(hint.contains("id = \"hinted/hinted/hinted_app/app\""), "{hint}");
         workspace.run(&["import", THIS, "hinted/hinted/hinted_app/app"]).ok().unwrap();
         workspace.apply();
         assert_enforced(server, &workspace);

@@ -10,16 +10,17 @@ use std::str::FromStr;
 use crate::postgres::catalog::snapshot::Snapshot;
 use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, Encoding, Error, RoleName};
+use crate::tenant::adoption::Adoption;
 use crate::tenant::foresight::{self, Category, Refusal};
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::names::is_reserved_schema;
-use crate::tenant::{Locale, Names, Observed};
+use crate::tenant::{Control, Locale, Names, Observed};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
 use super::super::login::{Login, reaches_beyond};
 use super::super::walk::{Claim, Known, Presence};
-use super::taken::{occupied, own};
-use super::{Model, TenantResource, diagnose};
+use super::taken::{in_the_way, own};
+use super::{Model, Private, TenantResource, adoption, diagnose, operations};
 
 /// How many schemas a tenant may have beside the first, and how long their names may be together: of a comment 4096 characters are
 /// read, and of a database a hundred schemas.
@@ -205,12 +206,20 @@ impl TenantResource {
                 match prior.map(Model::names) {
                     None => {
                         let conflict = Observed::locate(&snapshot, &names).conflict(&snapshot, &names);
-                        diagnostics.0.extend(conflict.map(|conflict| warning(occupied(&conflict, &snapshot, &names))));
+                        if let Some(conflict) = conflict {
+                            let told = in_the_way(&cluster, &conflict, &snapshot, &names, &cx.cancel).await;
+                            diagnostics.push(warning(told));
+                        }
                     }
                     Some(Ok(before)) => diagnostics.0.extend(renamed(&snapshot, &before, &names)),
                     Some(Err(_)) => {}
                 }
             }
+        }
+        // A marker that is lost is looked at too: not every tenant is looked for again.
+        let registered = Private::decode(&request.private).statuses.is_enforced(Control::Registered.name());
+        if let Some(prior) = prior.filter(|_| !replaces && !registered) {
+            diagnostics.0.extend(self.foresee_adoption(cx, &cluster, prior, planned).await?);
         }
         let reaching = added(&planned.member_of, prior.map(|prior| &prior.member_of)).into_iter();
         diagnostics.0.extend(reaching.filter(foresight::reaches_beyond).map(|role| reaches_beyond(&role)));
@@ -232,6 +241,29 @@ impl TenantResource {
             });
         }
         Ok(diagnostics)
+    }
+
+    /// What an apply changes for those who use a database that is no tenant's yet.
+    async fn foresee_adoption(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        prior: &Model,
+        planned: &Model,
+    ) -> Result<Option<Diagnostic>, Error> {
+        let Ok(before) = prior.names() else { return Ok(None) };
+        let Ok(desired) = planned.desired(Some(before.tenant.clone())) else { return Ok(None) };
+        if !Observed::locate(&*cluster.snapshot(&cx.cancel).await?, &before).is_adopted() {
+            return Ok(None);
+        }
+        // The snapshot of all has no sessions.
+        let (_, mut observed) = operations::inspect(cluster, &before, &desired.names, &cx.cancel).await?;
+        // What cannot be read is told by the refresh.
+        if operations::look_once(cluster, &mut observed, false, &cx.cancel).await.is_err() && cx.cancel.is_cancelled() {
+            return Ok(None);
+        }
+        operations::leave(cluster, &observed).await;
+        Ok(adoption::describe(&desired.names, &observed, &Adoption::of(&desired, &observed)))
     }
 
     /// What the server would refuse of this, told before anything of it is made.

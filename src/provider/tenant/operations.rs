@@ -15,7 +15,7 @@ use crate::tf_provider::{Context, Diagnostic, Diagnostics};
 use super::super::diagnose;
 use super::super::reconcile::{Next, Subject};
 use super::super::trying::Attempt;
-use super::taken::occupied;
+use super::taken::in_the_way;
 use super::{Model, protected};
 
 /// Why nothing of a tenant's inside is known, where nobody looks.
@@ -169,7 +169,9 @@ impl Subject for Tenant {
         }
         if std::mem::take(&mut self.is_first) && self.desired.known_as.is_none() {
             let conflict = observed.conflict(&snapshot, &self.desired.names);
-            self.conflict = conflict.map(|conflict| occupied(&conflict, &snapshot, &self.desired.names));
+            if let Some(conflict) = conflict {
+                self.conflict = Some(in_the_way(cluster, &conflict, &snapshot, &self.desired.names, cancel).await);
+            }
             if self.conflict.is_some() {
                 return Ok(observed);
             }
@@ -286,7 +288,7 @@ impl Subject for Tenant {
 }
 
 /// What the shared catalogs say now of a tenant that had the names `before` and is to have `after`.
-async fn inspect(
+pub(super) async fn inspect(
     cluster: &Cluster,
     before: &Names,
     after: &Names,
@@ -404,12 +406,11 @@ fn keep(observed: &mut Observed, read: Result<Inside, Error>) -> Result<(), Erro
 }
 
 fn why_not_entered(observed: &Observed) -> &'static str {
-    match (&observed.database, &observed.role) {
-        (None, _) => "its database is missing",
-        (_, None) => "its role is missing",
-        (Some(database), _) if database.is_invalid() => "its database is invalid",
-        (Some(database), _) if !database.allow_connections => "its database accepts no connections",
-        _ => "this admin may not connect to its database",
+    match &observed.database {
+        None => "its database is missing",
+        Some(database) if database.is_invalid() => "its database is invalid",
+        Some(database) if !database.allow_connections => "its database accepts no connections",
+        Some(_) => "this admin may not connect to its database",
     }
 }
 

@@ -1,15 +1,34 @@
 //! What stands already where a tenant is to be made, and what of it may be imported.
 
-use crate::postgres::{Cluster, Snapshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::postgres::catalog::snapshot::Role;
+use crate::postgres::{Cluster, Feature, Inside, RoleName, SchemaName, Snapshot};
 use crate::tenant::names::{is_reserved, is_reserved_schema};
-use crate::tenant::observed::{database_marker, role_marker};
-use crate::tenant::{Conflict, Names, Observed};
+use crate::tenant::observed::{any_marker, database_marker};
+use crate::tenant::{Conflict, Marker, Names, Observed, adoption};
 use crate::tf_provider::{Diagnostic, Path};
 
 use super::super::names;
 
-/// An object that stands in the way, with the way to take it over, where there is one.
-pub(super) fn occupied(conflict: &Conflict, snapshot: &Snapshot, names: &Names) -> Diagnostic {
+/// An object that stands in the way, with the way to take it over, where there is one. For that the database is looked into.
+pub(super) async fn in_the_way(
+    cluster: &Cluster,
+    conflict: &Conflict,
+    snapshot: &Snapshot,
+    names: &Names,
+    cancel: &CancellationToken,
+) -> Diagnostic {
+    let foreign = matches!(conflict, Conflict::Foreign { .. }).then(|| Observed::locate(snapshot, names));
+    let inside = match foreign.filter(Observed::is_enterable).and_then(|observed| observed.database_name()) {
+        // What cannot be read is not known: the hint names the schema that is asked for.
+        Some(database) => cluster.inside(&database, cancel).await.ok(),
+        None => None,
+    };
+    occupied(conflict, snapshot, names, inside.as_ref())
+}
+
+fn occupied(conflict: &Conflict, snapshot: &Snapshot, names: &Names, inside: Option<&Inside>) -> Diagnostic {
     let tenant = names.tenant.as_str();
     match conflict {
         Conflict::Tenant(_) => Diagnostic::error(
@@ -30,33 +49,66 @@ pub(super) fn occupied(conflict: &Conflict, snapshot: &Snapshot, names: &Names) 
         .at_attribute(*object),
         Conflict::Foreign { object, name } => Diagnostic::error(
             format!("There is a {object} {name:?} already"),
-            format!("This provider did not make it, and leaves it alone. Choose another name{}", takeover(snapshot, names)),
+            format!(
+                "This provider did not make it, and leaves it alone. Choose another name{}",
+                takeover(snapshot, names, inside)
+            ),
         )
         .at_attribute(*object),
     }
 }
 
 /// How to make a tenant of what is there.
-fn takeover(snapshot: &Snapshot, names: &Names) -> String {
+fn takeover(snapshot: &Snapshot, names: &Names, inside: Option<&Inside>) -> String {
+    let Some(found) = adoptable(snapshot, names, inside) else { return ".".to_owned() };
+    let others = [
+        ("role", names.role.as_str(), found.role.as_str(), "the owner of the database"),
+        ("schema", names.schema.as_str(), found.schema.as_str(), "the schema with the role's tables"),
+    ];
+    let others = others.into_iter().filter(|(_, wanted, found, _)| wanted != found);
+    let others: Vec<_> =
+        others.map(|(attribute, _, found, what)| format!("`{attribute} = {found:?}` ({what})")).collect();
+    let set = if others.is_empty() { String::new() } else { format!(" Set {}.", others.join(" and ")) };
+    let id = format!("{}/{}/{}/{}", found.tenant, found.database, found.role, found.schema);
+    format!(
+        ", or make a tenant of what is there, with all that is in it.{set} The plan then says what changes for those who use it:\n\n{}",
+        import(&id)
+    )
+}
+
+/// The names by which what is there becomes a tenant: its role may be another, and so may its schema.
+fn adoptable(snapshot: &Snapshot, names: &Names, inside: Option<&Inside>) -> Option<Names> {
     let observed = Observed::locate(snapshot, names);
-    let (database, role) = (names.database.quoted(), names.role.quoted());
-    let before = match (&observed.database, &observed.role) {
-        (None, None) => return ".".to_owned(),
-        (_, Some(found)) if found.superuser || found.name == snapshot.server.admin => return ".".to_owned(),
-        (Some(_), Some(_)) => String::new(),
-        (Some(_), None) if snapshot.roles.iter().any(|other| other.name == names.role.as_str()) => {
-            return ".".to_owned();
-        }
-        (None, Some(_)) if snapshot.databases.iter().any(|other| other.name == names.database.as_str()) => {
-            return ".".to_owned();
-        }
-        (Some(_), None) => format!(" first, as there is no role {role}, run `CREATE ROLE {role}`; then:"),
-        (None, Some(_)) => {
-            format!(" first, as there is no database {database}, run `CREATE DATABASE {database}`; then:")
-        }
+    if is_held(snapshot, names, &observed) {
+        return None;
+    }
+    let may_be = |role: &Role| {
+        !role.superuser
+            && role.name != snapshot.server.admin
+            && !is_reserved(&role.name)
+            && any_marker(role).is_none()
+            && role.name.parse::<RoleName>().is_ok()
     };
-    let id = format!("{}/{}/{}/{}", names.tenant, names.database, names.role, names.schema);
-    format!(", or make it a tenant with all that is in it:{before}\n\n{}", import(&id))
+    let owner = observed.database.as_ref().and_then(|database| {
+        snapshot.roles.iter().filter(|role| role.name == database.owner).find(|role| may_be(role))
+    });
+    let role = match &observed.role {
+        Some(role) => may_be(role).then(|| names.role.clone())?,
+        None => owner.and_then(|owner| owner.name.parse().ok()).unwrap_or_else(|| names.role.clone()),
+    };
+    // Up to 14 no admin but a superuser governs `public`.
+    let may_govern = |schema: &SchemaName| {
+        schema.as_str() != "public" || snapshot.server.superuser || snapshot.server.has(Feature::OwnedPublicSchema)
+    };
+    let schema = inside.and_then(|inside| adoption::home(inside, role.as_str())).filter(may_govern);
+    Some(Names { schema: schema.unwrap_or_else(|| names.schema.clone()), role, ..names.clone() })
+}
+
+/// Whether the database or the role is another tenant's.
+fn is_held(snapshot: &Snapshot, names: &Names, observed: &Observed) -> bool {
+    let database = snapshot.databases.iter().any(|other| other.name == names.database.as_str());
+    let role = snapshot.roles.iter().any(|other| other.name == names.role.as_str());
+    database && observed.database.is_none() || role && observed.role.is_none()
 }
 
 fn import(id: &str) -> String {
@@ -85,8 +137,8 @@ pub(super) fn own(cluster: &Cluster, names: &Names) -> Option<Diagnostic> {
     })
 }
 
-/// What an import ID names: `name`, or `name/database/role/schema` for what carries no marker. Both the database and the role
-/// are there, and may become a tenant's.
+/// What an import ID names: `name`, or `name/database/role/schema` for what carries no marker. The database or the role is
+/// there, and may become a tenant's; the apply makes the other.
 pub(super) fn importable(cluster: &Cluster, snapshot: &Snapshot, id: &str) -> Result<Observed, Diagnostic> {
     let at_id = |diagnostic: Diagnostic| diagnostic.at_attribute("id");
     let (names, observed) = match id.split('/').collect::<Vec<_>>()[..] {
@@ -156,49 +208,38 @@ fn elsewhere(names: &Names, observed: &Observed) -> Option<Diagnostic> {
     )
 }
 
-/// What is not there of the two, or is another tenant's.
+/// Why there is nothing that could become a tenant: neither of the two is there, or one is another tenant's.
 fn missing(snapshot: &Snapshot, names: &Names, observed: &Observed) -> Option<String> {
-    let mut said = Vec::new();
-    if observed.database.is_none() {
-        let name = names.database.as_str();
-        let found = snapshot.databases.iter().find(|database| database.name == name);
-        let other = found.and_then(database_marker).map(|marker| marker.tenant);
-        said.push(absent("database", name, &names.database.quoted(), other));
-    }
-    if observed.role.is_none() {
-        let name = names.role.as_str();
-        let found = snapshot.roles.iter().find(|role| role.name == name);
-        let other = found.and_then(role_marker).map(|marker| marker.tenant);
-        said.push(absent("role", name, &names.role.quoted(), other));
-    }
-    (!said.is_empty()).then(|| said.join(" "))
-}
-
-fn absent(object: &str, name: &str, quoted: &str, other: Option<String>) -> String {
-    match other {
-        Some(tenant) => format!("The {object} {name:?} belongs to tenant {tenant:?}."),
-        None => {
-            let verb = object.to_ascii_uppercase();
-            format!(
-                "There is no {object} {name:?}. Run `CREATE {verb} {quoted}` first to import the rest with an empty one."
-            )
-        }
+    let (database, role) = (names.database.as_str(), names.role.as_str());
+    let held = |object: &str, name: &str, marker: Option<Marker>| {
+        marker.map(|marker| format!("The {object} {name:?} belongs to tenant {:?}.", marker.tenant))
+    };
+    let databases = snapshot.databases.iter().filter(|found| observed.database.is_none() && found.name == database);
+    let roles = snapshot.roles.iter().filter(|found| observed.role.is_none() && found.name == role);
+    let database_of = databases.filter_map(|found| held("database", database, database_marker(found)));
+    let role_of = roles.filter_map(|found| held("role", role, any_marker(found)));
+    let held: Vec<String> = database_of.chain(role_of).collect();
+    match (held.is_empty(), observed.exists()) {
+        (true, true) => None,
+        (true, false) => Some(format!("There is neither a database {database:?} nor a role {role:?}.")),
+        (false, _) => Some(held.join(" ")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::catalog::inside::Relations;
     use crate::tenant::fixture;
 
-    /// Of a cluster that has these databases and roles, none of them a tenant's: what is said of a tenant `acme` with a role
-    /// `app`. A superuser has an exclamation mark.
-    fn check(databases: &[&str], roles: &[&str], said: &str, import: bool) {
+    /// Of a cluster that has these databases, owned by a role of the same name, and these roles, none of them a tenant's: what is
+    /// proposed for a tenant `acme` with a role `app`. A superuser has an exclamation mark.
+    fn check(databases: &[&str], roles: &[&str], inside: Option<&Inside>, set: &str, id: Option<&str>) {
         let mut snapshot = fixture::snapshot();
         let (database, role) = (snapshot.databases.remove(0), snapshot.roles.remove(0));
         snapshot.databases.extend(databases.iter().map(|&name| {
             let mut database = database.clone();
-            (database.name, database.comment) = (name.to_owned(), None);
+            (database.name, database.comment, database.owner) = (name.to_owned(), None, name.to_owned());
             database
         }));
         snapshot.roles.extend(roles.iter().map(|&name| {
@@ -209,17 +250,35 @@ mod tests {
         }));
         let names = Names { role: "app".parse().unwrap(), ..fixture::names() };
         let conflict = Observed::locate(&snapshot, &names).conflict(&snapshot, &names).expect("a conflict");
-        let detail = occupied(&conflict, &snapshot, &names).detail;
-        assert!(detail.contains(said), "{said:?} is not in: {detail}");
-        assert_eq!(detail.contains("id = \"acme/acme/app/app\""), import, "{detail}");
+        let detail = occupied(&conflict, &snapshot, &names, inside).detail;
+        assert_eq!(detail.split_once(" Set ").map_or("", |(_, set)| set.split(". ").next().unwrap()), set, "{detail}");
+        let proposed = detail.split_once("id = \"").map(|(_, id)| id.split('"').next().unwrap());
+        assert_eq!(proposed, id, "{detail}");
     }
 
     #[test]
-    fn an_import_is_proposed_where_it_works() {
-        check(&["acme"], &["app"], "with all that is in it:", true);
-        check(&["acme"], &[], "run `CREATE ROLE \"app\"`; then:", true);
-        check(&[], &["app"], "run `CREATE DATABASE \"acme\"`; then:", true);
-        check(&["acme"], &["app!"], "Choose another name.", false);
+    fn an_import_is_proposed_that_works_for_what_is_there() {
+        check(&["acme"], &["app"], None, "", Some("acme/acme/app/app"));
+        check(&[], &["app"], None, "", Some("acme/acme/app/app"));
+        check(&["acme"], &["app!"], None, "", None);
+        // Without a role of that name the owner is the tenant's, unless none may be.
+        const OWNER: &str = "`role = \"acme\"` (the owner of the database)";
+        check(&["acme"], &["acme"], None, OWNER, Some("acme/acme/acme/app"));
+        check(&["acme"], &["acme!"], None, "", Some("acme/acme/app/app"));
+        check(&["acme"], &[], None, "", Some("acme/acme/app/app"));
+        let relations = |owner: &str| Relations {
+            kind: "r".to_owned(),
+            schema: "public".to_owned(),
+            owner: owner.to_owned(),
+            count: 2,
+        };
+        let inside = Inside { relations: vec![relations("app")], ..Inside::default() };
+        const SCHEMA: &str = "`schema = \"public\"` (the schema with the role's tables)";
+        check(&["acme"], &["app"], Some(&inside), SCHEMA, Some("acme/acme/app/public"));
+        let inside = Inside { relations: vec![relations("acme")], ..Inside::default() };
+        check(&["acme"], &["app"], Some(&inside), "", Some("acme/acme/app/app"));
+        let both = format!("{OWNER} and {SCHEMA}");
+        check(&["acme"], &["acme"], Some(&inside), &both, Some("acme/acme/acme/public"));
     }
 
     #[test]
@@ -234,15 +293,18 @@ mod tests {
         let said = |snapshot: &Snapshot, names: &Names| {
             missing(snapshot, names, &Observed::locate(snapshot, names)).unwrap_or_default()
         };
+        assert_eq!(said(&snapshot, &names("acme", "nobody")), "The database \"acme\" belongs to tenant \"acme\".");
         assert_eq!(
-            said(&snapshot, &names("acme", "nobody")),
-            "The database \"acme\" belongs to tenant \"acme\". There is no role \"nobody\". Run `CREATE ROLE \"nobody\"` first to \
-             import the rest with an empty one."
+            said(&snapshot, &names("nowhere", "nobody")),
+            "There is neither a database \"nowhere\" nor a role \"nobody\"."
         );
         snapshot.databases[0].comment = None;
-        assert!(said(&snapshot, &names("acme", "acme")).starts_with("The role \"acme\" belongs to tenant"));
+        assert_eq!(said(&snapshot, &names("acme", "acme")), "The role \"acme\" belongs to tenant \"acme\".");
+        // The half that is there is taken, and the apply makes the other.
+        assert_eq!(said(&snapshot, &names("acme", "nobody")), "");
         snapshot.roles[0].comment = None;
         assert_eq!(said(&snapshot, &names("acme", "acme")), "");
+        assert_eq!(said(&snapshot, &names("nowhere", "acme")), "");
     }
 
     #[test]
