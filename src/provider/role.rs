@@ -157,6 +157,7 @@ impl Model {
                 given_up: BTreeSet::new(),
                 member_of,
                 authentication: self.method().unwrap_or_default(),
+                template: None,
                 locale: Locale::default(),
                 password: Password::Keep,
                 password_version: self.password_wo_version.known(),

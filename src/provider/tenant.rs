@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::inside::Extension;
 use crate::postgres::catalog::snapshot::Connected;
-use crate::postgres::{Cluster, Error, ExtensionName, RoleName, SchemaName, Secret};
+use crate::postgres::{Cluster, DatabaseName, Error, ExtensionName, RoleName, SchemaName, Secret};
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Control, Desired, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
@@ -130,6 +130,13 @@ model! {
              is what `authentication` is for."
         )
         .default(Value::List(Vec::new())),
+        template: Field<String> = optional(
+            "The database that the tenant's database is copied from, with all that is in it. It must be a template or belong to the \
+             admin, and nobody may be connected to it. The copy has its encoding and locale. What is copied keeps its owner: of what \
+             the admin owns, the tenant may use functions and types, and no tables. The plan warns of extensions and schemas that \
+             this resource does not list. Used when the database is made; a later change does nothing. Default: `template0`, which is \
+             empty."
+        ),
         encoding: Field<String> = optional_computed(when_made("The database's character encoding. Default: `UTF8`."))
             .requires_replace()
             .keeps_prior()
@@ -204,6 +211,12 @@ impl Model {
         self.authentication.as_known().and_then(|name| Method::named(name))
     }
 
+    /// What the database is made from, unless that is `template0`.
+    fn template(&self) -> Result<Option<DatabaseName>, Diagnostic> {
+        let named = self.template.as_known().filter(|name| *name != "template0");
+        named.map(|name| names::parse(Path::attribute("template"), name)).transpose()
+    }
+
     /// The names, if all are known. They were checked when the configuration was.
     fn names(&self) -> Result<Names, Diagnostic> {
         let text = |attribute: &str, field: &Field<String>| {
@@ -246,6 +259,7 @@ impl Model {
             given_up: BTreeSet::new(),
             member_of,
             authentication: self.method().unwrap_or_default(),
+            template: self.template()?,
             locale: Locale {
                 encoding: self.encoding.as_known().cloned(),
                 provider: self.locale_provider.as_known().cloned(),
@@ -276,14 +290,9 @@ impl Model {
         let findings = controls::named(findings(expected, observed));
         if let Some(database) = &observed.database {
             self.database = Field::Known(database.name.clone());
-            let provider = match database.locale_provider.as_str() {
-                "i" => "icu",
-                "b" => "builtin",
-                _ => "libc",
-            };
             let facts = [
                 (&mut self.encoding, Some(database.encoding.clone())),
-                (&mut self.locale_provider, Some(provider.to_owned())),
+                (&mut self.locale_provider, Some(database.provider().to_owned())),
                 (&mut self.lc_collate, Some(database.lc_collate.clone())),
                 (&mut self.lc_ctype, Some(database.lc_ctype.clone())),
                 (&mut self.locale, database.locale.clone()),
@@ -506,6 +515,7 @@ impl Resource for TenantResource {
             ("schema", &config.schema),
         ];
         names::validate(names, &mut diagnostics);
+        diagnostics.0.extend(config.template().err());
         for (attribute, field) in [("extensions", &config.extensions), ("schemas", &config.schemas)] {
             for name in field.known_elements() {
                 if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute(attribute), name) {

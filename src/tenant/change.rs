@@ -53,6 +53,8 @@ pub enum Change {
     /// Closed until [`Change::Open`].
     CreateDatabase {
         database: DatabaseName,
+        /// `None`: `template0`, which brings nothing along.
+        template: Option<DatabaseName>,
         locale: Locale,
         connection_limit: i32,
     },
@@ -385,10 +387,11 @@ impl Change {
                 );
                 (None, one(format!("create role {r}"), create))
             }
-            Change::CreateDatabase { database, locale, connection_limit } => {
+            Change::CreateDatabase { database, template, locale, connection_limit } => {
                 let d = database.quoted();
+                let template = template.as_ref().map_or("template0".to_owned(), |template| template.quoted());
                 let text = format!(
-                    "CREATE DATABASE {d} TEMPLATE template0{} CONNECTION LIMIT {connection_limit} ALLOW_CONNECTIONS false",
+                    "CREATE DATABASE {d} TEMPLATE {template}{} CONNECTION LIMIT {connection_limit} ALLOW_CONNECTIONS false",
                     locale.clauses()
                 );
                 (None, one(format!("create database {d}"), text))
@@ -914,12 +917,24 @@ mod tests {
         let [on_database, on_role, on_schema] =
             ["DATABASE \"d\"", "ROLE \"r\"", "SCHEMA \"s\""].map(|object| format!("COMMENT ON {object} IS {marked}"));
         let public = || Grantee::Public;
+        let create = |template| Change::CreateDatabase {
+            database: database(),
+            template,
+            locale: Locale::default(),
+            connection_limit: 7,
+        };
         let rows: Vec<(Change, &str, &str, &str)> = vec![
             (
-                Change::CreateDatabase { database: database(), locale: Locale::default(), connection_limit: 7 },
+                create(None),
                 "-",
                 "create database \"d\"",
                 "CREATE DATABASE \"d\" TEMPLATE template0 CONNECTION LIMIT 7 ALLOW_CONNECTIONS false",
+            ),
+            (
+                create(Some("t".parse().unwrap())),
+                "-",
+                "create database \"d\"",
+                "CREATE DATABASE \"d\" TEMPLATE \"t\" CONNECTION LIMIT 7 ALLOW_CONNECTIONS false",
             ),
             (
                 Change::RenameDatabase { from: database(), to: "t".parse().unwrap() },
@@ -1148,7 +1163,12 @@ mod tests {
         let steps = |changes: &[Change]| render(changes).0.len();
         let close = || Change::Close { database: database() };
         let rename = || Change::RenameDatabase { from: database(), to: "t".parse().unwrap() };
-        let create = || Change::CreateDatabase { database: database(), locale: Locale::default(), connection_limit: 1 };
+        let create = || Change::CreateDatabase {
+            database: database(),
+            template: None,
+            locale: Locale::default(),
+            connection_limit: 1,
+        };
         assert_eq!(steps(&[close(), close()]), 1);
         for alone in [rename(), create(), Change::DropDatabase { database: database(), force: false }] {
             assert_eq!(steps(&[close(), alone, close(), close()]), 3);

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::inside::{Extension, Thing};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
-use crate::postgres::{Authentication, Challenge, ExtensionName, Feature, RoleName, SchemaName, Verifier};
+use crate::postgres::{
+    Authentication, Challenge, DatabaseName, ExtensionName, Feature, RoleName, SchemaName, Verifier,
+};
 
 use super::access::Access;
 use super::control::Control;
@@ -63,6 +65,8 @@ pub struct Desired {
     /// The roles that the tenant is to be a member of, beside that of its `authentication`.
     pub member_of: BTreeSet<RoleName>,
     pub authentication: Method,
+    /// What its database is made from; `None` is `template0`.
+    pub template: Option<DatabaseName>,
     pub locale: Locale,
     pub password: Password,
     pub password_version: Option<i64>,

@@ -46,6 +46,7 @@ pub(super) fn desired() -> Desired {
         given_up: BTreeSet::new(),
         member_of: BTreeSet::new(),
         authentication: Method::default(),
+        template: None,
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
         password: Password::Keep,
         password_version: None,
@@ -187,7 +188,7 @@ pub(super) fn bare() -> Snapshot {
     snapshot
 }
 
-fn inside() -> Inside {
+pub(super) fn inside() -> Inside {
     let schema = |name: &str, owner: &str, comment: Option<String>, acl: Vec<Grant>| Schema {
         name: name.to_owned(),
         owner: owner.to_owned(),

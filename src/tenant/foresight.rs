@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::postgres::catalog::inside::{Extension, Inside};
 use crate::postgres::catalog::offer::Offer;
-use crate::postgres::catalog::snapshot::Server;
-use crate::postgres::{Encoding, ExtensionName, Feature, RoleName};
+use crate::postgres::catalog::snapshot::{Database, Server};
+use crate::postgres::{DatabaseName, Encoding, ExtensionName, Feature, RoleName, SchemaName};
 
+use super::names::EXTENSIONS_SCHEMA;
+use super::observed::database_marker;
 use super::{Locale, Method};
 
 /// Why the server would refuse a part of a tenant.
@@ -50,6 +53,31 @@ pub enum Refusal {
         locale: String,
         of: Encoding,
         encoding: Encoding,
+    },
+    /// There is no database to copy.
+    NoTemplate(DatabaseName),
+    /// It is no template, and not this admin's.
+    NotCopyable(DatabaseName),
+    /// It is a tenant's, with what that has.
+    TenantsTemplate {
+        template: DatabaseName,
+        tenant: String,
+    },
+    /// A copy has its encoding and locale, not another.
+    OtherThanTemplate {
+        attribute: &'static str,
+        wanted: String,
+        found: String,
+    },
+    /// The template has an extension that is not listed.
+    BringsExtension {
+        template: DatabaseName,
+        extension: String,
+    },
+    /// The template has a schema that is none of the tenant's.
+    BringsSchema {
+        template: DatabaseName,
+        schema: String,
     },
     NoExtension(ExtensionName),
     /// It takes a superuser to install, or a service that lets this admin all the same.
@@ -128,6 +156,55 @@ pub fn of_locale(locale: &Locale, offer: &Offer, missing: &BTreeSet<String>) -> 
     refusals
 }
 
+/// What `CREATE DATABASE` would say to another template than `template0`.
+pub fn of_template(
+    template: &DatabaseName,
+    found: Option<&Database>,
+    locale: &Locale,
+    server: &Server,
+) -> Vec<Refusal> {
+    let Some(found) = found else { return vec![Refusal::NoTemplate(template.clone())] };
+    if let Some(marker) = database_marker(found) {
+        return vec![Refusal::TenantsTemplate { template: template.clone(), tenant: marker.tenant }];
+    }
+    let copyable = found.is_template || found.owner_usable || server.superuser;
+    let mut refusals: Vec<_> = (!copyable).then(|| Refusal::NotCopyable(template.clone())).into_iter().collect();
+    let encoding = |name: &str| Encoding::parse(name).map_or(name.to_owned(), |encoding| encoding.to_string());
+    let rows = [
+        ("encoding", locale.encoding.as_deref().map(encoding), Some(encoding(&found.encoding))),
+        ("locale_provider", locale.provider.clone(), Some(found.provider().to_owned())),
+        ("lc_collate", locale.collate.clone(), Some(found.lc_collate.clone())),
+        ("lc_ctype", locale.ctype.clone(), Some(found.lc_ctype.clone())),
+        ("locale", locale.locale.clone(), found.locale.clone()),
+    ];
+    for (attribute, wanted, found) in rows {
+        let found = found.unwrap_or_default();
+        let other = wanted.filter(|wanted| *wanted != found);
+        refusals.extend(other.map(|wanted| Refusal::OtherThanTemplate { attribute, wanted, found }));
+    }
+    refusals
+}
+
+/// What a template has that a tenant is not to have.
+pub fn of_contents(
+    template: &DatabaseName,
+    inside: &Inside,
+    extensions: &BTreeSet<ExtensionName>,
+    schemas: &BTreeSet<SchemaName>,
+) -> Vec<Refusal> {
+    let is_listed = |extension: &&Extension| extensions.iter().any(|listed| listed.as_str() == extension.name);
+    let more = inside.extensions.iter().filter(|extension| !is_listed(extension));
+    let more = more
+        .map(|extension| Refusal::BringsExtension { template: template.clone(), extension: extension.name.clone() });
+    let is_given = |name: &str| {
+        let of_extension = inside.extensions.iter().any(|extension| extension.schema == name);
+        name == "public" || name == EXTENSIONS_SCHEMA || of_extension || schemas.iter().any(|own| own.as_str() == name)
+    };
+    let others = inside.schemas.iter().filter(|schema| !is_given(&schema.name));
+    let others = others.map(|schema| Refusal::BringsSchema { template: template.clone(), schema: schema.name.clone() });
+    more.chain(others).collect()
+}
+
 fn of_builtin(locale: &str, server: &Server, encoding: Option<Encoding>) -> Option<Refusal> {
     let known: &[&str] = match server.major() {
         ..18 => &["C", "C.UTF-8"],
@@ -201,8 +278,9 @@ pub fn reaches_beyond(role: &RoleName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::catalog::inside::Schema;
     use crate::postgres::catalog::offer::{Available, Template};
-    use crate::tenant::fixture;
+    use crate::tenant::{Stage, fixture};
 
     fn offer() -> Offer {
         let extension = |needs_superuser, requires: &[&str]| Available {
@@ -331,6 +409,78 @@ mod tests {
         check(&["file_fdw"], &["file_fdw"], true, &[]);
         let requires = Refusal::Requires { extension: name("earthdistance"), other: "cube".into() };
         check(&["earthdistance"], &["earthdistance"], false, &[requires]);
+    }
+
+    #[test]
+    fn a_template_is_there_and_copied_as_it_is() {
+        let golden = || -> DatabaseName { "golden".parse().unwrap() };
+        let found = || Database { owner_usable: false, is_template: true, ..fixture::database("golden", None) };
+        let check = |found: Option<&Database>, locale: Locale, superuser: bool, expected: &[Refusal]| {
+            let server = Server { superuser, ..server(17) };
+            assert_eq!(of_template(&golden(), found, &locale, &server), expected);
+        };
+        let none = Locale::default;
+        check(None, none(), false, &[Refusal::NoTemplate(golden())]);
+        check(Some(&found()), none(), false, &[]);
+        let plain = || Database { is_template: false, ..found() };
+        check(Some(&plain()), none(), false, &[Refusal::NotCopyable(golden())]);
+        check(Some(&plain()), none(), true, &[]);
+        check(Some(&Database { owner_usable: true, ..plain() }), none(), false, &[]);
+        let tenants = fixture::database("golden", Some(fixture::marker(&fixture::names(), Stage::Ready).text()));
+        let refusal = Refusal::TenantsTemplate { template: golden(), tenant: "acme".to_owned() };
+        check(Some(&tenants), none(), true, &[refusal]);
+
+        let text = |text: &str| Some(text.to_owned());
+        let other = |attribute, wanted: &str, found: &str| Refusal::OtherThanTemplate {
+            attribute,
+            wanted: wanted.to_owned(),
+            found: found.to_owned(),
+        };
+        let same = Locale { encoding: text("utf-8"), provider: text("libc"), collate: text("C.UTF-8"), ..none() };
+        check(Some(&found()), same, false, &[]);
+        let wanted = Locale {
+            encoding: text("LATIN1"),
+            provider: text("icu"),
+            collate: text("C"),
+            ctype: text("de_DE"),
+            locale: text("de"),
+        };
+        let expected = [
+            other("encoding", "LATIN1", "UTF8"),
+            other("locale_provider", "icu", "libc"),
+            other("lc_collate", "C", "C.UTF-8"),
+            other("lc_ctype", "de_DE", "C.UTF-8"),
+            other("locale", "de", ""),
+        ];
+        check(Some(&found()), wanted, false, &expected);
+    }
+
+    #[test]
+    fn what_a_template_brings_along_is_listed() {
+        let golden = || -> DatabaseName { "golden".parse().unwrap() };
+        let extension = |name: &str, schema: &str| Extension {
+            name: name.to_owned(),
+            schema: schema.to_owned(),
+            version: "1".to_owned(),
+            owner: "admin".to_owned(),
+            owner_usable: true,
+        };
+        let like = fixture::inside().schemas.remove(0);
+        let schemas = ["public", "app", "jobs", "gis", "extensions"];
+        let schemas = schemas.map(|name| Schema { name: name.to_owned(), ..like.clone() }).to_vec();
+        let extensions = vec![extension("citext", "extensions"), extension("postgis", "gis")];
+        let inside = Inside { schemas, extensions, ..Inside::default() };
+        let told = |extensions: &[&str], schemas: &[&str]| {
+            let extensions = extensions.iter().map(|name| name.parse().unwrap()).collect();
+            let schemas = schemas.iter().map(|name| name.parse().unwrap()).collect();
+            of_contents(&golden(), &inside, &extensions, &schemas)
+        };
+        assert_eq!(told(&["citext", "postgis"], &["app", "jobs"]), []);
+        let brought = [
+            Refusal::BringsExtension { template: golden(), extension: "postgis".to_owned() },
+            Refusal::BringsSchema { template: golden(), schema: "jobs".to_owned() },
+        ];
+        assert_eq!(told(&["citext"], &["app"]), brought);
     }
 
     #[test]

@@ -339,6 +339,7 @@ fn missing_objects(desired: &Desired, observed: &Observed) -> Vec<Change> {
         }
         changes.push(Change::CreateDatabase {
             database: names.database.clone(),
+            template: desired.template.clone(),
             locale,
             connection_limit: limits.connection_limit + ADMIN_CONNECTIONS,
         });

@@ -505,3 +505,64 @@ fn a_hint_to_import_leads_somewhere() {
         workspace.destroy();
     }
 }
+
+/// A copy has what its template has, and is governed like every tenant; what cannot be copied is refused before.
+#[test]
+fn a_tenant_is_copied_from_a_template() {
+    let server = Server::shared();
+    server.sql("postgres", ADMIN, "CREATE DATABASE golden TEMPLATE template0").unwrap();
+    let golden =
+        "CREATE SCHEMA extensions; CREATE EXTENSION citext SCHEMA extensions; CREATE SCHEMA app; CREATE SCHEMA jobs;
+                  CREATE FUNCTION app.answer() RETURNS int LANGUAGE sql AS 'SELECT 42';
+                  CREATE TABLE app.plans AS SELECT 'free' AS name";
+    server.sql("golden", ADMIN, golden).unwrap();
+    server.superuser("CREATE DATABASE golden_of_others TEMPLATE template0");
+    let workspace = workspace(server);
+    for (more, severity, summary) in [
+        ("template = \"golden_nowhere\"", "warning", "There is no database \"golden_nowhere\" to copy"),
+        ("template = \"golden_of_others\"", "warning", "This admin may not copy database \"golden_of_others\""),
+        (
+            "template = \"golden\"\n  encoding = \"LATIN1\"",
+            "error",
+            "The template does not have `encoding = \"LATIN1\"`",
+        ),
+        ("template = \"golden\"", "warning", "Template \"golden\" brings extension \"citext\" along"),
+        ("template = \"golden\"", "warning", "Template \"golden\" brings schema \"jobs\" along"),
+    ] {
+        workspace.write("main.tf", &tenant("copied", more));
+        let told = told(&workspace.run(&["plan", "-json"]));
+        assert!(told.iter().any(|(how, what, _)| how == severity && what == summary), "{summary}: {told:?}");
+    }
+    workspace.write("main.tf", &tenant("copied", "template = \"golden_of_others\""));
+    assert!(workspace.apply_error().contains("may not copy"));
+    assert_eq!(count(server, "copied"), "0");
+
+    let listed = "template = \"golden\"\n  extensions = [\"citext\"]\n  schemas = [\"jobs\"]";
+    workspace.write("main.tf", &tenant("copied", listed));
+    assert!(told(&workspace.run(&["plan", "-json"])).is_empty());
+    workspace.apply();
+    workspace.assert_empty_plan();
+    assert_enforced(server, &workspace);
+    for (sql, expected) in [
+        ("SELECT app.answer()", "42"),
+        ("SELECT 'A'::citext = 'a'", "t"),
+        ("CREATE TABLE jobs.own (i int)", "ok"),
+        ("SELECT name FROM app.plans", "42501"),
+    ] {
+        assert_eq!(crate::fixture::outcome(server, "copied", "copied", sql), expected, "{sql}");
+    }
+    // It is made once.
+    workspace.write("main.tf", &tenant("copied", &listed.replace("\"golden\"", "\"template0\"")));
+    workspace.apply();
+    assert_eq!(crate::fixture::outcome(server, "copied", "copied", "SELECT app.answer()"), "42");
+    // Nor is one tenant's database a template for another.
+    workspace.write(
+        "main.tf",
+        &(tenant("copied", listed) + &tenant("copied_again", "template = \"copied\"").replace("\"this\"", "\"again\"")),
+    );
+    assert!(workspace.plan_error().contains("Database \"copied\" belongs to tenant \"copied\""));
+    workspace.write("main.tf", &tenant("copied", listed));
+    workspace.destroy();
+    server.superuser("DROP DATABASE golden");
+    server.superuser("DROP DATABASE golden_of_others");
+}

@@ -109,6 +109,15 @@ impl Database {
     pub fn is_invalid(&self) -> bool {
         self.connection_limit == -2
     }
+
+    /// The name of its locale provider.
+    pub fn provider(&self) -> &'static str {
+        match self.locale_provider.as_str() {
+            "i" => "icu",
+            "b" => "builtin",
+            _ => "libc",
+        }
+    }
 }
 
 /// Somebody who is connected.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::postgres::catalog::snapshot::Snapshot;
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, Encoding, Error, RoleName};
+use crate::postgres::{Cluster, DatabaseName, Encoding, Error, RoleName};
 use crate::tenant::adoption::Adoption;
 use crate::tenant::foresight::{self, Category, Refusal};
 use crate::tenant::method::{Method, RDS_IAM};
@@ -299,7 +299,9 @@ impl TenantResource {
             let offer = self.connection.offer(cluster, &cx.cancel).await?;
             if prior.is_none() {
                 refusals.extend(foresight::of_admin(&offer));
-                if let Some(locale) = locale(config, planned) {
+                if let (Some(locale), Ok(Some(template))) = (locale(config, planned), planned.template()) {
+                    refusals.extend(self.of_template(cx, cluster, &template, &locale, planned).await?);
+                } else if let Some(locale) = locale(config, planned).filter(|_| !planned.template.is_unknown()) {
                     let missing = self.missing(cx, cluster, &locale).await?;
                     refusals.extend(foresight::of_locale(&locale, &offer, &missing));
                 }
@@ -315,6 +317,28 @@ impl TenantResource {
         if !new.is_empty() {
             let grantable = self.connection.grantable(cluster, &new, &cx.cancel).await?;
             refusals.extend(foresight::of_roles(&new, &grantable));
+        }
+        Ok(refusals)
+    }
+
+    /// What would be refused of a copy of this database, and what it has that the tenant is not to have.
+    async fn of_template(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        template: &DatabaseName,
+        locale: &Locale,
+        planned: &Model,
+    ) -> Result<Vec<Refusal>, Error> {
+        let snapshot = cluster.snapshot(&cx.cancel).await?;
+        let found = snapshot.databases.iter().find(|database| database.name == template.as_str());
+        let mut refusals = foresight::of_template(template, found, locale, &snapshot.server);
+        if refusals.is_empty() && found.is_some_and(|found| found.connectable) {
+            let inside = cluster.inside(template, &cx.cancel).await;
+            // A database in which somebody is cannot be copied.
+            cluster.leave(template).await;
+            let schemas = &parsed(&planned.schemas) | &planned.names().map(|names| names.schema).into_iter().collect();
+            refusals.extend(foresight::of_contents(template, &inside?, &parsed(&planned.extensions), &schemas));
         }
         Ok(refusals)
     }
@@ -409,12 +433,17 @@ fn certainty(refusal: &Refusal) -> Certainty {
         | Refusal::OnlyUtf8 { .. }
         | Refusal::NotInstalled { .. }
         | Refusal::OtherEncoding { .. }
+        | Refusal::OtherThanTemplate { .. }
+        | Refusal::TenantsTemplate { .. }
         | Refusal::NoExtension(_)
         | Refusal::Requires { .. } => Certainty::Input,
-        Refusal::Admin(_) | Refusal::NoRole(_) => Certainty::Now,
+        Refusal::Admin(_) | Refusal::NoRole(_) | Refusal::NoTemplate(_) | Refusal::NotCopyable(_) => Certainty::Now,
         // Whoever is locked out cannot mend it.
         Refusal::LocksOutAdmin => Certainty::Input,
-        Refusal::Untrusted(_) | Refusal::NotGrantable(_) => Certainty::Likely,
+        Refusal::Untrusted(_)
+        | Refusal::NotGrantable(_)
+        | Refusal::BringsExtension { .. }
+        | Refusal::BringsSchema { .. } => Certainty::Likely,
     }
 }
 
@@ -470,6 +499,36 @@ fn describe(refusal: &Refusal) -> Diagnostic {
                 if *given { "" } else { ", and the server's default" },
                 category(*which)
             ),
+        ),
+        Refusal::NoTemplate(name) => (
+            "template",
+            format!("There is no database {:?} to copy", name.as_str()),
+            "Make it first, or choose another `template`. If Terraform makes it, refer to its resource here.".to_owned(),
+        ),
+        Refusal::NotCopyable(name) => (
+            "template",
+            format!("This admin may not copy database {:?}", name.as_str()),
+            format!("Its owner makes it a template: ALTER DATABASE {} IS_TEMPLATE true.", name.quoted()),
+        ),
+        Refusal::TenantsTemplate { template, tenant } => (
+            "template",
+            format!("Database {:?} belongs to tenant {tenant:?}", template.as_str()),
+            "A copy would hold that tenant's data. Choose a database that belongs to none.".to_owned(),
+        ),
+        Refusal::OtherThanTemplate { attribute, wanted, found } => (
+            *attribute,
+            format!("The template does not have `{attribute} = {wanted:?}`"),
+            format!("A copy has the encoding and the locale of its template, which has {found:?}. Set that, or leave `template` out."),
+        ),
+        Refusal::BringsExtension { template, extension } => (
+            "template",
+            format!("Template {:?} brings extension {extension:?} along", template.as_str()),
+            "It is not listed, and is dropped from the copy if the admin owns it. To keep it, add it to `extensions`.".to_owned(),
+        ),
+        Refusal::BringsSchema { template, schema } => (
+            "template",
+            format!("Template {:?} brings schema {schema:?} along", template.as_str()),
+            "It is closed to the tenant, and `isolation.objects` tells of it. To give it to the tenant, add it to `schemas`.".to_owned(),
         ),
         Refusal::NoExtension(name) => (
             "extensions",
