@@ -30,6 +30,7 @@ mod migrators;
 mod models;
 mod outage;
 mod planning;
+mod ported;
 mod rivals;
 mod role;
 mod rotation;
