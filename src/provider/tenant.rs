@@ -68,7 +68,8 @@ model! {
              stays."
         ),
         schema: Field<String> = optional_computed(
-            "The schema in which the tenant makes its objects. A change renames it in place."
+            "The schema in which the tenant makes its objects. A change renames it in place. On PostgreSQL 13 and 14 the admin cannot \
+             govern `public` unless it is a superuser or owns it; the plan warns of that."
         )
         .default("app"),
         schemas: Field<Set<Item<String>>> = optional_computed(

@@ -92,6 +92,8 @@ pub enum Refusal {
     NotGrantable(RoleName),
     /// The admin would be a member of the tenant's group through the tenant, and be asked for a token itself.
     LocksOutAdmin,
+    /// A superuser owns `public` in the new database, and this admin is none.
+    PublicIsTheirs,
 }
 
 /// What of libc's locales a database has.
@@ -268,6 +270,12 @@ pub fn of_method(method: Method, offer: &Offer) -> Option<Refusal> {
     let server = &offer.server;
     let joins = method == Method::RdsIam && server.has(Feature::MembershipsByGrantor) && !server.superuser;
     (joins && !offer.takes_tokens).then_some(Refusal::LocksOutAdmin)
+}
+
+/// What becomes of a tenant that is to live in this schema of a new database.
+pub fn of_schema(schema: &str, server: &Server) -> Option<Refusal> {
+    let theirs = !server.superuser && !server.has(Feature::OwnedPublicSchema);
+    (schema == "public" && theirs).then_some(Refusal::PublicIsTheirs)
 }
 
 /// Whether members of this role may do something to other tenants: it is one of PostgreSQL's own.
@@ -506,6 +514,20 @@ mod tests {
             assert_eq!(of_method(Method::RdsIam, &offer), expected, "{major} {superuser} {takes_tokens}");
             assert_eq!(of_method(Method::Password, &offer), None);
             assert_eq!(of_method(Method::Certificate, &offer), None);
+        }
+    }
+
+    #[test]
+    fn who_owns_public_is_known_by_the_major() {
+        for (schema, major, superuser, told) in [
+            ("public", 13, false, true),
+            ("public", 14, false, true),
+            ("public", 14, true, false),
+            ("public", 15, false, false),
+            ("app", 13, false, false),
+        ] {
+            let found = of_schema(schema, &Server { superuser, ..server(major) });
+            assert_eq!(found.is_some(), told, "{schema} {major} {superuser}");
         }
     }
 

@@ -73,3 +73,18 @@ pub fn assert_enforced(server: &Server, workspace: &Workspace) {
         }
     }
 }
+
+/// Demands that every control of every resource holds, whatever the major.
+#[track_caller]
+pub fn assert_all_enforced(workspace: &Workspace) {
+    let state = workspace.state();
+    let resources = state["values"]["root_module"]["resources"].as_array().expect("resources");
+    let isolated = resources.iter().filter_map(|one| Some((&one["address"], one["values"]["isolation"].as_object()?)));
+    let isolated: Vec<_> = isolated.collect();
+    assert!(!isolated.is_empty(), "there is nothing to hold");
+    for (address, controls) in isolated {
+        for (control, found) in controls {
+            assert_eq!(found, "enforced", "{address}: {control}");
+        }
+    }
+}

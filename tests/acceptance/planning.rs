@@ -1,8 +1,11 @@
 //! What a plan refuses, and what it does not: nothing is dropped before what follows is known to be possible, and nothing that is
 //! not made yet keeps what is from being destroyed.
 
-use crate::fixture::{admin_is_superuser, assert_enforced, guardrails, tenant, value, workspace};
-use crate::support::postgres::{ADMIN, Server};
+use crate::fixture::{
+    admin_is_superuser, assert_all_enforced, assert_enforced, closes_public, guardrails, outcome, tenant, value,
+    workspace,
+};
+use crate::support::postgres::{ADMIN, SUPERUSER, Server};
 use crate::support::terraform::Run;
 
 const THIS: &str = "pgtenant_tenant.this";
@@ -14,6 +17,7 @@ on_every_major! {
     roles_that_cannot_be_granted_are_told,
     a_replacement_that_cannot_follow_drops_nothing,
     parameters_that_no_module_knows_take_a_grant,
+    a_schema_that_the_admin_cannot_govern_is_told_while_planning,
 }
 
 fn count(server: &Server, name: &str) -> String {
@@ -190,6 +194,33 @@ fn parameters_that_no_module_knows_take_a_grant(server: &Server) {
 }
 
 /// A tenant and its guardrails, replaced in every way there is: the guardrails hold after that apply.
+/// Up to 14 a superuser owns `public` in each new database.
+fn a_schema_that_the_admin_cannot_govern_is_told_while_planning(server: &Server) {
+    let workspace = workspace(server);
+    let config = |more: &str| tenant("in_public", &format!("schema = \"public\"\n  {more}"));
+    workspace.write("main.tf", &config(""));
+    let found = told(&workspace.run(&["plan", "-json"]).ok().unwrap());
+    let expected = ["warning", "This admin cannot govern the schema \"public\"", "schema"].map(str::to_owned);
+    assert_eq!(found.contains(&expected.into()), !closes_public(server), "{found:?}");
+    if !closes_public(server) {
+        // It works all the same, what is not as it should be is said, and may be accepted.
+        workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+        let not_permitted = ["isolation.registered", "isolation.schema_privileges"];
+        assert_eq!(workspace.plan().changes(THIS), not_permitted);
+        assert_eq!(outcome(server, "in_public", "in_public", "CREATE TABLE t AS SELECT 42 AS answer"), "ok");
+        let accepted = "accept = { registered = \"a superuser's\", schema_privileges = \"a superuser's\" }";
+        workspace.write("main.tf", &config(accepted));
+        workspace.apply();
+        workspace.write("main.tf", &config(""));
+        // What helps is what the warning says.
+        let helps = format!("ALTER SCHEMA public OWNER TO {ADMIN}");
+        server.sql("in_public", SUPERUSER, &helps).unwrap();
+    }
+    workspace.apply();
+    assert_all_enforced(&workspace);
+    workspace.destroy();
+}
+
 #[test]
 fn guardrails_hold_after_a_replacement() {
     let server = Server::shared();

@@ -302,6 +302,8 @@ impl TenantResource {
                 if let (Some(locale), Ok(Some(template))) = (locale(config, planned), planned.template()) {
                     refusals.extend(self.of_template(cx, cluster, &template, &locale, planned).await?);
                 } else if let Some(locale) = locale(config, planned).filter(|_| !planned.template.is_unknown()) {
+                    let schema = planned.schema.as_known();
+                    refusals.extend(schema.and_then(|schema| foresight::of_schema(schema, &offer.server)));
                     let missing = self.missing(cx, cluster, &locale).await?;
                     refusals.extend(foresight::of_locale(&locale, &offer, &missing));
                 }
@@ -442,6 +444,7 @@ fn certainty(refusal: &Refusal) -> Certainty {
         Refusal::LocksOutAdmin => Certainty::Input,
         Refusal::Untrusted(_)
         | Refusal::NotGrantable(_)
+        | Refusal::PublicIsTheirs
         | Refusal::BringsExtension { .. }
         | Refusal::BringsSchema { .. } => Certainty::Likely,
     }
@@ -554,6 +557,14 @@ fn describe(refusal: &Refusal) -> Diagnostic {
             "From PostgreSQL 16 on whoever makes a role is a member of it, and so of `rds_iam` as soon as the tenant is: the server \
              asks this admin for a token of IAM from then on, and refuses its password. Let the admin log in with IAM first: \
              GRANT rds_iam to it, and set `aws_iam_auth` in the provider block."
+                .to_owned(),
+        ),
+        Refusal::PublicIsTheirs => (
+            "schema",
+            "This admin cannot govern the schema \"public\"".to_owned(),
+            "On PostgreSQL 13 and 14 a superuser owns it in each new database. The tenant may use it only as PUBLIC may, and \
+             `isolation` has `registered` and `schema_privileges` as not permitted. Choose another schema, or let a superuser run \
+             in the new database: ALTER SCHEMA public OWNER TO the admin."
                 .to_owned(),
         ),
         Refusal::NoRole(name) if name.as_str() == RDS_IAM => (
