@@ -152,6 +152,7 @@ impl Model {
                 known_as: is_known.then_some(tenant),
                 temporary: false,
                 creates_schemas: false,
+                replicates: false,
                 extensions: BTreeSet::new(),
                 schemas: BTreeSet::new(),
                 given_up: BTreeSet::new(),

@@ -118,6 +118,15 @@ model! {
              `isolation` tells of them."
         )
         .default(false),
+        replication: Field<bool> = optional_computed(
+            "Whether logical replication out of the tenant's database is meant: its publications and logical replication slots are \
+             no drift then. It needs `wal_level = logical` (on RDS `rds.logical_replication`), which the plan checks. The tenant \
+             makes publications itself, with `allow_create_schema`. A slot needs a role with REPLICATION (on RDS a member of \
+             `rds_replication`). Tenants do not get that: it lets them drop their neighbours' slots, and copy the whole server where \
+             `pg_hba.conf` allows it. Let the platform's own role in with `pgtenant_access`. A slot that nobody reads keeps WAL for \
+             ever unless `max_slot_wal_keep_size` is set: the plan warns of that."
+        )
+        .default(false),
         extensions: Field<Set<Item<String>>> = optional_computed(
             "The extensions in the tenant's database, all of them but `plpgsql`. They are installed in a schema \
              `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it. The plan \
@@ -255,6 +264,7 @@ impl Model {
             known_as,
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
             creates_schemas: self.allow_create_schema.known().unwrap_or(false),
+            replicates: self.replication.known().unwrap_or(false),
             extensions,
             schemas,
             given_up: BTreeSet::new(),
@@ -730,6 +740,7 @@ impl Resource for TenantResource {
             deletion_protection: Field::Known(true),
             on_destroy: Field::Known("drop".to_owned()),
             allow_create_schema: Field::Known(observed.creates_schemas()),
+            replication: Field::Known(observed.replicates()),
             force_destroy: Field::Known(false),
             extensions: imported.extensions.iter().cloned().collect(),
             schemas: imported.schemas.iter().cloned().collect(),

@@ -57,6 +57,8 @@ pub struct Desired {
     pub temporary: bool,
     /// CREATE on the database.
     pub creates_schemas: bool,
+    /// Logical replication slots in its database, and publications.
+    pub replicates: bool,
     pub extensions: BTreeSet<ExtensionName>,
     /// Beside the one of its names.
     pub schemas: BTreeSet<SchemaName>,
@@ -197,7 +199,15 @@ impl Desired {
         };
         let schemas = self.schemas.iter().map(ToString::to_string).collect();
         let (authentication, creates_schemas) = (self.authentication, self.creates_schemas);
-        Marker { password, authentication, schemas, creates_schemas, ..Marker::new(&self.names, stage, version) }
+        let replicates = self.replicates;
+        Marker {
+            password,
+            authentication,
+            schemas,
+            creates_schemas,
+            replicates,
+            ..Marker::new(&self.names, stage, version)
+        }
     }
 
     /// That of its role, which no owner of a database can write: it also says whether there are guardrails, and whether
@@ -252,8 +262,12 @@ impl<'a> TenantCharter<'a> {
         self.desired.leaves_to_tenant(self.observed, name)
     }
 
-    /// Whether a thing in the database is one that who may create there makes: a publication of its own tables.
+    /// Whether a thing in the database is one that who may create there makes, a publication of its own tables, or one that is
+    /// meant to carry changes out of it.
     fn is_tenants_thing(&self, objects: &Objects) -> bool {
+        if self.desired.replicates && matches!(objects.kind, Kind::Publication | Kind::ReplicationSlot) {
+            return true;
+        }
         let things = || self.observed.inside.iter().flat_map(|inside| &inside.things);
         let is_own = |thing: &Thing| {
             objects.is(Kind::of_catalog(&thing.class), &thing.name) && thing.owner.as_deref() == Some(self.role)
@@ -317,6 +331,7 @@ impl<'a> TenantCharter<'a> {
             | Kind::DefaultPrivileges => true,
             Kind::Other(catalog) => OWN_AFFAIRS.contains(&catalog.as_str()),
             // Each of them is told by itself.
+            Kind::Publication if self.desired.replicates => true,
             Kind::Publication | Kind::Extension => self.desired.creates_schemas && owner == self.role,
             _ => false,
         };

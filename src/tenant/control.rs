@@ -455,7 +455,7 @@ pub static CONTROLS: [Row; 50] = [
         name: "objects",
         title: "Nothing acts in a tenant's database unseen",
         about: "What each tenant's database holds beside schemas, extensions and ordinary objects: other schemas, event triggers, publications, subscriptions, logical replication slots, foreign-data wrappers and servers, user mappings, languages, and routines that act as another role than the tenant's.",
-        expected: "None of these, but for schemas and publications of a tenant that may create in its database.",
+        expected: "None of these, but for schemas and publications of a tenant that may create in its database, and publications and slots where `replication` is set.",
         of: Of::Tenant,
         nist: &["AC-4", "AC-6", "SC-4"],
         stig: &[],

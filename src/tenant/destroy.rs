@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::snapshot::{Connected, Dependency, Prepared};
+use crate::postgres::fact::Kind;
 use crate::postgres::name::MAX_BYTES;
 use crate::postgres::{DatabaseName, RoleName};
 
@@ -21,6 +22,8 @@ pub enum Obstacle {
     Connected(Vec<Connected>),
     /// Nobody but who ends these lets its database be dropped or renamed.
     Prepared(Vec<Prepared>),
+    /// Subscriptions in its database: PostgreSQL does not drop a database that has one.
+    Subscribed(Vec<String>),
     /// Objects that its role owns outside its own database, by database: data that somebody put there, and not ours to drop
     /// unasked.
     OwnsElsewhere(BTreeMap<String, u64>),
@@ -39,6 +42,11 @@ pub fn obstacle(desired: &Desired, observed: &Observed) -> Option<Obstacle> {
     }
     if desired.goal == Goal::Archived {
         return None;
+    }
+    let subscriptions = observed.attached.iter().filter(|(kind, _)| *kind == Kind::Subscription);
+    let subscriptions: Vec<String> = subscriptions.map(|(_, placed)| placed.name.clone()).collect();
+    if !subscriptions.is_empty() {
+        return Some(Obstacle::Subscribed(subscriptions));
     }
     let owned = owned_elsewhere(observed);
     if !owned.is_empty() {
@@ -240,7 +248,7 @@ fn with_suffix(name: &str, suffix: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::catalog::snapshot::Dependency;
+    use crate::postgres::catalog::snapshot::{Dependency, Placed};
     use crate::tenant::fixture::{self, texts};
     use crate::tenant::render;
 
@@ -315,6 +323,13 @@ mod tests {
         check(Goal::Gone, true, &observed, Some(Obstacle::Prepared(vec![prepared.clone()])));
         check(Goal::Archived, true, &observed, Some(Obstacle::Prepared(vec![prepared])));
         observed.prepared.clear();
+        let placed = |name: &str| Placed { name: name.to_owned(), database: "acme".to_owned() };
+        observed.attached = vec![(Kind::ReplicationSlot, placed("slot"))];
+        check(Goal::Gone, true, &observed, None);
+        observed.attached.push((Kind::Subscription, placed("sub")));
+        check(Goal::Gone, true, &observed, Some(Obstacle::Subscribed(vec!["sub".to_owned()])));
+        check(Goal::Archived, true, &observed, None);
+        observed.attached.clear();
         // The database is dropped with what is in it; elsewhere somebody put it there.
         observed.dependencies = [Some("acme"), Some("postgres"), None].map(|place| dependency(place, "o")).into();
         let owned = [("(shared objects)".to_owned(), 2), ("postgres".to_owned(), 2)].into();

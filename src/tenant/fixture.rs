@@ -41,6 +41,7 @@ pub(super) fn desired() -> Desired {
         known_as: Some(names().tenant),
         temporary: false,
         creates_schemas: false,
+        replicates: false,
         extensions: BTreeSet::new(),
         schemas: BTreeSet::new(),
         given_up: BTreeSet::new(),

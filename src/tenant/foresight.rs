@@ -87,6 +87,12 @@ pub enum Refusal {
         extension: ExtensionName,
         other: String,
     },
+    /// The server writes too little WAL for logical replication.
+    NotLogical {
+        wal_level: String,
+    },
+    /// A slot that nobody reads fills the server's disk.
+    UnboundedSlots,
     NoRole(RoleName),
     /// This admin may not grant it.
     NotGrantable(RoleName),
@@ -278,6 +284,14 @@ pub fn of_schema(schema: &str, server: &Server) -> Option<Refusal> {
     (schema == "public" && theirs).then_some(Refusal::PublicIsTheirs)
 }
 
+/// What logical replication lacks on this server.
+pub fn of_replication(offer: &Offer) -> Vec<Refusal> {
+    let is_logical = offer.wal_level == "logical";
+    let level = (!is_logical).then(|| Refusal::NotLogical { wal_level: offer.wal_level.clone() });
+    let slots = (!offer.bounds_slots).then_some(Refusal::UnboundedSlots);
+    level.into_iter().chain(slots).collect()
+}
+
 /// Whether members of this role may do something to other tenants: it is one of PostgreSQL's own.
 pub fn reaches_beyond(role: &RoleName) -> bool {
     role.as_str().starts_with("pg_")
@@ -297,6 +311,8 @@ mod tests {
         };
         Offer {
             server: server(15),
+            wal_level: "replica".into(),
+            bounds_slots: false,
             create_database: true,
             create_role: true,
             takes_tokens: false,
@@ -529,6 +545,19 @@ mod tests {
             let found = of_schema(schema, &Server { superuser, ..server(major) });
             assert_eq!(found.is_some(), told, "{schema} {major} {superuser}");
         }
+    }
+
+    #[test]
+    fn replication_needs_enough_wal_and_a_bound() {
+        let check = |wal_level: &str, bounds_slots, expected: &[Refusal]| {
+            let offer = Offer { wal_level: wal_level.to_owned(), bounds_slots, ..offer() };
+            assert_eq!(of_replication(&offer), expected);
+        };
+        check("logical", true, &[]);
+        check("logical", false, &[Refusal::UnboundedSlots]);
+        let level = || Refusal::NotLogical { wal_level: "replica".to_owned() };
+        check("replica", true, &[level()]);
+        check("replica", false, &[level(), Refusal::UnboundedSlots]);
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub struct Marker {
     /// Whether it may make more itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub creates_schemas: bool,
+    /// Whether logical replication out of its database is meant.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replicates: bool,
     /// On the role alone: roles that somebody else made, and what they may do here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub admitted: BTreeMap<String, Access>,
@@ -94,6 +97,7 @@ impl Marker {
             schema: names.schema.as_str().to_owned(),
             schemas: BTreeSet::new(),
             creates_schemas: false,
+            replicates: false,
             admitted: BTreeMap::new(),
             access: None,
             nologin: false,

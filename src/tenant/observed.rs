@@ -390,6 +390,11 @@ impl Observed {
         self.role_marker().is_some_and(|marker| marker.creates_schemas)
     }
 
+    /// Whether it is on record that logical replication out of the database is meant.
+    pub fn replicates(&self) -> bool {
+        self.role_marker().is_some_and(|marker| marker.replicates)
+    }
+
     /// Whether all schemas of the database were read: one that was not seen is not there.
     pub fn sees_all_schemas(&self) -> bool {
         self.inside.as_ref().is_ok_and(|inside| inside.count_of_schemas <= inside.schemas.len() as u64)

@@ -1425,6 +1425,22 @@ mod tests {
                 &[],
             );
         }
+        // Where changes are meant to be carried out of it, a slot is no drift; a subscription brings some in.
+        let mut observed = fixture::observed();
+        let mark = |replicates| Marker { replicates, ..fixture::marker(&fixture::names(), Stage::Ready) }.text();
+        observed.role.as_mut().unwrap().comment = Some(mark(true));
+        observed.database.as_mut().unwrap().comment = Some(mark(true));
+        schema(&mut observed, "app").comment = Some(mark(true));
+        observed.attached = vec![(Kind::ReplicationSlot, placed())];
+        let things = &mut inside(&mut observed).things;
+        things.push(Thing { class: "pg_publication".into(), name: "x".into(), owner: Some("postgres".into()) });
+        let desired = Desired { replicates: true, ..fixture::desired() };
+        let status = |observed: &Observed| findings(&desired, observed)[&Control::Objects].status.clone();
+        assert_eq!(status(&observed), Status::Enforced);
+        assert_eq!(repair(&desired, &observed), Repair::default());
+        observed.attached.push((Kind::Subscription, placed()));
+        assert_eq!(status(&observed), Status::NotPermitted);
+
         let extension = |schema: &str| Extension {
             name: "pgcrypto".into(),
             schema: schema.into(),

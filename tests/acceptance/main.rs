@@ -31,6 +31,7 @@ mod models;
 mod outage;
 mod planning;
 mod ported;
+mod replication;
 mod rivals;
 mod role;
 mod rotation;

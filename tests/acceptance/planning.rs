@@ -8,7 +8,7 @@ use crate::fixture::{
 use crate::support::postgres::{ADMIN, SUPERUSER, Server};
 use crate::support::terraform::Run;
 
-const THIS: &str = "pgtenant_tenant.this";
+pub const THIS: &str = "pgtenant_tenant.this";
 const GUARDRAILS: &str = "pgtenant_guardrails.this";
 
 on_every_major! {
@@ -29,7 +29,7 @@ fn count(server: &Server, name: &str) -> String {
 }
 
 /// The summary and the attribute of each diagnostic of a run with `-json`.
-fn told(run: &Run) -> Vec<(String, String, String)> {
+pub fn told(run: &Run) -> Vec<(String, String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     run.diagnostics()
         .iter()

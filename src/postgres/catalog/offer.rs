@@ -18,6 +18,9 @@ pub struct Offer {
     pub create_role: bool,
     /// Whether whoever logged in is a member of `rds_iam` already.
     pub takes_tokens: bool,
+    pub wal_level: String,
+    /// Whether a replication slot that nobody reads keeps no more than so much WAL (`max_slot_wal_keep_size`).
+    pub bounds_slots: bool,
     pub template: Template,
     /// Whether the server was built with ICU.
     pub icu: bool,

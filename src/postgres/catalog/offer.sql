@@ -7,6 +7,8 @@ SELECT pg_catalog.jsonb_build_object(
   'create_role', r.rolcreaterole OR r.rolsuper,
   'takes_tokens', EXISTS (
     SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_iam' AND pg_catalog.pg_has_role(SESSION_USER, g.oid, 'MEMBER')),
+  'wal_level', pg_catalog.current_setting('wal_level'),
+  'bounds_slots', pg_catalog.current_setting('max_slot_wal_keep_size') <> '-1',
   'template', (
     SELECT pg_catalog.jsonb_build_object(
       'provider', COALESCE(j.row ->> 'datlocprovider', 'c'),

@@ -316,6 +316,10 @@ impl TenantResource {
             let offer = self.connection.offer(cluster, &cx.cancel).await?;
             refusals.extend(foresight::of_method(method, &offer));
         }
+        let turned_on = |model: &Model| model.replication == Field::Known(true);
+        if turned_on(planned) && !prior.is_some_and(turned_on) {
+            refusals.extend(foresight::of_replication(&*self.connection.offer(cluster, &cx.cancel).await?));
+        }
         if !new.is_empty() {
             let grantable = self.connection.grantable(cluster, &new, &cx.cancel).await?;
             refusals.extend(foresight::of_roles(&new, &grantable));
@@ -445,6 +449,8 @@ fn certainty(refusal: &Refusal) -> Certainty {
         Refusal::Untrusted(_)
         | Refusal::NotGrantable(_)
         | Refusal::PublicIsTheirs
+        | Refusal::NotLogical { .. }
+        | Refusal::UnboundedSlots
         | Refusal::BringsExtension { .. }
         | Refusal::BringsSchema { .. } => Certainty::Likely,
     }
@@ -557,6 +563,20 @@ fn describe(refusal: &Refusal) -> Diagnostic {
             "From PostgreSQL 16 on whoever makes a role is a member of it, and so of `rds_iam` as soon as the tenant is: the server \
              asks this admin for a token of IAM from then on, and refuses its password. Let the admin log in with IAM first: \
              GRANT rds_iam to it, and set `aws_iam_auth` in the provider block."
+                .to_owned(),
+        ),
+        Refusal::NotLogical { wal_level } => (
+            "replication",
+            format!("The server has `wal_level = {wal_level}`"),
+            "Logical replication needs `wal_level = logical`, and a restart. On RDS set `rds.logical_replication = 1` in the \
+             parameter group."
+                .to_owned(),
+        ),
+        Refusal::UnboundedSlots => (
+            "replication",
+            "A replication slot can fill the server's disk".to_owned(),
+            "`max_slot_wal_keep_size` is -1: a slot that nobody reads keeps WAL until the disk is full, and all tenants stop. Set a \
+             bound, and an alarm on the oldest slot."
                 .to_owned(),
         ),
         Refusal::PublicIsTheirs => (

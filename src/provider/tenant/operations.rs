@@ -108,6 +108,15 @@ impl Tenant {
                 );
                 (detail, None)
             }
+            Obstacle::Subscribed(subscriptions) => {
+                let names: Vec<_> = subscriptions.iter().map(|name| name.escape_debug().to_string()).collect();
+                let detail = format!(
+                    "Its database has subscriptions: {}. PostgreSQL drops no database that has one. Their owner, or a superuser \
+                     connected to that database, drops them: DROP SUBSCRIPTION; nothing was changed.",
+                    names.join(", ")
+                );
+                (detail, None)
+            }
             Obstacle::OwnsElsewhere(places) => {
                 let places: Vec<_> = places.iter().map(|(place, count)| format!("{count} in {place}")).collect();
                 let detail = format!(

@@ -1,4 +1,4 @@
-//! What a plan says of the schemas that a tenant gives up, and of the right to make some that it loses.
+//! What a plan says of what a tenant gives up: schemas, the right to make some, and replication slots.
 
 use std::collections::BTreeSet;
 
@@ -25,6 +25,8 @@ fn loses_create(prior: &Model, planned: &Model) -> bool {
 pub(super) fn unsettled(prior: &Model, planned: &Model) -> &'static [Control] {
     if loses_create(prior, planned) || !given_up(prior, planned).is_empty() {
         &[Control::Objects, Control::Extensions, Control::SchemaPrivileges]
+    } else if prior.replication == Field::Known(true) && planned.replication == Field::Known(false) {
+        &[Control::Objects]
     } else {
         &[]
     }
@@ -89,6 +91,13 @@ mod tests {
         check(&model(&["jobs"], false), &model(&[], false), &[gives_up]);
         check(&model(&["jobs"], true), &model(&["jobs"], false), &[closes]);
         check(&model(&["jobs"], true), &model(&[], false), &[closes, gives_up]);
+    }
+
+    #[test]
+    fn slots_that_are_left_are_not_promised_away() {
+        let model = |replication| Model { replication: Field::Known(replication), ..model(&[], false) };
+        assert_eq!(unsettled(&model(true), &model(false)), [Control::Objects]);
+        assert!(unsettled(&model(false), &model(true)).is_empty() && unsettled(&model(true), &model(true)).is_empty());
     }
 
     #[test]

@@ -67,6 +67,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         known_as,
         temporary: false,
         creates_schemas: observed.creates_schemas(),
+        replicates: observed.replicates(),
         extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
         schemas: observed.recorded_schemas().iter().filter_map(|schema| schema.parse().ok()).collect(),
         given_up: BTreeSet::new(),
@@ -91,7 +92,13 @@ fn wanted(companion: &Observed, evidence: &Evidence) -> Option<Wanted> {
     });
     let known_as = (marker.stage != Stage::Made).then(|| companion.names.tenant.clone());
     Some(Wanted {
-        role: Desired { creates_schemas: false, schemas: BTreeSet::new(), known_as, ..desired(companion, evidence) },
+        role: Desired {
+            creates_schemas: false,
+            replicates: false,
+            schemas: BTreeSet::new(),
+            known_as,
+            ..desired(companion, evidence)
+        },
         access: marker.access?,
         login: !marker.nologin,
         connection_limit: role.connection_limit.max(0),
