@@ -434,6 +434,9 @@ fn what_is_the_providers_own_is_no_tenants() {
     let server = Server::shared();
     server.superuser("CREATE ROLE own_boss SUPERUSER; CREATE ROLE own_role");
     server.superuser("CREATE DATABASE own_database");
+    server.superuser("CREATE ROLE own_pair");
+    server.superuser("CREATE DATABASE own_one OWNER own_pair");
+    server.superuser("CREATE DATABASE own_two OWNER own_pair");
     let workspace = workspace(server);
     for (more, words) in [
         ("database = \"own_database\"", "Database \"own_database\" is no tenant's"),
@@ -451,6 +454,8 @@ fn what_is_the_providers_own_is_no_tenants() {
         ("own/own_database/own_role/pg_catalog", "The name \"pg_catalog\" is reserved"),
         ("own/own_database/platform_admin/app", "Role \"platform_admin\" is no tenant's"),
         ("own/own_database/own_boss/app", "It is a superuser"),
+        ("own/own_database/own_role/app", "It belongs to role rdsadmin, for whom this admin may not act"),
+        ("own/own_two/own_pair/app", "Role \"own_pair\" owns other databases"),
         ("own/nowhere/nobody/app", "There is neither a database \"nowhere\" nor a role \"nobody\""),
     ] {
         let refused = workspace.run(&["import", THIS, id]);
@@ -458,7 +463,10 @@ fn what_is_the_providers_own_is_no_tenants() {
         assert!(refused.message().contains(words), "{words:?} is not in:\n{}", refused.message());
     }
     server.superuser("DROP ROLE own_boss, own_role");
-    server.superuser("DROP DATABASE own_database");
+    for database in ["own_database", "own_one", "own_two"] {
+        server.superuser(&format!("DROP DATABASE {database}"));
+    }
+    server.superuser("DROP ROLE own_pair");
 }
 
 #[test]

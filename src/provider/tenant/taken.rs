@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::Role;
+use crate::postgres::text::name;
 use crate::postgres::{Cluster, Feature, Inside, RoleName, SchemaName, Snapshot};
 use crate::tenant::names::{is_reserved, is_reserved_schema};
 use crate::tenant::observed::{any_marker, database_marker};
@@ -165,13 +166,48 @@ pub(super) fn importable(cluster: &Cluster, snapshot: &Snapshot, id: &str) -> Re
     if let Some(missing) = missing(snapshot, &names, &observed) {
         return Err(at_id(Diagnostic::error("Nothing to import", missing)));
     }
-    match &observed.role {
-        Some(role) if role.superuser => Err(at_id(Diagnostic::error(
-            format!("Role {:?} is no tenant's", role.name),
-            "It is a superuser, whom nothing on the server holds back. Import another role.",
-        ))),
-        _ => Ok(observed),
+    unfit(snapshot, &observed).map_or(Ok(observed), |diagnostic| Err(at_id(diagnostic)))
+}
+
+/// Why what is there cannot become a tenant, with the SQL that helps.
+fn unfit(snapshot: &Snapshot, observed: &Observed) -> Option<Diagnostic> {
+    let admin = name(&snapshot.server.admin);
+    if let Some(role) = &observed.role {
+        if role.superuser {
+            return Some(Diagnostic::error(
+                format!("Role {:?} is no tenant's", role.name),
+                "It is a superuser, whom nothing on the server holds back. Import another role.",
+            ));
+        }
+        if !observed.alters_role() {
+            let grant = format!("GRANT {} TO {admin} WITH ADMIN OPTION", name(&role.name));
+            let detail = if snapshot.server.has(Feature::MembershipsByGrantor) {
+                format!("It has no ADMIN option on it. A superuser, or a role that has it, runs: {grant}.")
+            } else {
+                format!("It lacks CREATEROLE. A superuser runs: ALTER ROLE {admin} CREATEROLE.")
+            };
+            return Some(Diagnostic::error(format!("This admin may not alter role {:?}", role.name), detail));
+        }
+        let own = observed.database.as_ref().map(|database| database.name.as_str());
+        let others =
+            snapshot.databases.iter().filter(|other| other.owner == role.name && Some(other.name.as_str()) != own);
+        let others: Vec<_> = others.map(|other| name(&other.name)).collect();
+        if !others.is_empty() {
+            let detail = format!(
+                "A tenant has one database, and its role's limits would hold in all of them. Give each of these an owner of its own \
+                 first (ALTER DATABASE ... OWNER TO ...): {}.",
+                others.join(", ")
+            );
+            return Some(Diagnostic::error(format!("Role {:?} owns other databases", role.name), detail));
+        }
     }
+    let database = observed.database.as_ref().filter(|_| !observed.owns_database())?;
+    let detail = format!(
+        "It belongs to role {}, for whom this admin may not act. A superuser runs: ALTER DATABASE {} OWNER TO {admin}.",
+        name(&database.owner),
+        name(&database.name),
+    );
+    Some(Diagnostic::error(format!("This admin may not alter database {:?}", database.name), detail))
 }
 
 /// The names of an import ID, which keep the rules of a configuration.
@@ -230,6 +266,7 @@ fn missing(snapshot: &Snapshot, names: &Names, observed: &Observed) -> Option<St
 mod tests {
     use super::*;
     use crate::postgres::catalog::inside::Relations;
+    use crate::postgres::catalog::snapshot::Database;
     use crate::tenant::fixture;
 
     /// Of a cluster that has these databases, owned by a role of the same name, and these roles, none of them a tenant's: what is
@@ -305,6 +342,60 @@ mod tests {
         snapshot.roles[0].comment = None;
         assert_eq!(said(&snapshot, &names("acme", "acme")), "");
         assert_eq!(said(&snapshot, &names("nowhere", "acme")), "");
+    }
+
+    #[test]
+    fn what_this_admin_cannot_make_a_tenant_of_is_refused_with_the_sql_that_helps() {
+        let check = |change: fn(&mut Snapshot), major: u32, summary: Option<&str>, sql: &str| {
+            let mut snapshot = fixture::snapshot();
+            (snapshot.roles[0].comment, snapshot.databases[0].comment) = (None, None);
+            snapshot.server.version_num = major * 10_000;
+            change(&mut snapshot);
+            let refused = unfit(&snapshot, &Observed::locate(&snapshot, &fixture::names()));
+            assert_eq!(refused.as_ref().map(|refused| refused.summary.as_str()), summary);
+            let detail = refused.map(|refused| refused.detail).unwrap_or_default();
+            assert!(detail.contains(sql), "{detail}");
+        };
+        check(|_| {}, 16, None, "");
+        check(
+            |snapshot| snapshot.roles[0].superuser = true,
+            16,
+            Some("Role \"acme\" is no tenant's"),
+            "Import another",
+        );
+        let unmanaged = |snapshot: &mut Snapshot| snapshot.roles[0].manageable = false;
+        let summary = Some("This admin may not alter role \"acme\"");
+        check(unmanaged, 16, summary, "GRANT acme TO admin WITH ADMIN OPTION");
+        check(unmanaged, 15, summary, "ALTER ROLE admin CREATEROLE");
+        let owns_two = |snapshot: &mut Snapshot| {
+            let other = Database { name: "Two".into(), owner: "acme".into(), ..snapshot.databases[0].clone() };
+            snapshot.databases.push(other);
+        };
+        check(
+            owns_two,
+            16,
+            Some("Role \"acme\" owns other databases"),
+            "first (ALTER DATABASE ... OWNER TO ...): \"Two\".",
+        );
+        let foreign = |snapshot: &mut Snapshot| {
+            (snapshot.databases[0].owner, snapshot.databases[0].owner_usable) = ("legacy".into(), false);
+        };
+        let summary = Some("This admin may not alter database \"acme\"");
+        check(
+            foreign,
+            16,
+            summary,
+            "It belongs to role legacy, for whom this admin may not act. A superuser runs: ALTER DATABASE acme OWNER TO admin.",
+        );
+        // As its own owner it is taken over.
+        check(
+            |snapshot| {
+                (snapshot.databases[0].owner, snapshot.databases[0].owner_usable) = ("acme".into(), false);
+            },
+            16,
+            None,
+            "",
+        );
     }
 
     #[test]
