@@ -544,7 +544,8 @@ impl Charter for TenantCharter<'_> {
         let own = desired.marker(self.observed);
         required.push(marker(Objects::one(Kind::Role, self.role), &desired.role_marker(self.observed)));
         required.push(marker(Objects::one(Kind::Database, self.database), &own));
-        if self.observed.inside.is_ok() {
+        // On what the tenant owns a marker counts for nothing, and the admin may write none.
+        if self.observed.inside.is_ok() && !self.observed.owns_schema(self.schema) {
             required.push(marker(schema(self.schema), &desired.schema_marker(self.observed)));
         }
         required

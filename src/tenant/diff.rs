@@ -249,6 +249,11 @@ pub fn is_replaced(missing: &Fact, drift: &[Deviation]) -> bool {
             Deviation::Unexpected(Seen { fact: Fact::Grant { objects, grantee, privilege, .. }, .. }),
             Fact::Grant { objects: on, grantee: who, privilege: what, .. },
         ) => objects == on && grantee == who && privilege == what,
+        // An owner has every privilege.
+        (
+            Deviation::Unexpected(Seen { fact: Fact::Owner { objects, owner }, .. }),
+            Fact::Grant { objects: on, grantee: Some(who), .. },
+        ) => objects == on && owner == who,
         (_, Fact::Parameter { level, name, .. }) => is_told(drift, level, name),
         _ => false,
     })

@@ -1757,6 +1757,11 @@ mod tests {
         accepted(Control::SearchPath, &|_, o| set(o, "search_path", "app, public"));
         accepted(Control::Governed, &|_, o| set(o, "lock_timeout", "1h"));
         accepted(Control::TenantPrivileges, &|_, o| database(o).acl[0].grantable = true);
+        // What it owns it may use, and the admin has nothing to say there.
+        accepted(Control::SchemaPrivileges, &|_, o| {
+            let app = schema(o, "app");
+            (app.owner, app.acl, app.comment) = ("acme".to_owned(), Vec::new(), None);
+        });
         accepted(Control::Memberships, &|desired, o| {
             desired.member_of = ["tokens".parse().unwrap()].into();
             o.memberships = vec![Membership { admin: true, ..membership("tokens", "acme") }];
