@@ -1,9 +1,8 @@
 //! Databases that grew by hand become governed tenants, while those who use them go on: as the guide "Adopting" says it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
+use crate::clients::{Client, nobody_is_refused};
 use crate::fixture::{assert_enforced, closes_public, outcome, tenant, value, workspace};
 use crate::support::postgres::{ADMIN, Server};
 use crate::support::terraform::Workspace;
@@ -11,19 +10,6 @@ use crate::support::terraform::Workspace;
 on_every_major! {
     a_grown_database_is_adopted_and_nobody_is_refused,
     half_of_a_tenant_is_taken_up_and_the_rest_is_made,
-}
-
-/// Connects anew and asks, again and again, until it is told to stop: how often, and what it was refused.
-fn ask(server: &Server, stop: &AtomicBool, role: &str, sql: &str) -> (usize, Vec<String>) {
-    let (mut asked, mut refused) = (0, Vec::new());
-    while !stop.load(Ordering::Relaxed) {
-        asked += 1;
-        if let Err(error) = server.sql("grown", role, sql) {
-            refused.push(error.to_string());
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    (asked, refused)
 }
 
 /// What grew: an application that owns its database and lives in one schema, a reader with grants of its own, and a role that
@@ -75,28 +61,16 @@ fn a_grown_database_is_adopted_and_nobody_is_refused(server: &Server) {
     // Up to 14 a superuser owns `public` in every database, and no other admin governs it.
     let schema = if closes_public(server) { "public" } else { "app" };
     assert_eq!(outcome(server, "grown", "grown_app", &GROWN.replace("{schema}", schema)), "ok");
-    let stop = AtomicBool::new(false);
     let asks = format!("SELECT id FROM {schema}.orders");
-    thread::scope(|scope| {
-        let asking = ["grown_app", "grown_reader", "grown_report"].map(|role| {
-            let (stop, asks) = (&stop, &asks);
-            (role, scope.spawn(move || ask(server, stop, role, asks)))
-        });
-        let adopted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            // It is a tenant, and nobody is shut out; then those who use it are named; then the doors are closed.
-            apply(&workspace, &config(schema, true, false));
-            let owner = "SELECT datdba::regrole FROM pg_database WHERE datname = 'grown'";
-            assert_eq!(value(server, "postgres", owner), ADMIN);
-            apply(&workspace, &config(schema, true, true));
-            apply(&workspace, &config(schema, false, true));
-            workspace.assert_empty_plan();
-        }));
-        stop.store(true, Ordering::Relaxed);
-        for (role, asking) in asking {
-            let (asked, refused) = asking.join().unwrap();
-            assert!(asked > 20 && refused.is_empty(), "{role}: {} of {asked}: {refused:?}", refused.len());
-        }
-        adopted.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let clients = ["grown_app", "grown_reader", "grown_report"].map(|role| Client::new("grown", role, &asks));
+    nobody_is_refused(server, &clients, Duration::from_millis(20), || {
+        // It is a tenant, and nobody is shut out; then those who use it are named; then the doors are closed.
+        apply(&workspace, &config(schema, true, false));
+        let owner = "SELECT datdba::regrole FROM pg_database WHERE datname = 'grown'";
+        assert_eq!(value(server, "postgres", owner), ADMIN);
+        apply(&workspace, &config(schema, true, true));
+        apply(&workspace, &config(schema, false, true));
+        workspace.assert_empty_plan();
     });
 
     assert_eq!(outcome(server, "grown", "grown_app", &format!("CREATE TABLE {schema}.later AS SELECT 1 AS id")), "ok");

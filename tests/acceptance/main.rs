@@ -11,6 +11,7 @@ mod audit;
 mod authentication;
 mod baseline;
 mod capacity;
+mod clients;
 mod connection;
 mod drift;
 mod examples;

@@ -1,33 +1,20 @@
 //! The stand-in for `hashicorp/aws`: how Terraform finds it, and what it refuses.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::support::built_example;
 use crate::support::terraform::{Installation, Provider, Workspace};
 
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 pub const PGTENANT: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
 
-/// The built stand-in. `cargo test --test modules` does not build examples, so it is asked for here.
+/// The built stand-in.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(["build", "--quiet", "--example", "aws-stub", "--message-format=json-render-diagnostics"]);
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
-        let output = command.current_dir(ROOT).stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
-        assert!(output.status.success(), "aws-stub does not build");
-        let messages = output.stdout.split(|byte| *byte == b'\n');
-        let messages = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-        let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-        executables.next().expect("cargo names the executable")
-    })
+    BINARY.get_or_init(|| built_example("aws-stub"))
 }
 
 /// A workspace in whose mirror there are our provider and the stand-in, and nothing else. Empty, and not

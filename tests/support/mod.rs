@@ -20,7 +20,7 @@ pub mod tunnel;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,31 @@ pub fn open_to_server(dir: &Path) -> bool {
 pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// The binary of one of this package's examples. `cargo test --test <name>` does not build them, so it is asked for here.
+pub fn built_example(name: &str) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--example", name, "--message-format=json-render-diagnostics"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stderr(Stdio::inherit());
+    // What Cargo sets for a test would make build scripts run anew, and all that depends on them.
+    for (variable, _) in std::env::vars_os() {
+        let is_cargos =
+            |name: &str| name == "OUT_DIR" || ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|p| name.starts_with(p));
+        if variable.to_str().is_some_and(is_cargos) {
+            command.env_remove(variable);
+        }
+    }
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "{name} does not build");
+    let messages = output.stdout.split(|byte| *byte == b'\n');
+    let messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executables.next().expect("cargo names the executable")
 }
 
 /// Sends a signal to a process, or with a negative number to a process group.
