@@ -27,6 +27,7 @@ mod input;
 mod interrupt;
 mod libpq;
 mod lost;
+mod migrating;
 mod migrators;
 mod models;
 mod outage;

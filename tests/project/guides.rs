@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const GUIDES: [&str; 8] = [
+const GUIDES: [&str; 9] = [
     "adopting.md",
     "compliance.md",
     "limits-of-roles.md",
+    "migrating-from-postgresql-provider.md",
     "operations.md",
     "rds.md",
     "rotation.md",
