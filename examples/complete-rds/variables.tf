@@ -62,12 +62,14 @@ variable "tenants" {
     schemas                             = optional(set(string), [])
     allow_create_schema                 = optional(bool, false)
     suspended                           = optional(bool, false)
+    valid_until                         = optional(string)
     on_destroy                          = optional(string, "archive")
     roles = optional(map(object({
       access           = string
       connection_limit = optional(number, 5)
       parameters       = optional(map(string), {})
       authentication   = optional(string, "password")
+      valid_until      = optional(string)
     })), {})
   }))
 }

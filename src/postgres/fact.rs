@@ -264,7 +264,7 @@ pub enum Attribute {
     Inherit,
     /// -1: none.
     ConnectionLimit(i32),
-    /// As the server writes the time.
+    /// In UTC.
     ValidUntil(String),
 }
 

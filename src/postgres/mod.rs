@@ -11,6 +11,7 @@ pub mod connect;
 mod connector;
 pub mod encoding;
 pub mod error;
+pub mod expiry;
 pub mod fact;
 mod guc;
 mod iam;
@@ -38,6 +39,7 @@ pub use connect::{
 };
 pub use encoding::Encoding;
 pub use error::{ConnectError, Distrust, Error, Slots};
+pub use expiry::Expiry;
 pub use fact::Fact;
 pub use iam::IamAuth;
 pub use major::Feature;

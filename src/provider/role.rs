@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::postgres::catalog::snapshot::{Filter, Snapshot};
-use crate::postgres::{Authentication, Cluster, Error, ParameterName, Proof, RoleName, Secret, Verifier};
+use crate::postgres::{Authentication, Cluster, Error, Expiry, ParameterName, Proof, RoleName, Secret, Verifier};
 use crate::tenant::companion::{self, Wanted};
 use crate::tenant::foresight;
 use crate::tenant::method::{Method, RDS_IAM};
@@ -23,7 +23,7 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::login::{Decided, Login, decide, one_of, reaches_beyond};
+use super::login::{self, Decided, Login, decide, expiry, one_of, reaches_beyond, respelled};
 use super::reconcile::{Next, Reached, Subject, reconcile};
 use super::tenant::operations;
 use super::walk::Claim;
@@ -85,6 +85,9 @@ model! {
              that was imported, what it had then."
         )
         .default(Method::default().name()),
+        valid_until: Field<String> = optional_computed(
+            "When the role's password expires, as of `pgtenant_tenant`. Default: never; for a role that was imported, when it did then."
+        ),
         connection_limit: Field<i64> = optional_computed(
             "How many connections the role may hold at once, 0 or more. The tenant's database allows as many more, and they count \
              for `connection_budget`."
@@ -131,6 +134,18 @@ impl Model {
         self.authentication.as_known().and_then(|name| Method::named(name))
     }
 
+    /// What this configuration says of how the role logs in.
+    fn login(&self, method: Option<Method>) -> Login<'_> {
+        Login {
+            password: &self.password_wo,
+            version: &self.password_wo_version,
+            valid_until: &self.valid_until,
+            method,
+            role: &self.name,
+            member_of: &self.member_of,
+        }
+    }
+
     fn parameters(&self) -> BTreeMap<ParameterName, String> {
         let known = self.parameters.known_entries().unwrap_or_default();
         known.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect()
@@ -159,6 +174,7 @@ impl Model {
                 member_of,
                 authentication: self.method().unwrap_or_default(),
                 template: None,
+                valid_until: expiry(&self.valid_until),
                 locale: Locale::default(),
                 password: Password::Keep,
                 password_version: self.password_wo_version.known(),
@@ -184,6 +200,7 @@ impl Model {
         if let Some(role) = &seen.role.role {
             self.name = Field::Known(role.name.clone());
             self.connection_limit = Field::Known(i64::from(role.connection_limit));
+            self.valid_until = respelled(&self.valid_until, role.valid_until.as_deref());
             let marker = seen.role.role_marker();
             if let Some(access) = marker.as_ref().and_then(|marker| marker.access) {
                 self.access = Field::Known(access.name().to_owned());
@@ -212,6 +229,8 @@ struct Private {
 struct Imported {
     member_of: BTreeSet<String>,
     authentication: String,
+    #[serde(default)]
+    valid_until: Option<Expiry>,
 }
 
 impl Private {
@@ -298,14 +317,8 @@ impl Resource for RoleResource {
         one_of("access", &config.access, &Access::ALL.map(Access::name), &mut diagnostics);
         one_of("authentication", &config.authentication, &Method::ALL.map(Method::name), &mut diagnostics);
         diagnostics.extend(Whose::Tenant.check_all(&config.accept));
-        let login = Login {
-            password: &config.password_wo,
-            version: &config.password_wo_version,
-            method: if config.authentication.is_null() { Some(Method::default()) } else { config.method() },
-            role: &config.name,
-            member_of: &config.member_of,
-        };
-        diagnostics.extend(login.validate());
+        let method = if config.authentication.is_null() { Some(Method::default()) } else { config.method() };
+        diagnostics.extend(config.login(method).validate());
         if config.connection_limit.as_known().is_some_and(|limit| !(0..=i64::from(i32::MAX)).contains(limit)) {
             let detail = "It is a whole number, 0 or more.";
             diagnostics.push(Diagnostic::error("Not a connection limit", detail).at_attribute("connection_limit"));
@@ -382,6 +395,11 @@ impl Resource for RoleResource {
             _ => Field::Unknown,
         };
         let Private { statuses, imported } = Private::decode(&request.private);
+        model.valid_until = login::planned_expiry(
+            &Model::decode(&request.config).unwrap_or_default().valid_until,
+            prior.as_ref().map(|prior| &prior.valid_until),
+            imported.as_ref().and_then(|imported| imported.valid_until),
+        );
         if let Some(imported) = imported {
             if request.config.get("member_of").is_null() {
                 model.member_of = imported.member_of.into_iter().collect();
@@ -404,7 +422,8 @@ impl Resource for RoleResource {
                 model.isolation = Field::Unknown;
             }
         }
-        let diagnostics = self.foresee(cx, &request, prior.as_ref(), &model).await;
+        let mut diagnostics = self.foresee(cx, &request, prior.as_ref(), &model).await;
+        diagnostics.0.extend(login::expired(&model.name, &model.valid_until));
         Planned { value: model.encode(), private: request.private, diagnostics, ..Planned::default() }
     }
 
@@ -483,7 +502,11 @@ impl Resource for RoleResource {
         let mut groups: BTreeSet<String> = direct.map(|one| one.role.clone()).filter(|group| *group != own).collect();
         let registered = marker.as_ref().map(|marker| marker.authentication).unwrap_or_default();
         let method = if groups.remove(RDS_IAM) { Method::RdsIam } else { registered };
-        let imported = Imported { member_of: groups, authentication: method.name().to_owned() };
+        let imported = Imported {
+            member_of: groups,
+            authentication: method.name().to_owned(),
+            valid_until: role.valid_until.as_ref().and_then(|until| until.parse().ok()),
+        };
         let access = marker.as_ref().and_then(|marker| marker.access).unwrap_or(Access::Connect);
         let model = Model {
             id: Field::Known(format!("{}/{}", both.tenant.names.tenant, role.name)),
@@ -523,6 +546,8 @@ impl RoleResource {
         let version = |model: &Model| model.password_wo_version.known();
         let before = prior.and_then(version);
         let config = Model::decode(&request.config).unwrap_or_default();
+        // One that was imported may log in otherwise than the configuration alone says.
+        diagnostics.extend(config.login(planned.method()).validate());
         if let Some(after) = version(planned).filter(|after| Some(*after) != before && config.password_wo.is_null()) {
             let detail = format!("There is no password to set for version {after}. Set both, or neither.");
             let diagnostic = Diagnostic::error("`password_wo_version` without `password_wo`", detail);

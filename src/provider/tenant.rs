@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres::catalog::inside::Extension;
 use crate::postgres::catalog::snapshot::Connected;
-use crate::postgres::{Cluster, DatabaseName, Error, ExtensionName, RoleName, SchemaName, Secret};
+use crate::postgres::{Cluster, DatabaseName, Error, Expiry, ExtensionName, RoleName, SchemaName, Secret};
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Control, Desired, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
@@ -24,7 +24,7 @@ use crate::tf_provider::{
 use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
-use super::login::{decide, one_of};
+use super::login::{self, decide, expiry, one_of, respelled};
 use super::reconcile::{Reached, Subject, reconcile};
 use super::{diagnose, names};
 use operations::Tenant;
@@ -101,6 +101,12 @@ model! {
              that was imported, what it had then."
         )
         .default(Method::default().name()),
+        valid_until: Field<String> = optional_computed(
+            "When the role's password expires (`VALID UNTIL`), by RFC 3339: `2027-01-31T00:00:00Z`. From then on the server refuses the \
+             password; sessions that are open go on. A new password does not change it. It limits passwords alone, and is refused \
+             with an `authentication` that uses none. Another spelling of the same time is no change. Default: never; for a tenant \
+             that was imported, when it did then."
+        ),
         suspended: Field<bool> = optional_computed(
             "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept."
         )
@@ -271,6 +277,7 @@ impl Model {
             member_of,
             authentication: self.method().unwrap_or_default(),
             template: self.template()?,
+            valid_until: expiry(&self.valid_until),
             locale: Locale {
                 encoding: self.encoding.as_known().cloned(),
                 provider: self.locale_provider.as_known().cloned(),
@@ -321,6 +328,7 @@ impl Model {
             // A door that stands open while it is shut out is told by that.
             let companions = observed.companions.iter().any(|companion| companion.role.login);
             self.suspended = Field::Known(!role.login && !companions);
+            self.valid_until = respelled(&self.valid_until, role.valid_until.as_deref());
             let acl = observed.database.as_ref().map(|database| database.acl.as_slice()).unwrap_or_default();
             let temporary =
                 acl.iter().any(|grant| grant.privilege == "TEMPORARY" && grant.grantee.as_ref() == Some(&role.name));
@@ -490,6 +498,8 @@ struct Imported {
     schemas: BTreeSet<String>,
     member_of: BTreeSet<String>,
     authentication: Option<String>,
+    #[serde(default)]
+    valid_until: Option<Expiry>,
 }
 
 impl Private {
@@ -615,6 +625,11 @@ impl Resource for TenantResource {
         {
             model.authentication = Field::Known(imported.clone());
         }
+        model.valid_until = login::planned_expiry(
+            &config.valid_until,
+            prior.as_ref().map(|prior| &prior.valid_until),
+            private.imported.valid_until,
+        );
         let statuses = &private.statuses;
         if let Some(before) = &prior {
             let accept = (&before.accept, &model.accept.clone());
@@ -639,6 +654,7 @@ impl Resource for TenantResource {
             diagnostics.push(diagnostic);
         }
         diagnostics.0.extend(prior.as_ref().and_then(|prior| about_password(prior, &model, statuses)));
+        diagnostics.0.extend(login::expired(&model.role, &model.valid_until));
         diagnostics.extend(prior.as_ref().map(|prior| schemas::foresee(prior, &model)).unwrap_or_default());
         diagnostics.extend(self.foresee(cx, &request, &config, prior.as_ref(), &model).await);
         private.replaced = prior.is_none() && self.is_known(&model).await;
@@ -731,6 +747,7 @@ impl Resource for TenantResource {
             schemas: observed.further_schemas().map(|schema| schema.name.clone()).collect(),
             member_of: groups.difference(&tokens).cloned().collect(),
             authentication: Some(method.name().to_owned()),
+            valid_until: observed.role.as_ref().and_then(|role| role.valid_until.as_ref()?.parse().ok()),
         };
         let model = Model {
             id: Field::Known(names.tenant.to_string()),

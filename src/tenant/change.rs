@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::postgres::catalog::inside;
 use crate::postgres::fact::Kind;
 use crate::postgres::{
-    DatabaseName, Duration, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step, Verifier,
-    Whole,
+    DatabaseName, Duration, Expiry, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step,
+    Verifier, Whole,
 };
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
@@ -88,6 +88,11 @@ pub enum Change {
     RoleAttributes {
         role: RoleName,
         attributes: Vec<&'static str>,
+    },
+    /// VALID UNTIL of its password; `None`: for ever.
+    Expire {
+        role: RoleName,
+        until: Option<Expiry>,
     },
     RevokeDatabase {
         database: DatabaseName,
@@ -321,6 +326,7 @@ impl Change {
             Change::CreateRole { .. }
                 | Change::RenameRole { .. }
                 | Change::RoleAttributes { .. }
+                | Change::Expire { .. }
                 | Change::SetPassword { .. }
                 | Change::GrantMembership { .. }
                 | Change::RevokeMembership { .. }
@@ -360,6 +366,7 @@ impl Change {
                 !matches!(scope, Scope::Database(_))
             }
             Change::RoleAttributes { .. }
+            | Change::Expire { .. }
             | Change::LimitRole { .. }
             | Change::GrantMembership { .. }
             | Change::RevokeMembership { .. }
@@ -432,6 +439,11 @@ impl Change {
             Change::RoleAttributes { role, attributes } => {
                 let (r, attributes) = (role.quoted(), attributes.join(" "));
                 (None, one(format!("make role {r} {attributes}"), format!("ALTER ROLE {r} {attributes}")))
+            }
+            Change::Expire { role, until } => {
+                let (r, until) = (role.quoted(), until.map_or("infinity".to_owned(), |until| until.to_string()));
+                let text = format!("ALTER ROLE {r} VALID UNTIL {}", escape_literal(&until));
+                (None, one(format!("let the password of role {r} be valid until {until}"), text))
             }
             Change::RevokeDatabase { database, privileges, grantee } => {
                 let (d, who, what) = (database.quoted(), grantee.quoted(), privileges.join(", "));
@@ -967,6 +979,18 @@ mod tests {
                 "ALTER ROLE \"r\" NOINHERIT NOCREATEDB",
             ),
             (
+                Change::Expire { role: role(), until: Some("2027-01-31T01:00:00+01:00".parse().unwrap()) },
+                "-",
+                "let the password of role \"r\" be valid until 2027-01-31T00:00:00Z",
+                "ALTER ROLE \"r\" VALID UNTIL '2027-01-31T00:00:00Z'",
+            ),
+            (
+                Change::Expire { role: role(), until: None },
+                "-",
+                "let the password of role \"r\" be valid until infinity",
+                "ALTER ROLE \"r\" VALID UNTIL 'infinity'",
+            ),
+            (
                 Change::RevokeDatabase {
                     database: database(),
                     privileges: vec!["CONNECT".into(), "CREATE".into()],
@@ -1188,6 +1212,7 @@ mod tests {
             (Change::Reset { scope: Scope::Role(role()), name: "jit".parse().unwrap() }, true),
             (Change::LimitRole { role: role(), connections: 1 }, true),
             (Change::RoleAttributes { role: role(), attributes: Vec::new() }, true),
+            (Change::Expire { role: role(), until: None }, true),
             (Change::RevokeMembership { role: role(), member: role(), grantor: None }, true),
             (Change::Tidy { database: database(), tenant: role(), home }, true),
             (Change::LimitDatabase { database: database(), connections: 1 }, false),

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::inside::{Extension, Thing};
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
+use crate::postgres::text;
 use crate::postgres::{
-    Authentication, Challenge, DatabaseName, ExtensionName, Feature, RoleName, SchemaName, Verifier,
+    Authentication, Challenge, DatabaseName, Expiry, ExtensionName, Feature, RoleName, SchemaName, Verifier,
 };
 
 use super::access::Access;
@@ -69,6 +70,8 @@ pub struct Desired {
     pub authentication: Method,
     /// What its database is made from; `None` is `template0`.
     pub template: Option<DatabaseName>,
+    /// `None`: its password does not expire.
+    pub valid_until: Option<Expiry>,
     pub locale: Locale,
     pub password: Password,
     pub password_version: Option<i64>,
@@ -173,6 +176,12 @@ impl Desired {
         }
     }
 
+    /// That the role of this name has the VALID UNTIL that is wanted, if one is.
+    pub(super) fn required_expiry(&self, role: &str) -> Option<(Control, Fact)> {
+        let attribute = Attribute::ValidUntil(self.valid_until?.to_string());
+        Some((Control::RoleAttributes, Fact::Attribute { role: role.to_owned(), attribute }))
+    }
+
     /// The marker that a complete tenant's database carries.
     pub(super) fn marker(&self, observed: &Observed) -> Marker {
         let was = self.known_as.as_ref().filter(|known| **known != self.names.tenant).map(ToString::to_string);
@@ -198,14 +207,13 @@ impl Desired {
             }
         };
         let schemas = self.schemas.iter().map(ToString::to_string).collect();
-        let (authentication, creates_schemas) = (self.authentication, self.creates_schemas);
-        let replicates = self.replicates;
         Marker {
             password,
-            authentication,
+            authentication: self.authentication,
+            valid_until: self.valid_until,
             schemas,
-            creates_schemas,
-            replicates,
+            creates_schemas: self.creates_schemas,
+            replicates: self.replicates,
             ..Marker::new(&self.names, stage, version)
         }
     }
@@ -527,6 +535,7 @@ impl Charter for TenantCharter<'_> {
                 Fact::Membership { role: role.to_string(), member: self.role.to_owned(), options: Options::default() };
             required.push((Control::Memberships, fact));
         }
+        required.extend(desired.required_expiry(self.role));
         let level = Level::RoleInDatabase(self.role.to_owned(), self.database.to_owned());
         // Named as it is now: a rename changes it.
         let mut path = desired.search_path();
@@ -659,6 +668,7 @@ impl Charter for TenantCharter<'_> {
         let observed = self.observed;
         match fact {
             Fact::Marker { objects, .. } if objects.kind == Kind::Role => observed.alters_role(),
+            Fact::Attribute { .. } => observed.alters_role(),
             Fact::Parameter { level: Level::Role(_) | Level::RoleInDatabase(..), .. } => observed.alters_role(),
             // That takes another version in the configuration.
             Fact::ForeignPassword { .. } | Fact::Password { .. } => false,
@@ -702,9 +712,9 @@ impl Charter for TenantCharter<'_> {
 
 /// Why nothing can be told of a role's password, if nothing can.
 pub(super) fn unseen_password(observed: &Observed, method: Method) -> Option<String> {
-    if observed.role.as_ref().is_some_and(|role| role.valid_until.is_some()) {
+    if let Some(until) = observed.role.as_ref().filter(|role| role.expired).and_then(|role| role.valid_until.as_ref()) {
         // The server shows of an expired one what it shows of none.
-        return Some("the password has a VALID UNTIL, which is told".to_owned());
+        return Some(format!("the password expired at {}: the server refuses it, right or wrong", text::quoted(until)));
     }
     match &observed.login {
         Ok(Authentication::Scram(_) | Authentication::WrongPassword | Authentication::Md5) => None,

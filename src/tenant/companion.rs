@@ -155,6 +155,7 @@ impl Charter for CompanionCharter<'_> {
             let fact = Fact::Membership { role: group, member: role(), options };
             required.push((Control::Memberships, fact));
         }
+        required.extend(wanted.role.required_expiry(self.role));
         let here = || Level::RoleInDatabase(role(), self.database.to_owned());
         let parameter = |level: Level, name: &str, value: String| Fact::Parameter {
             level,
@@ -249,7 +250,7 @@ impl Charter for CompanionCharter<'_> {
 
     fn may_repair(&self, fact: &Fact) -> bool {
         match fact {
-            Fact::Marker { .. } | Fact::Parameter { .. } => self.observed.alters_role(),
+            Fact::Marker { .. } | Fact::Parameter { .. } | Fact::Attribute { .. } => self.observed.alters_role(),
             // That takes another version in the configuration.
             Fact::ForeignPassword { .. } | Fact::Password { .. } => false,
             Fact::Grant { objects, .. } if objects.is(Kind::Database, self.database) => self.tenant.owns_database(),
@@ -335,6 +336,7 @@ impl CompanionCharter<'_> {
                 Fact::Membership { role: group, .. } => {
                     group.parse().ok().map(|group| Change::GrantMembership { role: group, member: role })
                 }
+                Fact::Attribute { attribute: Attribute::ValidUntil(_), .. } => Some(repair::expire(&self.wanted.role)),
                 Fact::Parameter { level: Level::RoleInDatabase(..), name, value } => {
                     let path = (name == "search_path").then(|| self.search_path()).flatten();
                     let value = path.map_or_else(|| Setting::Text(value.text.clone()), Setting::Schemas);
@@ -973,5 +975,10 @@ mod tests {
         );
         let tried = said(&repair(&wanted, &role, &tenant).tried);
         assert!(tried.contains(&"ALTER ROLE \"acme_ro\" SET \"work_mem\" = '8MB'".to_owned()), "{tried:?}");
+        wanted.role.valid_until = Some("2027-01-31T00:00:00Z".parse().unwrap());
+        let Repair { needed, tried } = repair(&wanted, &role, &tenant);
+        let until = "ALTER ROLE \"acme_ro\" VALID UNTIL '2027-01-31T00:00:00Z'".to_owned();
+        assert!(said(&tried).contains(&until), "{tried:?}");
+        assert!(said(&needed)[1].contains("\"valid_until\":\"2027-01-31T00:00:00Z\""), "{needed:?}");
     }
 }

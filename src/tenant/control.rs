@@ -257,7 +257,7 @@ pub static CONTROLS: [Row; 50] = [
         name: "role_attributes",
         title: "No tenant's role has an attribute of an administrator",
         about: "The attributes of each tenant's role.",
-        expected: "NOSUPERUSER, NOCREATEDB, NOCREATEROLE, NOREPLICATION, NOBYPASSRLS and NOINHERIT.",
+        expected: "NOSUPERUSER, NOCREATEDB, NOCREATEROLE, NOREPLICATION, NOBYPASSRLS and NOINHERIT; VALID UNTIL as configured.",
         of: Of::Tenant,
         nist: &["AC-6", "SC-2"],
         stig: &[Stig {

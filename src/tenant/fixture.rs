@@ -48,6 +48,7 @@ pub(super) fn desired() -> Desired {
         member_of: BTreeSet::new(),
         authentication: Method::default(),
         template: None,
+        valid_until: None,
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
         password: Password::Keep,
         password_version: None,
@@ -142,6 +143,7 @@ pub(super) fn role(name: &str, comment: Option<String>) -> Role {
         bypass_rls: false,
         connection_limit: 10,
         valid_until: None,
+        expired: false,
         comment,
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::postgres::Challenge;
+use crate::postgres::{Challenge, Expiry};
 
 use super::{Access, Method, Names, TenantName};
 
@@ -68,6 +68,9 @@ pub struct Marker {
     /// How the tenant is meant to prove who it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub authentication: Method,
+    /// When the role's password is meant to expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Expiry>,
     /// `password_wo_version` of the password that was set last: the password itself cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_version: Option<i64>,
@@ -103,6 +106,7 @@ impl Marker {
             nologin: false,
             parameters: BTreeSet::new(),
             authentication: Method::default(),
+            valid_until: None,
             password_version,
             password: None,
             guardrails: false,

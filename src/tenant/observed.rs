@@ -588,7 +588,7 @@ impl Observed {
     /// Whether the password is another than the one that was set last; `None` if that cannot be told.
     pub fn password_changed(&self) -> Option<bool> {
         // Of an expired password the server shows what it shows of none.
-        let set = self.recorded().filter(|_| self.role.as_ref().is_some_and(|role| role.valid_until.is_none()))?;
+        let set = self.recorded().filter(|_| self.role.as_ref().is_some_and(|role| !role.expired))?;
         match self.login.as_ref().ok()? {
             Authentication::Scram(shown) => Some(*shown != set),
             Authentication::WrongPassword | Authentication::Md5 => Some(true),

@@ -471,11 +471,17 @@ fn missing(desired: &Desired, observed: &Observed, fact: &Fact) -> Vec<Change> {
             let role = role.parse().ok();
             role.map(|role| Change::GrantMembership { role, member: names.role.clone() })
         }
+        Fact::Attribute { attribute: Attribute::ValidUntil(_), .. } => Some(expire(desired)),
         Fact::Parameter { level: Level::RoleInDatabase(..), .. } => Some(set_search_path(desired)),
         Fact::Parameter { level, name, .. } => set_limit(names, level, name),
         _ => None,
     };
     change.into_iter().collect()
+}
+
+/// Lets the role's password expire when that is wanted, or never.
+pub(super) fn expire(desired: &Desired) -> Change {
+    Change::Expire { role: desired.names.role.clone(), until: desired.valid_until }
 }
 
 fn set_search_path(desired: &Desired) -> Change {
@@ -504,9 +510,7 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
                 Attribute::ConnectionLimit(_) => {
                     Some(Change::LimitRole { role, connections: Limits::safe().connection_limit })
                 }
-                Attribute::ValidUntil(_) => {
-                    Some(Change::RoleAttributes { role, attributes: vec!["VALID UNTIL 'infinity'"] })
-                }
+                Attribute::ValidUntil(_) => Some(expire(desired)),
                 attribute => {
                     without(attribute).map(|without| Change::RoleAttributes { role, attributes: vec![without] })
                 }
@@ -978,15 +982,39 @@ mod tests {
             &["ALTER ROLE \"acme\" NOCREATEDB", "ALTER ROLE \"acme\" NOCREATEROLE", "ALTER ROLE \"acme\" NOINHERIT"],
         );
         let (desired, observed) = check(
-            |_, o| role(o).valid_until = Some("2020-01-01 00:00:00+00".to_owned()),
+            |_, o| (role(o).valid_until, role(o).expired) = (Some("2020-01-01T00:00:00Z".to_owned()), true),
             &[],
             &["ALTER ROLE \"acme\" VALID UNTIL 'infinity'"],
         );
-        let expires = [
-            "role_attributes: found: acme has VALID UNTIL \"2020-01-01 00:00:00+00\"",
-            "password: not inspected: the password has a VALID UNTIL, which is told",
+        let expired = [
+            "role_attributes: found: acme has VALID UNTIL \"2020-01-01T00:00:00Z\"",
+            "password: not inspected: the password expired at \"2020-01-01T00:00:00Z\": the server refuses it, right or wrong",
         ];
-        assert_eq!(told(&desired, &observed), expires);
+        assert_eq!(told(&desired, &observed), expired);
+        // One that is wanted is on record, and another is none.
+        let until = |found: Option<&str>| {
+            let desired = Desired { valid_until: Some("2027-01-31T00:00:00Z".parse().unwrap()), ..fixture::desired() };
+            let mut observed = fixture::observed();
+            role(&mut observed).valid_until = found.map(str::to_owned);
+            let finding = findings(&desired, &observed).remove(&Control::RoleAttributes).unwrap();
+            let Repair { needed, tried } = repair(&desired, &observed);
+            assert!(needed.iter().any(|change| {
+                texts(std::slice::from_ref(change))[0].contains("\"valid_until\":\"2027-01-31T00:00:00Z\"")
+            }));
+            (finding.describe(), texts(&tried).join("; "))
+        };
+        let set = "ALTER ROLE \"acme\" VALID UNTIL '2027-01-31T00:00:00Z'";
+        for (found, said, tried) in [
+            (Some("2027-01-31T00:00:00Z"), "enforced", ""),
+            (None, "found: acme lacks VALID UNTIL \"2027-01-31T00:00:00Z\"", set),
+            (
+                Some("-infinity"),
+                "found: acme lacks VALID UNTIL \"2027-01-31T00:00:00Z\"; acme has VALID UNTIL \"-infinity\"",
+                set,
+            ),
+        ] {
+            assert_eq!(until(found), (said.to_owned(), tried.to_owned()), "{found:?}");
+        }
         check_control(
             Control::Memberships,
             "found: globex is a member of acme; acme is a member of globex",

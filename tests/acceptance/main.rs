@@ -15,6 +15,7 @@ mod clients;
 mod connection;
 mod drift;
 mod examples;
+mod expiry;
 mod facts;
 mod failover;
 mod faults;

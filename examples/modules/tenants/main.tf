@@ -49,6 +49,7 @@ resource "pgtenant_tenant" "this" {
   allow_create_schema = each.value.allow_create_schema
   password_wo         = local.verifiers[each.key]
   password_wo_version = var.passwords_version
+  valid_until         = each.value.valid_until
   on_destroy          = each.value.on_destroy
   deletion_protection = var.deletion_protection
 
@@ -72,6 +73,7 @@ resource "pgtenant_role" "this" {
   connection_limit    = each.value.connection_limit
   parameters          = each.value.parameters
   authentication      = each.value.authentication
+  valid_until         = each.value.valid_until
   password_wo         = try(var.role_passwords[each.key], null)
   password_wo_version = contains(nonsensitive(keys(var.role_passwords)), each.key) ? var.passwords_version : null
 }

@@ -3,9 +3,9 @@ variable "tenants" {
     The tenants by name, each with its guardrails: `connection_limit` connections at once; how long a statement, the
     wait for a lock, an idle transaction and (PostgreSQL 17+) a transaction may take; further `parameters` of its
     sessions; its `extensions`; its `schemas` beside the first, and whether it makes more itself (`allow_create_schema`);
-    whether it is `suspended`; what a destroy does, `on_destroy` (`drop` or `archive`); and its further `roles`, each by the
+    whether it is `suspended`; when its password expires (`valid_until`); what a destroy does, `on_destroy` (`drop` or `archive`); and its further `roles`, each by the
     end of its name behind the tenant's: what it may do (`access`: `owner`, `write`, `read` or `connect`), its connections,
-    parameters, and `authentication` (`password`, `rds_iam` or `certificate`).
+    parameters, `valid_until`, and `authentication` (`password`, `rds_iam` or `certificate`).
   EOT
   type = map(object({
     connection_limit                    = optional(number, 10)
@@ -18,12 +18,14 @@ variable "tenants" {
     schemas                             = optional(set(string), [])
     allow_create_schema                 = optional(bool, false)
     suspended                           = optional(bool, false)
+    valid_until                         = optional(string)
     on_destroy                          = optional(string, "archive")
     roles = optional(map(object({
       access           = string
       connection_limit = optional(number, 5)
       parameters       = optional(map(string), {})
       authentication   = optional(string, "password")
+      valid_until      = optional(string)
     })), {})
   }))
 

@@ -157,8 +157,10 @@ pub struct Role {
     pub bypass_rls: bool,
     /// -1 is no limit.
     pub connection_limit: i32,
-    /// As the server writes the time; `None`: for ever.
+    /// Until when its password is, as [`Expiry`](crate::postgres::Expiry) writes it where that can; `None`: for ever.
     pub valid_until: Option<String>,
+    /// Whether that is over, by the server's clock.
+    pub expired: bool,
     pub comment: Option<String>,
 }
 

@@ -139,7 +139,11 @@ SELECT pg_catalog.jsonb_build_object(
       'replication', r.rolreplication,
       'bypass_rls', r.rolbypassrls,
       'connection_limit', r.rolconnlimit,
-      'valid_until', NULLIF(r.rolvaliduntil::text, 'infinity'),
+      -- By RFC 3339 in UTC, whatever the session's settings are. Before all time is a text of its own.
+      'valid_until', CASE WHEN pg_catalog.isfinite(r.rolvaliduntil)
+                          THEN (pg_catalog.to_json(r.rolvaliduntil AT TIME ZONE 'UTC') #>> '{}') || 'Z'
+                          ELSE NULLIF(r.rolvaliduntil::text, 'infinity') END,
+      'expired', COALESCE(r.rolvaliduntil < pg_catalog.now(), false),
       'comment', r.comment)), '[]')
     FROM roles r),
   -- Roles that one of those lets in, as far as they are there: named in its comment, as JSON spells them.

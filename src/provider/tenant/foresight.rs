@@ -61,6 +61,7 @@ pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
     let login = Login {
         password: &config.password_wo,
         version: &config.password_wo_version,
+        valid_until: &config.valid_until,
         method,
         role: if config.role.is_null() { &config.name } else { &config.role },
         member_of: &config.member_of,

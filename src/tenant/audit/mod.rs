@@ -74,6 +74,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         member_of: evidence.member_of.iter().filter(|group| observed.is_member_of(group)).cloned().collect(),
         authentication: observed.role_marker().map(|marker| marker.authentication).unwrap_or_default(),
         template: None,
+        valid_until: observed.role_marker().and_then(|marker| marker.valid_until),
         locale: Locale::default(),
         password: Password::Keep,
         password_version: observed.role_marker().and_then(|marker| marker.password_version),
