@@ -45,6 +45,7 @@ variable "tenants" {
     allow_create_schema                 = optional(bool, false)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)
+    comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
     roles = optional(map(object({
       access           = string

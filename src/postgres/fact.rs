@@ -68,7 +68,7 @@ pub enum Fact {
         version: String,
         schema: String,
     },
-    /// An object carries this comment of the provider.
+    /// The comment of an object begins with this line of the provider's.
     Marker {
         objects: Objects,
         text: String,

@@ -175,6 +175,7 @@ impl Model {
                 authentication: self.method().unwrap_or_default(),
                 template: None,
                 valid_until: expiry(&self.valid_until),
+                comment: None,
                 locale: Locale::default(),
                 password: Password::Keep,
                 password_version: self.password_wo_version.known(),

@@ -1,6 +1,7 @@
 //! `pgtenant_tenant`: a database, a role and a schema for one tenant, isolated from all others.
 
 mod adoption;
+mod comment;
 mod foresight;
 pub(super) mod operations;
 mod schemas;
@@ -106,6 +107,12 @@ model! {
              password; sessions that are open go on. A new password does not change it. It limits passwords alone, and is refused \
              with an `authentication` that uses none. Another spelling of the same time is no change. Default: never; for a tenant \
              that was imported, when it did then."
+        ),
+        comment: Field<String> = optional_computed(
+            "What people are to find in the database's comment (`COMMENT ON DATABASE`), beside the first line, which is the provider's: the \
+             owner, the cost centre. Up to 4096 bytes. Left out, what is there is shown and never overwritten; nor is what people wrote \
+             into the comments of the role and the schema, in any case. Visible to every role on the server: no customer data in it. \
+             What is found beyond 4096 bytes stays, and is not shown."
         ),
         suspended: Field<bool> = optional_computed(
             "Whether the tenant is shut out: `NOLOGIN`, its sessions ended, its data kept."
@@ -278,6 +285,7 @@ impl Model {
             authentication: self.method().unwrap_or_default(),
             template: self.template()?,
             valid_until: expiry(&self.valid_until),
+            comment: None,
             locale: Locale {
                 encoding: self.encoding.as_known().cloned(),
                 provider: self.locale_provider.as_known().cloned(),
@@ -308,6 +316,7 @@ impl Model {
         let findings = controls::named(findings(expected, observed));
         if let Some(database) = &observed.database {
             self.database = Field::Known(database.name.clone());
+            self.comment = comment::shown(&self.comment, observed.comment());
             let facts = [
                 (&mut self.encoding, Some(database.encoding.clone())),
                 (&mut self.locale_provider, Some(database.provider().to_owned())),
@@ -630,6 +639,9 @@ impl Resource for TenantResource {
             prior.as_ref().map(|prior| &prior.valid_until),
             private.imported.valid_until,
         );
+        if config.comment.is_null() {
+            model.comment = prior.as_ref().map_or(Field::Null, |prior| prior.comment.clone());
+        }
         let statuses = &private.statuses;
         if let Some(before) = &prior {
             let accept = (&before.accept, &model.accept.clone());
@@ -692,6 +704,8 @@ impl Resource for TenantResource {
             Ok(tenant) => tenant,
             Err(diagnostic) => return request.unchanged(diagnostic),
         };
+        // What the plan knows of it may be what was found.
+        tenant.desired.comment = config.comment.known();
         // Until it is known whether Terraform is still to hear of it.
         let lock = cluster.keep_locked(tenant.locked());
         let Reached { observed, outcome } = reconcile(cx, &cluster, &mut tenant).await;

@@ -197,6 +197,7 @@ pub enum Change {
     EndDatabaseSessions {
         database: DatabaseName,
     },
+    /// A marker is the first line of a comment; what people wrote there stays.
     MarkDatabase {
         database: DatabaseName,
         marker: Marker,
@@ -209,6 +210,11 @@ pub enum Change {
         database: DatabaseName,
         schema: SchemaName,
         marker: Marker,
+    },
+    /// What people are to find in its comment, after the marker.
+    CommentDatabase {
+        database: DatabaseName,
+        text: String,
     },
     GrantMembership {
         role: RoleName,
@@ -352,6 +358,7 @@ impl Change {
             Change::CreateRole { .. }
                 | Change::MarkRole { .. }
                 | Change::MarkDatabase { .. }
+                | Change::CommentDatabase { .. }
                 | Change::CreateDatabase { .. }
                 | Change::OwnDatabase { .. }
                 | Change::GrantDatabase { .. }
@@ -572,15 +579,20 @@ impl Change {
             }
             Change::MarkDatabase { database, marker } => {
                 let d = database.quoted();
-                (None, one(format!("mark database {d}"), comment("DATABASE", &d, marker)))
+                (None, one(format!("mark database {d}"), mark(Object::Database(database), marker)))
             }
             Change::MarkRole { role, marker } => {
                 let r = role.quoted();
-                (None, one(format!("mark role {r}"), comment("ROLE", &r, marker)))
+                (None, one(format!("mark role {r}"), mark(Object::Role(role), marker)))
             }
             Change::MarkSchema { database, schema, marker } => {
                 let s = schema.quoted();
-                (Some(database.clone()), one(format!("mark schema {s}"), comment("SCHEMA", &s, marker)))
+                (Some(database.clone()), one(format!("mark schema {s}"), mark(Object::Schema(schema), marker)))
+            }
+            Change::CommentDatabase { database, text } => {
+                let line = format!("pg_catalog.substring(found, '^{}[^\n]*')", Marker::PATTERN);
+                let text = rewrite(Object::Database(database), &line, &escape_literal(text));
+                (None, one(format!("comment on database {}", database.quoted()), text))
             }
             Change::GrantMembership { role, member } => {
                 let (r, m) = (role.quoted(), member.quoted());
@@ -721,39 +733,58 @@ fn commented(database: &DatabaseName, schema: Option<&SchemaName>) -> (Option<Da
     }
 }
 
+/// What carries a comment.
+#[derive(Clone, Copy)]
+enum Object<'a> {
+    Database(&'a DatabaseName),
+    Role(&'a RoleName),
+    Schema(&'a SchemaName),
+}
+
+/// Writes a comment anew: its first line and the rest, both as SQL that may make use of what is `found`. Only the server has all of
+/// what somebody wrote there.
+fn rewrite(object: Object<'_>, line: &str, rest: &str) -> String {
+    let (class, quoted, name) = match object {
+        Object::Database(database) => ("DATABASE", database.quoted(), escape_literal(database.as_str())),
+        Object::Role(role) => ("ROLE", role.quoted(), escape_literal(role.as_str())),
+        Object::Schema(schema) => ("SCHEMA", schema.quoted(), escape_literal(schema.as_str())),
+    };
+    let description = match object {
+        Object::Database(_) => "shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname",
+        Object::Role(_) => "shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname",
+        Object::Schema(_) => "obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname",
+    };
+    let command = escape_literal(&format!("COMMENT ON {class} {} IS %L", quoted.replace('%', "%%")));
+    let body = format!(
+        "DECLARE
+  found CONSTANT text := (SELECT pg_catalog.{description} = {name});
+  rest CONSTANT text := {rest};
+BEGIN
+  EXECUTE pg_catalog.format({command}, NULLIF(pg_catalog.concat_ws(pg_catalog.chr(10), {line}, NULLIF(rest, '')), ''));
+END"
+    );
+    format!("DO {}", escape_literal(&body))
+}
+
+/// What is found, without a first line of ours.
+fn beside(pattern: &str) -> String {
+    format!("pg_catalog.regexp_replace(found, '^{pattern}[^\n]*\n?', '')")
+}
+
+fn mark(object: Object<'_>, marker: &Marker) -> String {
+    rewrite(object, &escape_literal(&marker.text()), &beside(Marker::PATTERN))
+}
+
 /// Writes a note as the first line of a comment, or strikes the one that is there. The rest of the comment is somebody's, and
-/// stays: only the server has all of it.
+/// stays.
 fn write_note(database: &DatabaseName, schema: Option<&SchemaName>, note: Option<&Note>) -> Statement {
     let (_, class, object) = commented(database, schema);
-    let description = match schema {
-        Some(schema) => format!(
-            "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = {}",
-            escape_literal(schema.as_str())
-        ),
-        None => format!(
-            "SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = {}",
-            escape_literal(database.as_str())
-        ),
-    };
     let (line, summary) = match note {
         Some(note) => (escape_literal(&note.text()), format!("note what PUBLIC held on {class} {object}")),
         None => ("NULL".to_owned(), format!("strike the note on {class} {object}")),
     };
-    let command = escape_literal(&format!("COMMENT ON {} {} IS %L", class.to_uppercase(), object.replace('%', "%%")));
-    let body = format!(
-        "DECLARE
-  found CONSTANT text := ({description});
-  rest CONSTANT text := pg_catalog.regexp_replace(found, '^{}[^\n]*\n?', '');
-BEGIN
-  EXECUTE pg_catalog.format({command}, NULLIF(pg_catalog.concat_ws(pg_catalog.chr(10), {line}, NULLIF(rest, '')), ''));
-END",
-        Note::PATTERN
-    );
-    Statement::new(summary, format!("DO {}", escape_literal(&body)))
-}
-
-fn comment(class: &str, quoted: &str, marker: &Marker) -> String {
-    format!("COMMENT ON {class} {quoted} IS {}", escape_literal(&marker.text()))
+    let object = schema.map_or(Object::Database(database), Object::Schema);
+    Statement::new(summary, rewrite(object, &line, &beside(Note::PATTERN)))
 }
 
 impl Grantee {
@@ -923,11 +954,6 @@ mod tests {
         let schema = || -> SchemaName { "s".parse().unwrap() };
         let extension = || -> ExtensionName { "e".parse().unwrap() };
         let name = || -> ParameterName { "app.x".parse().unwrap() };
-        let marker = || Marker::new(&crate::tenant::fixture::names(), crate::tenant::Stage::Ready, Some(1));
-        let marked = "'{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme\",\"role\":\"acme\",\"schema\":\"app\",\
-                      \"password_version\":1}'";
-        let [on_database, on_role, on_schema] =
-            ["DATABASE \"d\"", "ROLE \"r\"", "SCHEMA \"s\""].map(|object| format!("COMMENT ON {object} IS {marked}"));
         let public = || Grantee::Public;
         let create = |template| Change::CreateDatabase {
             database: database(),
@@ -1103,14 +1129,6 @@ mod tests {
                 "wait for no lock longer than 2 s, keep role \"r\" from logging in",
                 "SET LOCAL lock_timeout = 2000; ALTER ROLE \"r\" NOLOGIN",
             ),
-            (Change::MarkDatabase { database: database(), marker: marker() }, "-", "mark database \"d\"", &on_database),
-            (Change::MarkRole { role: role(), marker: marker() }, "-", "mark role \"r\"", &on_role),
-            (
-                Change::MarkSchema { database: database(), schema: schema(), marker: marker() },
-                "d",
-                "mark schema \"s\"",
-                &on_schema,
-            ),
             (
                 Change::GrantMembership { role: role(), member: "m".parse().unwrap() },
                 "-",
@@ -1180,6 +1198,57 @@ mod tests {
             ),
         ];
         assert_eq!(summaries, expected.map(|(inside, summary)| (inside, summary.to_owned())));
+    }
+
+    #[test]
+    fn a_marker_is_written_before_what_people_wrote() {
+        let database = || -> DatabaseName { "d%'".parse().unwrap() };
+        let marker = || Marker::new(&crate::tenant::fixture::names(), crate::tenant::Stage::Ready, Some(1));
+        let schema = || -> SchemaName { "s".parse().unwrap() };
+        let of_schema = Change::MarkSchema { database: database(), schema: schema(), marker: marker() };
+        let text = "it's\nours".to_owned();
+        for (change, place, summary, parts) in [
+            (
+                Change::MarkRole { role: role(), marker: marker() },
+                false,
+                "mark role \"Acme \"\"1\"\"\"",
+                [
+                    "shobj_description(oid, ''pg_authid'')",
+                    "COMMENT ON ROLE \"Acme \"\"1\"\"\" IS %L",
+                    "''{\"pgtenant\":\"acme\",",
+                ],
+            ),
+            (
+                Change::MarkDatabase { database: database(), marker: marker() },
+                false,
+                "mark database \"d%'\"",
+                ["datname = ''d%''''''", "COMMENT ON DATABASE \"d%%''''\" IS %L", "''{\"pgtenant\":\"acme\","],
+            ),
+            (
+                of_schema,
+                true,
+                "mark schema \"s\"",
+                [
+                    "pg_catalog.obj_description(oid, ''pg_namespace'')",
+                    "COMMENT ON SCHEMA \"s\" IS %L",
+                    "''{\"pgtenant\":\"acme\",",
+                ],
+            ),
+            (
+                Change::CommentDatabase { database: database(), text },
+                false,
+                "comment on database \"d%'\"",
+                ["COMMENT ON DATABASE \"d%%''''\" IS %L", "pg_catalog.substring(found,", "''it''''s\nours''"],
+            ),
+        ] {
+            let script = render(std::slice::from_ref(&change));
+            let (step, sql) = (&script.0[0], script.0[0].text());
+            assert_eq!((step.database.is_some(), step.summary().as_str()), (place, summary));
+            for part in parts {
+                // The body is a literal, in which what is escaped is escaped again.
+                assert!(sql.replace("\\\\", "\\").contains(part), "{part} is not in {sql}");
+            }
+        }
     }
 
     #[test]

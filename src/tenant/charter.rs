@@ -72,6 +72,8 @@ pub struct Desired {
     pub template: Option<DatabaseName>,
     /// `None`: its password does not expire.
     pub valid_until: Option<Expiry>,
+    /// What people are to find in the database's comment; `None`: what is there.
+    pub comment: Option<String>,
     pub locale: Locale,
     pub password: Password,
     pub password_version: Option<i64>,

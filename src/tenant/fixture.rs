@@ -49,6 +49,7 @@ pub(super) fn desired() -> Desired {
         authentication: Method::default(),
         template: None,
         valid_until: None,
+        comment: None,
         locale: Locale { encoding: Some("UTF8".into()), ..Locale::default() },
         password: Password::Keep,
         password_version: None,
@@ -221,7 +222,18 @@ pub(super) fn observed() -> Observed {
 pub(super) fn texts(changes: &[Change]) -> Vec<String> {
     let tidy = inside::tidy();
     let text = |text: &String| if *text == tidy { "TIDY".to_owned() } else { text.clone() };
-    render(changes).0.iter().flat_map(|step| &step.statements).map(|statement| text(&statement.text)).collect()
+    let comment = |object: String, marker: &Marker| vec![format!("COMMENT ON {object} IS '{}'", marker.text())];
+    let all = changes.iter().flat_map(|change| match change {
+        // What else there is in the comment stays.
+        Change::MarkDatabase { database, marker } => comment(format!("DATABASE {}", database.quoted()), marker),
+        Change::MarkRole { role, marker } => comment(format!("ROLE {}", role.quoted()), marker),
+        Change::MarkSchema { schema, marker, .. } => comment(format!("SCHEMA {}", schema.quoted()), marker),
+        change => {
+            let script = render(std::slice::from_ref(change));
+            script.0.iter().flat_map(|step| &step.statements).map(|statement| text(&statement.text)).collect()
+        }
+    });
+    all.collect()
 }
 
 /// Names that mean something to a tenant, those that are like them, and any.

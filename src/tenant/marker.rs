@@ -1,6 +1,6 @@
-//! The COMMENT that every object of a tenant carries: whose it is, and how far it got. It is how a
+//! The first line of the COMMENT that every object of a tenant carries: whose it is, and how far it got. It is how a
 //! half-made tenant is recognised, how a tenant is found after somebody renamed it, and how another
-//! Terraform state's tenant is told from a foreign object.
+//! Terraform state's tenant is told from a foreign object. What follows that line is people's own.
 //!
 //! Comments on shared objects are visible to every role on the cluster: names only.
 
@@ -113,9 +113,24 @@ impl Marker {
         }
     }
 
-    /// `None` if the comment is not a marker.
+    /// How the line of a marker begins, as a regular expression of PostgreSQL's.
+    pub(super) const PATTERN: &str = r#"\{"pgtenant":"#;
+
+    /// `None` if the comment does not begin with a marker.
     pub fn parse(comment: Option<&str>) -> Option<Self> {
-        serde_json::from_str(comment?).ok()
+        serde_json::from_str(Self::line(comment?)?).ok()
+    }
+
+    /// The line of a comment that is a marker's, whether one can be read in it or not.
+    pub fn line(comment: &str) -> Option<&str> {
+        comment.split('\n').next().filter(|line| line.starts_with(ANY_PREFIX))
+    }
+
+    /// What people wrote into a comment: all but that line.
+    pub fn beside(comment: &str) -> &str {
+        let Some(line) = Self::line(comment) else { return comment };
+        let rest = &comment[line.len()..];
+        rest.strip_prefix('\n').unwrap_or(rest)
     }
 
     /// The marker of one tenant, if the comment is that and the tenant was not archived. Cheap for what is
@@ -153,7 +168,7 @@ impl Marker {
         })
     }
 
-    /// The comment's text.
+    /// The line.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("strings serialise")
     }
@@ -167,8 +182,40 @@ impl Marker {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::tenant::fixture;
+
+    #[test]
+    fn what_people_wrote_stands_beside_the_marker() {
+        let marker = Marker::new(&fixture::names(), Stage::Ready, None).text();
+        for (comment, line, beside) in [
+            (marker.clone(), Some(marker.as_str()), ""),
+            (format!("{marker}\n"), Some(marker.as_str()), ""),
+            (format!("{marker}\nowner: shop\ncost centre: 7"), Some(marker.as_str()), "owner: shop\ncost centre: 7"),
+            (format!("{marker}\n\n{marker}"), Some(marker.as_str()), &format!("\n{marker}")),
+            ("owner: shop".to_owned(), None, "owner: shop"),
+            (format!("owner: shop\n{marker}"), None, &format!("owner: shop\n{marker}")),
+            // A line that a marker was, or will be, is none of people's.
+            ("{\"pgtenant\":4711}\nowner".to_owned(), Some("{\"pgtenant\":4711}"), "owner"),
+            (String::new(), None, ""),
+        ] {
+            assert_eq!((Marker::line(&comment), Marker::beside(&comment)), (line, beside), "{comment:?}");
+            assert_eq!(Marker::parse(Some(&comment)).is_some(), line == Some(&marker), "{comment:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives_beside_a_marker(text in "(?s).*", tenant in "[^\\x00-\\x1f\\x7f]{1,40}") {
+            let Ok(tenant) = tenant.parse() else { return Ok(()) };
+            let marker = Marker::new(&Names { tenant, ..fixture::names() }, Stage::Made, Some(7));
+            let comment = format!("{}\n{text}", marker.text());
+            prop_assert_eq!(Marker::beside(&comment), text);
+            prop_assert_eq!(Marker::parse(Some(&comment)), Some(marker));
+        }
+    }
 
     #[test]
     fn markers_are_read_back_and_found_by_their_prefix() {

@@ -364,6 +364,12 @@ impl Observed {
         database_marker(self.database.as_ref()?)
     }
 
+    /// What people wrote into the comment of the database, as far as it was read.
+    pub fn comment(&self) -> &str {
+        let comment = self.database.as_ref().and_then(|database| database.comment.as_deref());
+        comment.map(Marker::beside).unwrap_or_default()
+    }
+
     pub fn role_marker(&self) -> Option<Marker> {
         any_marker(self.role.as_ref()?)
     }
@@ -698,9 +704,9 @@ impl Facts<'_> {
         if self.observed.password_changed() == Some(true) {
             self.push(Fact::ForeignPassword { role: name.clone() }, self.observed.alters_role());
         }
-        if let Some(marker) = &self.role.comment {
+        if let Some(marker) = self.role.comment.as_deref().and_then(Marker::line) {
             let objects = Objects::one(Kind::Role, name);
-            self.push(Fact::Marker { objects, text: marker.clone() }, self.observed.alters_role());
+            self.push(Fact::Marker { objects, text: marker.to_owned() }, self.observed.alters_role());
         }
         for objects in self.observed.forged.clone() {
             self.push(Fact::Marker { objects, text: String::new() }, false);
@@ -738,9 +744,9 @@ impl Facts<'_> {
                 self.push(granted(Objects::one(Kind::Database, name), grant), ours);
             }
         }
-        if let Some(comment) = comment {
+        if let Some(marker) = comment.as_deref().and_then(Marker::line) {
             let objects = Objects::one(Kind::Database, name);
-            self.push(Fact::Marker { objects, text: comment.clone() }, ours);
+            self.push(Fact::Marker { objects, text: marker.to_owned() }, ours);
         }
         for (kind, placed) in &self.observed.attached {
             self.push(Fact::Present(Objects::one(kind.clone(), &placed.name)), false);
@@ -854,8 +860,9 @@ impl Facts<'_> {
             if let Some(comment) = &schema.comment
                 && (is_first || schema.owner != self.role.name)
                 && Marker::parse(Some(comment)).is_some()
+                && let Some(marker) = Marker::line(comment)
             {
-                self.push(Fact::Marker { objects: objects(), text: comment.clone() }, ours);
+                self.push(Fact::Marker { objects: objects(), text: marker.to_owned() }, ours);
             }
         }
         if inside.count_of_schemas > inside.schemas.len() as u64 {

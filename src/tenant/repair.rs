@@ -190,6 +190,9 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         }),
         _ => {}
     }
+    if let Some(text) = desired.comment.as_ref().filter(|text| *text != observed.comment()) {
+        needed.push(Change::CommentDatabase { database: names.database.clone(), text: text.clone() });
+    }
     if let Ok(inside) = &observed.inside {
         let found = |name: &ExtensionName| inside.extensions.iter().any(|extension| extension.name == name.as_str());
         let may_install = !is_planted(desired, observed);
@@ -1091,6 +1094,33 @@ mod tests {
                 o.memberships = vec![membership("operators", "acme_group")];
             },
             &[],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_people_wrote_into_a_comment_is_no_drift_and_in_nobodys_way() {
+        let add = |comment: &mut Option<String>, text: &str| comment.as_mut().unwrap().push_str(text);
+        let written = |o: &mut Observed| {
+            add(&mut role(o).comment, "\n{\"pgtenant\":\"globex\"}");
+            add(&mut database(o).comment, "\nowner: shop");
+            add(&mut schema(o, "app").comment, "\n");
+        };
+        check(|_, o| written(o), &[], &[]);
+        let comment = |desired: &mut Desired, text: &str| desired.comment = Some(text.to_owned());
+        check(|desired, o| (written(o), comment(desired, "owner: shop")).1, &[], &[]);
+        let (desired, observed) = (fixture::desired(), fixture::observed());
+        let desired = Desired { comment: Some("owner: shop".to_owned()), ..desired };
+        let text = "owner: shop".to_owned();
+        assert_eq!(
+            repair(&desired, &observed).needed,
+            [Change::CommentDatabase { database: desired.names.database.clone(), text }]
+        );
+        check_control(
+            Control::Registered,
+            "found: the marker of database acme is missing or not up to date",
+            |o| database(o).comment = Some("owner: shop".to_owned()),
+            &[&format!("COMMENT ON DATABASE \"acme\" IS '{READY}'")],
             &[],
         );
     }

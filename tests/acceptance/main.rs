@@ -12,6 +12,7 @@ mod authentication;
 mod baseline;
 mod capacity;
 mod clients;
+mod comment;
 mod connection;
 mod drift;
 mod examples;

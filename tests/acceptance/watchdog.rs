@@ -807,6 +807,11 @@ fn forgeries(major: u32) {
     // The real limits hold all the same, in PostgreSQL's reading: here octal, once 512 ms and once 1000.
     tenant("rogue", "ALTER ROLE rogue SET statement_timeout = '01000'");
     tenant("rogue", "ALTER ROLE rogue SET idle_in_transaction_session_timeout = '01750'");
+    // What people wrote beside its marker is none.
+    server.superuser(
+        "DO $$ BEGIN EXECUTE format('COMMENT ON ROLE rogue IS %L', shobj_description('rogue'::regrole, 'pg_authid')
+                                    || E'\n{\"was\":\"neighbour\",\"access\":\"read\"}'); END $$",
+    );
     assert_eq!(sweep(), "1");
     assert_eq!(count(&server, "tenant = 'rogue' AND observed = '01000' AND expected = '1000'"), "1");
     for (on_record, of_role, is_the_same) in [

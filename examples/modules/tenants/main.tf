@@ -50,6 +50,7 @@ resource "pgtenant_tenant" "this" {
   password_wo         = local.verifiers[each.key]
   password_wo_version = var.passwords_version
   valid_until         = each.value.valid_until
+  comment             = each.value.comment
   on_destroy          = each.value.on_destroy
   deletion_protection = var.deletion_protection
 

@@ -3,7 +3,8 @@ variable "tenants" {
     The tenants by name, each with its guardrails: `connection_limit` connections at once; how long a statement, the
     wait for a lock, an idle transaction and (PostgreSQL 17+) a transaction may take; further `parameters` of its
     sessions; its `extensions`; its `schemas` beside the first, and whether it makes more itself (`allow_create_schema`);
-    whether it is `suspended`; when its password expires (`valid_until`); what a destroy does, `on_destroy` (`drop` or `archive`); and its further `roles`, each by the
+    whether it is `suspended`; when its password expires (`valid_until`); what its database's
+    `comment` says of it to people; what a destroy does, `on_destroy` (`drop` or `archive`); and its further `roles`, each by the
     end of its name behind the tenant's: what it may do (`access`: `owner`, `write`, `read` or `connect`), its connections,
     parameters, `valid_until`, and `authentication` (`password`, `rds_iam` or `certificate`).
   EOT
@@ -19,6 +20,7 @@ variable "tenants" {
     allow_create_schema                 = optional(bool, false)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)
+    comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
     roles = optional(map(object({
       access           = string

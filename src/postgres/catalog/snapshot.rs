@@ -53,6 +53,10 @@ pub struct Snapshot {
 /// What [`Server`] is read from, for whatever statement asks for it.
 pub(super) const SERVER: &str = include_str!("server.sql");
 
+/// The beginning of a comment: a marker of 4096 characters, and as many bytes of what people wrote, and one more. As bytes: it is in
+/// the encoding of the database from which it was written, whatever that is.
+const COMMENT: &str = "pg_catalog.substr(pg_catalog.textsend(c.description), 1, 4 * 4096 + 1 + 4096 + 1)";
+
 /// The server, and who this provider is on it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Server {
@@ -98,6 +102,8 @@ pub struct Database {
     pub lc_ctype: String,
     /// The locale of ICU or the builtin provider.
     pub locale: Option<String>,
+    /// Its beginning; what is not UTF-8 is replaced.
+    #[serde(deserialize_with = "hex::optional")]
     pub comment: Option<String>,
     /// Without the owner's own privileges.
     pub acl: Vec<Grant>,
@@ -161,6 +167,8 @@ pub struct Role {
     pub valid_until: Option<String>,
     /// Whether that is over, by the server's clock.
     pub expired: bool,
+    /// Its beginning; what is not UTF-8 is replaced.
+    #[serde(deserialize_with = "hex::optional")]
     pub comment: Option<String>,
 }
 
@@ -268,6 +276,6 @@ fn statement(major: u32) -> String {
     let has_parameter_acl = major >= Feature::ParameterAcl.since();
     let parameter_acl = if has_parameter_acl { include_str!("parameter_acl.sql") } else { NONE };
     let may_set = if has_parameter_acl { "pg_catalog.has_parameter_privilege(s.plain, 'SET')" } else { "false" };
-    let sql = include_str!("snapshot.sql").replace("{server}", SERVER);
+    let sql = include_str!("snapshot.sql").replace("{server}", SERVER).replace("{comment}", COMMENT);
     sql.replace("{parameter_acl}", parameter_acl).replace("{may_set}", may_set)
 }

@@ -15,7 +15,7 @@ WITH RECURSIVE selected AS (
   -- With the groups that they reach.
   SELECT a.roleid FROM selected s JOIN pg_catalog.pg_auth_members a ON a.member = s.oid
 ), roles AS (
-  SELECT r.*, pg_catalog.left(c.description, 4096) AS comment
+  SELECT r.*, {comment} AS comment
   FROM selected s
   JOIN pg_catalog.pg_roles r ON r.oid = s.oid
   LEFT JOIN pg_catalog.pg_shdescription c
@@ -23,11 +23,11 @@ WITH RECURSIVE selected AS (
   WHERE NOT pg_catalog.starts_with(r.rolname::text, 'pg_')
 ), admitting AS MATERIALIZED (
   -- Few of them: each role of the server is looked for in each.
-  SELECT pg_catalog.textsend(r.comment) AS comment
+  SELECT r.comment
   FROM roles r
-  WHERE pg_catalog.position(pg_catalog.textsend(r.comment), '"admitted":'::bytea) > 0
+  WHERE pg_catalog.position(r.comment, '"admitted":'::bytea) > 0
 ), databases AS (
-  SELECT d.*, pg_catalog.to_jsonb(d) AS j, pg_catalog.left(c.description, 4096) AS comment
+  SELECT d.*, pg_catalog.to_jsonb(d) AS j, {comment} AS comment
   FROM pg_catalog.pg_database d
   LEFT JOIN pg_catalog.pg_shdescription c
     ON c.objoid = d.oid AND c.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass
@@ -116,7 +116,7 @@ SELECT pg_catalog.jsonb_build_object(
         'lc_collate', d.datcollate,
         'lc_ctype', d.datctype,
         'locale', COALESCE(d.j ->> 'datlocale', d.j ->> 'daticulocale'),
-        'comment', d.comment,
+        'comment', pg_catalog.encode(d.comment, 'hex'),
         'acl', (
           SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'grantee', CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,
@@ -144,7 +144,7 @@ SELECT pg_catalog.jsonb_build_object(
                           THEN (pg_catalog.to_json(r.rolvaliduntil AT TIME ZONE 'UTC') #>> '{}') || 'Z'
                           ELSE NULLIF(r.rolvaliduntil::text, 'infinity') END,
       'expired', COALESCE(r.rolvaliduntil < pg_catalog.now(), false),
-      'comment', r.comment)), '[]')
+      'comment', pg_catalog.encode(r.comment, 'hex'))), '[]')
     FROM roles r),
   -- Roles that one of those lets in, as far as they are there: named in its comment, as JSON spells them.
   'admitted', (

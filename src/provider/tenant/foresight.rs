@@ -20,7 +20,7 @@ use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequ
 use super::super::login::{Login, reaches_beyond};
 use super::super::walk::{Claim, Known, Presence};
 use super::taken::{in_the_way, own};
-use super::{Model, Private, TenantResource, adoption, diagnose, operations};
+use super::{Model, Private, TenantResource, adoption, comment, diagnose, operations};
 
 /// How many schemas a tenant may have beside the first, and how long their names may be together: of a comment 4096 characters are
 /// read, and of a database a hundred schemas.
@@ -39,6 +39,7 @@ pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
             Diagnostic::error(format!("A database cannot have the encoding {name:?}"), detail).at_attribute("encoding"),
         );
     }
+    diagnostics.0.extend(comment::validate(&config.comment));
     let names = || config.schemas.known_elements();
     if names().count() > MOST_SCHEMAS || names().map(String::len).sum::<usize>() > MOST_BYTES {
         let detail = format!(

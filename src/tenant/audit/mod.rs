@@ -75,6 +75,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         authentication: observed.role_marker().map(|marker| marker.authentication).unwrap_or_default(),
         template: None,
         valid_until: observed.role_marker().and_then(|marker| marker.valid_until),
+        comment: None,
         locale: Locale::default(),
         password: Password::Keep,
         password_version: observed.role_marker().and_then(|marker| marker.password_version),

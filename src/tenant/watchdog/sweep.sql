@@ -43,7 +43,7 @@ BEGIN
         SELECT CASE
           WHEN starts_with(c.description, '{"pgtenant":')
                -- That of a further role says what it may do: it is no tenant's own.
-               AND strpos(c.description, ',"access":"') = 0
+               AND strpos(split_part(c.description, chr(10), 1), ',"access":"') = 0
                AND (pg_has_role(d.datdba, 'USAGE') OR pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')
                     OR r.oid IS NOT NULL AND current_setting('server_version_num')::int < 160000)
           THEN regexp_match(left(c.description, 4096),

@@ -135,7 +135,9 @@ impl Try {
             |word: &str| !word.is_empty() && [&self.tenant, &self.neighbour, &group].contains(&&word.to_owned());
         // A schema that is gone, the owner that `public` had and the note of another password are not what was there before.
         let made_anew = ["DROP SCHEMA", "SCHEMA public OWNER"].iter().any(|word| self.fact.sql.contains(word))
-            || line.starts_with("comment ") && self.fact.named.iter().any(|place| place == "T password");
+            || line.starts_with("comment ") && self.fact.named.iter().any(|place| place == "T password")
+            // What people wrote stays beside the marker.
+            || line.starts_with("comment ") && self.fact.sql.contains(" IS 'the database of ");
         let left = self.apply != Outcome::Repaired || made_anew;
         let words = || line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         left && match self.fact.kind {
