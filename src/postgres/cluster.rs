@@ -19,7 +19,7 @@ use super::catalog::capacity::{self, Capacity};
 use super::catalog::cron::{self, Cron, Job};
 use super::catalog::inside::{self, Inside};
 use super::catalog::login::{self, Login};
-use super::catalog::offer::{self, Offer};
+use super::catalog::offer::{self, Offer, Update};
 use super::catalog::reach::{self, Home, Reach};
 use super::catalog::setup::{self, Setup};
 use super::catalog::signals::{self, Signals};
@@ -225,6 +225,15 @@ impl Cluster {
         cancel: &CancellationToken,
     ) -> Result<BTreeMap<String, bool>, Error> {
         self.read(None, cancel, async |session| offer::read_grantable(session, roles, cancel).await).await
+    }
+
+    /// Those of these updates of extensions that the server has no scripts for.
+    pub async fn inspect_missing_updates(
+        &self,
+        updates: &[Update],
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Update>, Error> {
+        self.read(None, cancel, async |session| offer::read_missing_updates(session, updates, cancel).await).await
     }
 
     /// How the server is set up, as far as these parameters say.

@@ -43,7 +43,7 @@ pub use expiry::Expiry;
 pub use fact::Fact;
 pub use iam::IamAuth;
 pub use major::Feature;
-pub use name::{DatabaseName, ExtensionName, RoleName, SchemaName};
+pub use name::{DatabaseName, ExtensionName, ExtensionVersion, RoleName, SchemaName};
 pub use parameter::{Duration, ParameterName};
 pub use passfile::Passfile;
 pub use scram::{Authentication, Challenge, Proof};

@@ -85,6 +85,10 @@ name! {
     /// The name of an extension.
     ExtensionName
 }
+name! {
+    /// The version of an extension, which SQL takes as a name too.
+    ExtensionVersion
+}
 
 /// Reads a list of identifiers as PostgreSQL reads what `pg_db_role_setting` keeps: `app, "My Schema"`
 /// (`SplitIdentifierString` in its `varlena.c`). `None` for what it refuses, and for what it reads by the

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod comment;
+mod extension;
 mod foresight;
 pub(super) mod operations;
 mod schemas;
@@ -12,9 +13,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::postgres::catalog::inside::Extension;
+use crate::postgres::catalog::offer::Available;
 use crate::postgres::catalog::snapshot::Connected;
 use crate::postgres::{Cluster, DatabaseName, Error, Expiry, ExtensionName, RoleName, SchemaName, Secret};
+use crate::tenant::extensions::is_at_default;
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Control, Desired, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
@@ -28,6 +30,7 @@ use super::controls::{self, Controls, Statuses};
 use super::login::{self, decide, expiry, one_of, respelled};
 use super::reconcile::{Reached, Subject, reconcile};
 use super::{diagnose, names};
+use extension::Block;
 use operations::Tenant;
 
 pub(super) struct TenantResource {
@@ -147,6 +150,22 @@ model! {
              imported, those that it had then."
         )
         .default(Value::List(Vec::new())),
+        extension: Field<Set<Item<Block>>> = optional_computed(
+            "Extensions with a schema or a version of their own, beside `extensions`: blocks `extension`, each with a `name`, a `schema` \
+             and a `version`. What requires another is installed after it, whichever of the two attributes has them. `schema`: the admin \
+             owns it, and the tenant has USAGE; it is in the `search_path` after `extensions`, in the order of the names, but for \
+             `pg_catalog`, which every role finds. It is made if it is missing, and dropped when no block names it any more and it is \
+             empty. It must not be one in which the tenant may create (`schema`, `schemas`, `public`): the script of an extension runs \
+             with the rights of a superuser. One that is there already when the tenant is imported stays there, and \
+             `isolation.extensions` tells of it. Default: `extensions`, or the schema that the extension's control file fixes. A change \
+             moves the extension (`ALTER EXTENSION ... SET SCHEMA`): of those that are relocatable a superuser may move each, another admin \
+             only what takes no superuser to install. `version`: default: the server's for a new one, \
+             and whichever is there from then on. A change updates the extension in place (`ALTER EXTENSION ... UPDATE TO`). The plan \
+             checks that the server has the version, and a way to it from the one that is there. A block that is removed drops its \
+             extension, unless something depends on it. Default: none; for a tenant that was imported, the extensions that it had in \
+             other schemas."
+        )
+        .default(Value::List(Vec::new())),
         member_of: Field<Set<Item<String>>> = optional_computed(
             "Roles that the tenant's role is a member of; the admin needs the ADMIN option on them. Default: none; for a tenant that \
              was imported, those that it was a member of then. Mind that a tenant may become each of them (`SET ROLE`). `rds_iam` \
@@ -258,10 +277,6 @@ impl Model {
 
     /// What is wanted of a tenant that Terraform knows by this name; by none while it is created.
     fn desired(&self, known_as: Option<TenantName>) -> Result<Desired, Diagnostic> {
-        let mut extensions = BTreeSet::new();
-        for name in self.extensions.known_elements() {
-            extensions.insert(names::parse::<ExtensionName>(Path::attribute("extensions"), name)?);
-        }
         let mut schemas = BTreeSet::new();
         for name in self.schemas.known_elements() {
             schemas.insert(names::parse::<SchemaName>(Path::attribute("schemas"), name)?);
@@ -278,7 +293,8 @@ impl Model {
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
             creates_schemas: self.allow_create_schema.known().unwrap_or(false),
             replicates: self.replication.known().unwrap_or(false),
-            extensions,
+            extensions: extension::pins(self)?,
+            offered: BTreeMap::new(),
             schemas,
             given_up: BTreeSet::new(),
             member_of,
@@ -350,11 +366,7 @@ impl Model {
             let chosen: BTreeSet<String> = self.schemas.known_elements().cloned().collect();
             let there = inside.schemas.iter().map(|schema| schema.name.clone());
             self.schemas = there.filter(|name| chosen.contains(name)).collect();
-            // One that is not this admin's to drop is a choice only if it was chosen; `isolation` tells of the others.
-            let chosen: BTreeSet<String> = self.extensions.known_elements().cloned().collect();
-            let is_ours = |found: &Extension| found.owner_usable && !expected.leaves_extension(observed, found);
-            let extensions = inside.extensions.iter().filter(|found| is_ours(found) || chosen.contains(&found.name));
-            self.extensions = extensions.map(|extension| extension.name.clone()).collect();
+            extension::observe(&mut self, expected, observed, inside);
         }
         self.isolation = controls::described(&findings);
         (self, Statuses::of(&findings))
@@ -407,7 +419,7 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnos
     let rest = "To repair it, ask a superuser or the object's owner; to keep it, give the reason in `accept`.";
     let (isolation, statuses, mut diagnostics) = controls::settled("isolation", &model.isolation, &findings, rest);
     diagnostics.extend(said);
-    diagnostics.0.extend(not_installed(desired, observed));
+    diagnostics.0.extend(not_installed(model, desired, observed));
     let left: Vec<_> = observed.as_role().collect();
     if desired.goal == Goal::Suspended && !left.is_empty() {
         diagnostics.push(still_connected(desired, left));
@@ -430,21 +442,19 @@ fn finished(model: &Model, desired: &Desired, observed: &Observed, said: Diagnos
 }
 
 /// Extensions that an apply left out: the next plan has them again.
-fn not_installed(desired: &Desired, observed: &Observed) -> Option<Diagnostic> {
+fn not_installed(model: &Model, desired: &Desired, observed: &Observed) -> Option<Diagnostic> {
     let found = &observed.inside.as_ref().ok()?.extensions;
     let is_there = |wanted: &&ExtensionName| found.iter().any(|found| found.name == wanted.as_str());
-    let missing: Vec<_> =
-        desired.extensions.iter().filter(|wanted| !is_there(wanted)).map(ToString::to_string).collect();
-    if missing.is_empty() {
-        return None;
-    }
+    let missing: Vec<_> = desired.extensions.keys().filter(|wanted| !is_there(wanted)).collect();
+    let attribute = extension::attribute(model, missing.first()?);
     let detail = format!(
-        "These were not installed: {}. The tenant owns the schema `extensions`, or installed one of `extensions` itself: what it may \
-         have planted there would run with the rights of a superuser. `isolation` names it. Drop it, or take it off the list.",
-        missing.join(", ")
+        "These were not installed: {}. Something in a schema of extensions belongs to the tenant, or it installed one of these extensions \
+         itself: what it may have planted there would run with the rights of a superuser. Drop it, or remove the extension from the \
+         configuration.",
+        missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     );
     let name = desired.names.tenant.as_str();
-    Some(Diagnostic::warning(format!("Tenant {name:?} lacks extensions"), detail).at_attribute("extensions"))
+    Some(Diagnostic::warning(format!("Tenant {name:?} lacks extensions"), detail).at_attribute(attribute))
 }
 
 /// What a plan says of a password that an apply takes away, or does not set again.
@@ -503,6 +513,9 @@ struct Private {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Imported {
     extensions: BTreeSet<String>,
+    /// Those in other schemas than they are in by default, and the schemas.
+    #[serde(default)]
+    placed: BTreeMap<String, String>,
     #[serde(default)]
     schemas: BTreeSet<String>,
     member_of: BTreeSet<String>,
@@ -546,13 +559,12 @@ impl Resource for TenantResource {
         ];
         names::validate(names, &mut diagnostics);
         diagnostics.0.extend(config.template().err());
-        for (attribute, field) in [("extensions", &config.extensions), ("schemas", &config.schemas)] {
-            for name in field.known_elements() {
-                if let Err(diagnostic) = names::parse::<ExtensionName>(Path::attribute(attribute), name) {
-                    diagnostics.push(diagnostic);
-                }
+        for name in config.schemas.known_elements() {
+            if let Err(diagnostic) = names::parse::<SchemaName>(Path::attribute("schemas"), name) {
+                diagnostics.push(diagnostic);
             }
         }
+        diagnostics.extend(extension::validate(&config));
         diagnostics.extend(Whose::Tenant.check_all(&config.accept));
         one_of("authentication", &config.authentication, &Method::ALL.map(Method::name), &mut diagnostics);
         one_of("on_destroy", &config.on_destroy, &["drop", "archive"], &mut diagnostics);
@@ -628,6 +640,17 @@ impl Resource for TenantResource {
             if request.config.get(attribute).is_null() {
                 *field = imported.iter().cloned().collect();
             }
+        }
+        // What the configuration has in one of the two attributes is in the other no more.
+        let placed = private.imported.placed.iter();
+        if request.config.get("extension").is_null() {
+            let listed: BTreeSet<&String> = model.extensions.known_elements().collect();
+            let kept = placed.filter(|(name, _)| !listed.contains(name));
+            model.extension = kept.map(|(name, schema)| Block::found(name, schema)).collect();
+        } else if request.config.get("extensions").is_null() {
+            let blocks: BTreeSet<&str> = model.extension.known_elements().filter_map(Block::name).collect();
+            let kept = private.imported.extensions.iter().filter(|name| !blocks.contains(name.as_str()));
+            model.extensions = kept.cloned().collect();
         }
         if request.config.get("authentication").is_null()
             && let Some(imported) = &private.imported.authentication
@@ -706,6 +729,10 @@ impl Resource for TenantResource {
         };
         // What the plan knows of it may be what was found.
         tenant.desired.comment = config.comment.known();
+        match self.offered(cx, &cluster, &tenant.desired).await {
+            Ok(offered) => tenant.desired.offered = offered,
+            Err(diagnostic) => return request.unchanged(diagnostic),
+        }
         // Until it is known whether Terraform is still to hear of it.
         let lock = cluster.keep_locked(tenant.locked());
         let Reached { observed, outcome } = reconcile(cx, &cluster, &mut tenant).await;
@@ -750,14 +777,12 @@ impl Resource for TenantResource {
         let tokens = BTreeSet::from([RDS_IAM.to_owned()]);
         let registered = observed.role_marker().map(|marker| marker.authentication).unwrap_or_default();
         let method = if groups.is_superset(&tokens) { Method::RdsIam } else { registered };
+        let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions);
+        let extensions = extensions.filter(|one| !(observed.creates_schemas() && one.owner == names.role.as_str()));
+        let (at_default, placed): (Vec<_>, Vec<_>) = extensions.partition(|one| is_at_default(one));
         let imported = Imported {
-            extensions: observed
-                .inside
-                .iter()
-                .flat_map(|inside| &inside.extensions)
-                .filter(|one| !(observed.creates_schemas() && one.owner == names.role.as_str()))
-                .map(|one| one.name.clone())
-                .collect(),
+            extensions: at_default.into_iter().map(|one| one.name.clone()).collect(),
+            placed: placed.into_iter().map(|one| (one.name.clone(), one.schema.clone())).collect(),
             schemas: observed.further_schemas().map(|schema| schema.name.clone()).collect(),
             member_of: groups.difference(&tokens).cloned().collect(),
             authentication: Some(method.name().to_owned()),
@@ -774,6 +799,7 @@ impl Resource for TenantResource {
             replication: Field::Known(observed.replicates()),
             force_destroy: Field::Known(false),
             extensions: imported.extensions.iter().cloned().collect(),
+            extension: imported.placed.iter().map(|(name, schema)| Block::found(name, schema)).collect(),
             schemas: imported.schemas.iter().cloned().collect(),
             member_of: imported.member_of.iter().cloned().collect(),
             authentication: imported.authentication.clone().into(),
@@ -814,14 +840,31 @@ impl TenantResource {
         let mut tenant = Tenant::new(desired, before, self.connection.deep_verify().await);
         tenant.proof = decided.proof;
         if let Some(prior) = prior {
-            let given_up = schemas::given_up(prior, model);
+            let given_up = &schemas::given_up(prior, model) | &extension::given_up(prior, model);
             tenant.desired.given_up = given_up.iter().filter_map(|name| name.parse().ok()).collect();
         }
         let inside = |model: &Model| {
-            (model.extensions.clone(), model.schema.clone(), model.schemas.clone(), model.allow_create_schema)
+            let extensions = (model.extensions.clone(), model.extension.clone());
+            (extensions, model.schema.clone(), model.schemas.clone(), model.allow_create_schema)
         };
         tenant.changes_inside = prior.is_some_and(|prior| inside(prior) != inside(model));
         Ok(tenant)
+    }
+
+    /// What the server offers of the extensions that are wanted.
+    async fn offered(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        desired: &Desired,
+    ) -> Result<BTreeMap<String, Available>, Diagnostic> {
+        if desired.extensions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let offer = self.connection.offer(cluster, &cx.cancel).await;
+        let offer = offer.map_err(|error| diagnose::error("look at what the server offers", &error, cx))?;
+        let wanted = desired.extensions.keys().map(ExtensionName::as_str);
+        Ok(wanted.filter_map(|name| Some((name.to_owned(), offer.extensions.get(name)?.clone()))).collect())
     }
 
     /// What Terraform is told of a tenant that is complete.

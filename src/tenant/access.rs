@@ -98,7 +98,8 @@ impl<'a> Holding<'a> {
     pub fn schemas(&self) -> Vec<&'a str> {
         let Ok(inside) = &self.tenant.inside else { return Vec::new() };
         let first = self.tenant.schema(&self.tenant.names).map(|schema| schema.name.as_str());
-        let recorded = self.tenant.recorded_schemas();
+        let mut recorded = self.tenant.recorded_schemas();
+        recorded.extend(self.tenant.extension_schemas());
         let is_given = |name: &str| Some(name) == first || recorded.contains(name) || name == EXTENSIONS_SCHEMA;
         inside.schemas.iter().map(|schema| schema.name.as_str()).filter(|name| is_given(name)).collect()
     }

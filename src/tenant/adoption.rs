@@ -297,6 +297,9 @@ mod tests {
             version: "1.6".into(),
             owner: "acme".into(),
             owner_usable: true,
+            movable: true,
+            fixed: None,
+            requires: Vec::new(),
         }];
         observed.connected = (0..11).map(|_| fixture::connected("acme", Some("acme"))).collect();
         let found = adoption(&observed);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::postgres::catalog::inside;
 use crate::postgres::fact::Kind;
 use crate::postgres::{
-    DatabaseName, Duration, Expiry, ExtensionName, ParameterName, RoleName, SchemaName, Script, Statement, Step,
-    Verifier, Whole,
+    DatabaseName, Duration, Expiry, ExtensionName, ExtensionVersion, ParameterName, RoleName, SchemaName, Script,
+    Statement, Step, Verifier, Whole,
 };
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
@@ -141,6 +141,17 @@ pub enum Change {
         database: DatabaseName,
         extension: ExtensionName,
         schema: SchemaName,
+        version: Option<ExtensionVersion>,
+    },
+    MoveExtension {
+        database: DatabaseName,
+        extension: ExtensionName,
+        schema: SchemaName,
+    },
+    UpdateExtension {
+        database: DatabaseName,
+        extension: ExtensionName,
+        version: ExtensionVersion,
     },
     DropExtension {
         database: DatabaseName,
@@ -378,6 +389,8 @@ impl Change {
             | Change::GrantMembership { .. }
             | Change::RevokeMembership { .. }
             | Change::GiveAccess { .. }
+            | Change::MoveExtension { .. }
+            | Change::UpdateExtension { .. }
             | Change::Tidy { .. } => true,
             _ => false,
         }
@@ -500,10 +513,22 @@ impl Change {
                 let s = schema.quoted();
                 (Some(database.clone()), one(format!("drop schema {s}"), format!("DROP SCHEMA {s}")))
             }
-            Change::CreateExtension { database, extension, schema } => {
+            Change::CreateExtension { database, extension, schema, version } => {
                 let (e, s) = (extension.quoted(), schema.quoted());
-                let text = format!("CREATE EXTENSION {e} SCHEMA {s}");
+                let version =
+                    version.as_ref().map(|version| format!(" VERSION {}", version.quoted())).unwrap_or_default();
+                let text = format!("CREATE EXTENSION {e} SCHEMA {s}{version}");
                 (Some(database.clone()), one(format!("create extension {e}"), text))
+            }
+            Change::MoveExtension { database, extension, schema } => {
+                let (e, s) = (extension.quoted(), schema.quoted());
+                let text = format!("ALTER EXTENSION {e} SET SCHEMA {s}");
+                (Some(database.clone()), one(format!("move extension {e} to schema {s}"), text))
+            }
+            Change::UpdateExtension { database, extension, version } => {
+                let (e, v) = (extension.quoted(), version.quoted());
+                let text = format!("ALTER EXTENSION {e} UPDATE TO {v}");
+                (Some(database.clone()), one(format!("update extension {e} to {v}"), text))
             }
             Change::DropExtension { database, extension } => {
                 let e = extension.quoted();
@@ -1057,7 +1082,12 @@ mod tests {
                 "GRANT USAGE ON SCHEMA \"s\" TO \"r\"",
             ),
             (
-                Change::CreateExtension { database: database(), extension: extension(), schema: schema() },
+                Change::CreateExtension {
+                    database: database(),
+                    extension: extension(),
+                    schema: schema(),
+                    version: None,
+                },
                 "d",
                 "create extension \"e\"",
                 "CREATE EXTENSION \"e\" SCHEMA \"s\"",
@@ -1067,6 +1097,33 @@ mod tests {
                 "d",
                 "drop schema \"s\"",
                 "DROP SCHEMA \"s\"",
+            ),
+            (
+                Change::CreateExtension {
+                    database: database(),
+                    extension: extension(),
+                    schema: schema(),
+                    version: "1\"2".parse().ok(),
+                },
+                "d",
+                "create extension \"e\"",
+                "CREATE EXTENSION \"e\" SCHEMA \"s\" VERSION \"1\"\"2\"",
+            ),
+            (
+                Change::MoveExtension { database: database(), extension: extension(), schema: schema() },
+                "d",
+                "move extension \"e\" to schema \"s\"",
+                "ALTER EXTENSION \"e\" SET SCHEMA \"s\"",
+            ),
+            (
+                Change::UpdateExtension {
+                    database: database(),
+                    extension: extension(),
+                    version: "1.2".parse().unwrap(),
+                },
+                "d",
+                "update extension \"e\" to \"1.2\"",
+                "ALTER EXTENSION \"e\" UPDATE TO \"1.2\"",
             ),
             (
                 Change::DropExtension { database: database(), extension: extension() },
@@ -1280,6 +1337,15 @@ mod tests {
             (scope(Scope::Database(database())), false),
             (Change::Reset { scope: Scope::Role(role()), name: "jit".parse().unwrap() }, true),
             (Change::LimitRole { role: role(), connections: 1 }, true),
+            (Change::DropExtension { database: database(), extension: "e".parse().unwrap() }, false),
+            (
+                Change::UpdateExtension {
+                    database: database(),
+                    extension: "e".parse().unwrap(),
+                    version: "2".parse().unwrap(),
+                },
+                true,
+            ),
             (Change::RoleAttributes { role: role(), attributes: Vec::new() }, true),
             (Change::Expire { role: role(), until: None }, true),
             (Change::RevokeMembership { role: role(), member: role(), grantor: None }, true),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::inside::{Extension, Thing};
+use crate::postgres::catalog::offer::Available;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::text;
 use crate::postgres::{
@@ -13,6 +14,7 @@ use crate::postgres::{
 use super::access::Access;
 use super::control::Control;
 use super::diff::{Charter, Deviation};
+use super::extensions::{self, Pin};
 use super::limits::{ADMIN_CONNECTIONS, Limits};
 use super::marker::{Marker, Stage};
 use super::method::Method;
@@ -60,7 +62,9 @@ pub struct Desired {
     pub creates_schemas: bool,
     /// Logical replication slots in its database, and publications.
     pub replicates: bool,
-    pub extensions: BTreeSet<ExtensionName>,
+    pub extensions: BTreeMap<ExtensionName, Pin>,
+    /// What the server offers of them; empty where none is to be made.
+    pub offered: BTreeMap<String, Available>,
     /// Beside the one of its names.
     pub schemas: BTreeSet<SchemaName>,
     /// Those that were among them until now.
@@ -125,16 +129,17 @@ pub(super) const PUBLIC_SCHEMA_IS_THEIRS: &str =
 
 impl Desired {
     /// Whether the schema for extensions is there before there are any: who may make schemas must not make that one.
-    pub(super) fn has_extensions_schema(&self) -> bool {
-        !self.extensions.is_empty() || self.creates_schemas
+    pub(super) fn has_extensions_schema(&self, observed: &Observed) -> bool {
+        self.creates_schemas || self.has_extensions(observed)
     }
 
     /// What the role finds without naming a schema.
-    pub(super) fn search_path(&self) -> Vec<SchemaName> {
+    pub(super) fn search_path(&self, observed: &Observed) -> Vec<SchemaName> {
         let mut path = vec![self.names.schema.clone()];
-        if !self.extensions.is_empty() {
+        if self.has_extensions(observed) {
             path.push(EXTENSIONS_SCHEMA.parse().expect("a name"));
         }
+        path.extend(self.extension_schemas(observed));
         path
     }
 
@@ -146,13 +151,15 @@ impl Desired {
     /// Whether a schema is one that the tenant made, and may have made.
     pub(super) fn leaves_to_tenant(&self, observed: &Observed, schema: &str) -> bool {
         let given = [self.names.schema.as_str(), EXTENSIONS_SCHEMA, "public"];
-        let is_given = given.contains(&schema) || self.schemas.iter().any(|given| given.as_str() == schema);
-        self.creates_schemas && !is_given && observed.owns_schema(schema)
+        let is_one = |given: &SchemaName| given.as_str() == schema;
+        let is_given = given.contains(&schema) || self.schemas.iter().any(is_one);
+        let creates = self.creates_schemas && !is_given && observed.owns_schema(schema);
+        creates && !self.extension_schemas(observed).iter().any(is_one)
     }
 
     /// Whether an extension is one that the tenant installed, and may have installed.
     pub fn leaves_extension(&self, observed: &Observed, extension: &Extension) -> bool {
-        let is_wanted = self.extensions.iter().any(|wanted| wanted.as_str() == extension.name);
+        let is_wanted = self.pin(&extension.name).is_some();
         self.creates_schemas && !is_wanted && observed.role.as_ref().is_some_and(|role| role.name == extension.owner)
     }
 
@@ -214,6 +221,7 @@ impl Desired {
             authentication: self.authentication,
             valid_until: self.valid_until,
             schemas,
+            extension_schemas: self.pinned_schemas(),
             creates_schemas: self.creates_schemas,
             replicates: self.replicates,
             ..Marker::new(&self.names, stage, version)
@@ -243,6 +251,8 @@ pub struct TenantCharter<'a> {
     /// The roles that the tenant is meant to reach: what they hold elsewhere is told. What it reaches by another membership is
     /// not: that membership is.
     meant: BTreeSet<String>,
+    /// The schemas in which it has extensions, beside the one that is there for them.
+    extended: BTreeSet<SchemaName>,
 }
 
 impl<'a> TenantCharter<'a> {
@@ -250,7 +260,8 @@ impl<'a> TenantCharter<'a> {
         let role = observed.role.as_ref().map_or(desired.names.role.as_str(), |role| &role.name);
         let database = observed.database.as_ref().map_or(desired.names.database.as_str(), |database| &database.name);
         let schema = observed.schema(&desired.names).map_or(desired.names.schema.as_str(), |schema| &schema.name);
-        TenantCharter { desired, observed, role, database, schema, meant: meant(desired, observed) }
+        let (meant, extended) = (meant(desired, observed), desired.extension_schemas(observed));
+        TenantCharter { desired, observed, role, database, schema, meant, extended }
     }
 
     /// Whether a role is reached by a membership that is not meant.
@@ -259,12 +270,19 @@ impl<'a> TenantCharter<'a> {
     }
 
     fn is_home_schema(&self, name: &str) -> bool {
-        name == self.schema || name == EXTENSIONS_SCHEMA || self.desired.schemas.iter().any(|own| own.as_str() == name)
+        let mut others = self.desired.schemas.iter().chain(&self.extended);
+        name == self.schema || name == EXTENSIONS_SCHEMA || others.any(|own| own.as_str() == name)
     }
 
     /// The schemas in which the tenant makes its objects, under the names that they have now.
     fn own_schemas(&self) -> impl Iterator<Item = &str> {
         [self.schema].into_iter().chain(self.desired.schemas.iter().map(SchemaName::as_str))
+    }
+
+    /// Whether this admin may change the schema `public`.
+    fn governs_public(&self) -> bool {
+        let server = &self.observed.server;
+        server.superuser || server.has(Feature::OwnedPublicSchema)
     }
 
     /// One that the tenant made for itself.
@@ -425,10 +443,11 @@ impl<'a> TenantCharter<'a> {
         }
     }
 
-    fn may_drop_or_wants(&self, extension: &str) -> bool {
-        let inside = self.observed.inside.iter().flat_map(|inside| &inside.extensions);
-        self.desired.extensions.iter().any(|wanted| wanted.as_str() == extension)
-            || inside.into_iter().any(|found| found.name == extension && found.owner_usable)
+    /// One that is not wanted is told by the attributes, which can drop it if it is this admin's.
+    fn may_drop(&self, extension: &str) -> bool {
+        let mut inside = self.observed.inside.iter().flat_map(|inside| &inside.extensions);
+        self.desired.pin(extension).is_none()
+            && inside.any(|found| found.name == extension && found.owner_usable && extensions::is_at_default(found))
     }
 
     fn is_tenants_extension(&self, extension: &str) -> bool {
@@ -519,17 +538,24 @@ impl Charter for TenantCharter<'_> {
                 Fact::Grant { objects, grantee: Some(role.clone()), privilege: "CONNECT".to_owned(), grantable: false };
             required.push((Control::OtherPrivileges, connect));
         }
-        let extended = desired.has_extensions_schema();
-        if extended {
-            required.push((Control::Schema, Fact::Present(schema(EXTENSIONS_SCHEMA))));
-        }
+        let extended = desired.has_extensions_schema(self.observed).then_some(EXTENSIONS_SCHEMA);
+        let extended = || extended.into_iter().chain(self.extended.iter().map(SchemaName::as_str));
+        required.extend(extended().map(|name| (Control::Schema, Fact::Present(schema(name)))));
         if self.observed.inside.is_ok() {
             for own in self.own_schemas() {
                 required.push((Control::SchemaPrivileges, grant(schema(own), "USAGE")));
                 required.push((Control::SchemaPrivileges, grant(schema(own), "CREATE")));
             }
-            if extended {
-                required.push((Control::SchemaPrivileges, grant(schema(EXTENSIONS_SCHEMA), "USAGE")));
+            // Where `public` is not this admin's to govern, PUBLIC has USAGE on it.
+            let governed = |name: &&str| *name != "public" || self.governs_public();
+            let usable =
+                extended().filter(governed).map(|name| (Control::SchemaPrivileges, grant(schema(name), "USAGE")));
+            required.extend(usable);
+        }
+        for found in self.observed.inside.iter().flat_map(|inside| &inside.extensions) {
+            if let Some((schema, version)) = desired.requires_of(self.observed, found) {
+                let (name, schema) = (found.name.clone(), schema.to_string());
+                required.push((Control::Extensions, Fact::Extension { name, version, schema }));
             }
         }
         for role in desired.groups() {
@@ -540,7 +566,7 @@ impl Charter for TenantCharter<'_> {
         required.extend(desired.required_expiry(self.role));
         let level = Level::RoleInDatabase(self.role.to_owned(), self.database.to_owned());
         // Named as it is now: a rename changes it.
-        let mut path = desired.search_path();
+        let mut path = desired.search_path(self.observed);
         if let Ok(schema) = self.schema.parse() {
             path[0] = schema;
         }
@@ -620,10 +646,7 @@ impl Charter for TenantCharter<'_> {
                     || *limit == Limits::safe().connection_limit.saturating_add(self.observed.beside())
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
-            // One that is not wanted is told by the attribute `extensions`, which can drop it if it is this admin's.
-            Fact::Extension { name, schema, .. } => {
-                schema == EXTENSIONS_SCHEMA && self.may_drop_or_wants(name) || self.is_tenants_extension(name)
-            }
+            Fact::Extension { name, .. } => self.may_drop(name) || self.is_tenants_extension(name),
             Fact::Password { role, .. } => role == self.role,
             // Of its own objects the one that is required is missing then.
             Fact::Marker { objects, .. } => {
@@ -679,6 +702,7 @@ impl Charter for TenantCharter<'_> {
                 let found = schemas.into_iter().find(|schema| objects.is(Kind::Schema, &schema.name));
                 found.is_none_or(|schema| observed.acts_for(&schema.owner, schema.owner_usable))
             }
+            Fact::Extension { name, .. } => !self.desired.mends(observed, name).is_empty(),
             Fact::Present(_) | Fact::Marker { .. } | Fact::Parameter { level: Level::Database(_), .. } => {
                 observed.owns_database()
             }
@@ -691,15 +715,13 @@ impl Charter for TenantCharter<'_> {
         if let Some(reason) = self.desired.accept.get(&control) {
             return Some(reason.clone());
         }
-        let server = &self.observed.server;
-        let theirs = !server.superuser && !server.has(Feature::OwnedPublicSchema);
         let as_made = |deviation: &Deviation| {
             matches!(
                 deviation,
                 Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, grantable: false, .. }, ours: false })
             )
         };
-        let only = control == Control::PublicSchema && theirs && drift.iter().all(as_made);
+        let only = control == Control::PublicSchema && !self.governs_public() && drift.iter().all(as_made);
         only.then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
     }
 
@@ -821,8 +843,9 @@ mod tests {
             if is_meant(&fact) {
                 prop_assert_eq!(drift, BTreeMap::new(), "meant");
             } else {
-                // What is set is not set again.
-                let ours = ours && !matches!(fact, Fact::ForeignPassword { .. } | Fact::Password { .. });
+                // What is set is not set again, and of an extension that is not wanted the attributes tell.
+                let told = matches!(fact, Fact::ForeignPassword { .. } | Fact::Password { .. } | Fact::Extension { .. });
+                let ours = ours && !told;
                 let named = Deviation::Unexpected(Seen { fact, ours });
                 prop_assert_eq!(drift.values().flatten().collect::<Vec<_>>(), [&named]);
                 let control = drift.keys().next().unwrap();

@@ -115,7 +115,9 @@ impl<'a> CompanionCharter<'a> {
         let first = self.tenant.schema(&self.tenant.names)?.name.parse().ok()?;
         let is_extended = inside.extensions.iter().any(|extension| extension.schema == EXTENSIONS_SCHEMA);
         let extensions = is_extended.then(|| EXTENSIONS_SCHEMA.parse().ok()).flatten();
-        Some([first].into_iter().chain(extensions).collect())
+        let is_there = |schema: &String| inside.extensions.iter().any(|extension| extension.schema == *schema);
+        let others = self.tenant.extension_schemas().into_iter().filter(is_there);
+        Some([first].into_iter().chain(extensions).chain(others.filter_map(|schema| schema.parse().ok())).collect())
     }
 
     /// How many connections its database is to allow: what the tenant's own role may take, and all beside.
@@ -772,6 +774,7 @@ mod tests {
             owner_usable: false,
             comment: None,
             acl,
+            planted: false,
         };
         let (tenant, role) = seen(&snapshot(), |inside| inside.schemas.push(own(Vec::new())));
         let Repair { tried, .. } = repair(&wanted(Access::Read), &role, &tenant);

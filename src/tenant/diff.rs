@@ -254,6 +254,10 @@ pub fn is_replaced(missing: &Fact, drift: &[Deviation]) -> bool {
             Deviation::Unexpected(Seen { fact: Fact::Owner { objects, owner }, .. }),
             Fact::Grant { objects: on, grantee: Some(who), .. },
         ) => objects == on && owner == who,
+        (
+            Deviation::Unexpected(Seen { fact: Fact::Extension { name, .. }, .. }),
+            Fact::Extension { name: extension, .. },
+        ) => name == extension,
         (_, Fact::Parameter { level, name, .. }) => is_told(drift, level, name),
         _ => false,
     })
@@ -267,6 +271,8 @@ fn sentences(facts: &[Deviation]) -> String {
     for deviation in facts {
         match (deviation, deviation.fact()) {
             (Deviation::Missing(_), Fact::Parameter { level, name, .. }) if is_told(facts, level, name) => {}
+            // Where it is, and of which version, is told.
+            (Deviation::Missing(_), fact @ Fact::Extension { .. }) if is_replaced(fact, facts) => {}
             (Deviation::Missing(_), fact) => said.push(fact.missing()),
             (Deviation::Unexpected(_), Fact::Grant { objects, grantee, privilege, grantable }) => {
                 let who = grantee.as_deref().map_or("PUBLIC".to_owned(), crate::postgres::text::name);

@@ -10,9 +10,9 @@ use crate::postgres::catalog::snapshot::{
     Connected, Database, Dependency, Membership, Role, Server, Setting, Snapshot,
 };
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
-use crate::postgres::{Authentication, Challenge};
+use crate::postgres::{Authentication, Challenge, ExtensionName};
 
-use super::{Change, Desired, Goal, Locale, Marker, Method, Names, Observed, Password, Stage, render};
+use super::{Change, Desired, Goal, Locale, Marker, Method, Names, Observed, Password, Pin, Stage, render};
 
 pub(crate) fn names() -> Names {
     Names {
@@ -42,7 +42,8 @@ pub(super) fn desired() -> Desired {
         temporary: false,
         creates_schemas: false,
         replicates: false,
-        extensions: BTreeSet::new(),
+        extensions: BTreeMap::new(),
+        offered: BTreeMap::new(),
         schemas: BTreeSet::new(),
         given_up: BTreeSet::new(),
         member_of: BTreeSet::new(),
@@ -199,6 +200,7 @@ pub(super) fn inside() -> Inside {
         owner_usable: true,
         comment,
         acl,
+        planted: false,
     };
     let comment = Some(marker(&names(), Stage::Ready).text());
     Inside {
@@ -234,6 +236,11 @@ pub(super) fn texts(changes: &[Change]) -> Vec<String> {
         }
     });
     all.collect()
+}
+
+/// Extensions of which nothing but the names is said.
+pub(crate) fn extensions<const N: usize>(names: [&str; N]) -> BTreeMap<ExtensionName, Pin> {
+    names.map(|name| (name.parse().unwrap(), Pin::default())).into()
 }
 
 /// Names that mean something to a tenant, those that are like them, and any.

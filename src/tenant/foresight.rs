@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::postgres::catalog::inside::{Extension, Inside};
-use crate::postgres::catalog::offer::Offer;
+use crate::postgres::catalog::offer::{Offer, Update};
 use crate::postgres::catalog::snapshot::{Database, Server};
 use crate::postgres::{DatabaseName, Encoding, ExtensionName, Feature, RoleName, SchemaName};
 
-use super::names::EXTENSIONS_SCHEMA;
+use super::names::{EXTENSIONS_SCHEMA, SYSTEM_SCHEMA};
 use super::observed::database_marker;
-use super::{Locale, Method};
+use super::{Locale, Method, Pin};
+
+/// The extensions of a configuration.
+type Pins = BTreeMap<ExtensionName, Pin>;
 
 /// Why the server would refuse a part of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +83,36 @@ pub enum Refusal {
         schema: String,
     },
     NoExtension(ExtensionName),
-    /// It takes a superuser to install, or a service that lets this admin all the same.
-    Untrusted(ExtensionName),
+    /// The server has other versions of it.
+    NoVersion {
+        extension: ExtensionName,
+        version: String,
+        known: Vec<String>,
+    },
+    /// It takes a superuser to install; `perhaps` a service lets this admin all the same.
+    Untrusted {
+        extension: ExtensionName,
+        perhaps: bool,
+    },
+    /// It can be in the schema `fixed` only.
+    OtherSchema {
+        extension: ExtensionName,
+        schema: String,
+        fixed: String,
+    },
+    /// The tenant may have planted something in this schema.
+    Exposed {
+        extension: ExtensionName,
+        schema: String,
+    },
+    /// It stays in the schema in which it was installed.
+    NotMovable {
+        extension: ExtensionName,
+        from: String,
+        schema: String,
+    },
+    /// No chain of scripts makes this update.
+    NoUpdate(Update),
     /// It needs another one, which is not on the list.
     Requires {
         extension: ExtensionName,
@@ -197,10 +228,10 @@ pub fn of_template(
 pub fn of_contents(
     template: &DatabaseName,
     inside: &Inside,
-    extensions: &BTreeSet<ExtensionName>,
+    extensions: &Pins,
     schemas: &BTreeSet<SchemaName>,
 ) -> Vec<Refusal> {
-    let is_listed = |extension: &&Extension| extensions.iter().any(|listed| listed.as_str() == extension.name);
+    let is_listed = |extension: &&Extension| extensions.keys().any(|listed| listed.as_str() == extension.name);
     let more = inside.extensions.iter().filter(|extension| !is_listed(extension));
     let more = more
         .map(|extension| Refusal::BringsExtension { template: template.clone(), extension: extension.name.clone() });
@@ -237,25 +268,50 @@ fn libc_encoding(name: &str, offer: &Offer) -> Option<Encoding> {
     offer.libc.get(name).map_or(named, |encoding| Encoding::parse(encoding))
 }
 
-/// What `CREATE EXTENSION` would say to those of `wanted` that are `new`.
-pub fn of_extensions(wanted: &BTreeSet<ExtensionName>, new: &BTreeSet<ExtensionName>, offer: &Offer) -> Vec<Refusal> {
+/// What `CREATE EXTENSION` and `ALTER EXTENSION` would say to what is wanted and was not before. `exposed` are the schemas in which the
+/// tenant may have planted something.
+pub fn of_extensions(wanted: &Pins, before: &Pins, exposed: &BTreeSet<SchemaName>, offer: &Offer) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for extension in new {
+    for (extension, pin) in wanted.iter().filter(|(name, pin)| before.get(name) != Some(pin)) {
         let Some(available) = offer.extensions.get(extension.as_str()) else {
             refusals.push(Refusal::NoExtension(extension.clone()));
             continue;
         };
-        if available.needs_superuser && !offer.server.superuser {
-            refusals.push(Refusal::Untrusted(extension.clone()));
+        let text = |pin: &Pin| pin.version.as_ref().map(ToString::to_string);
+        let Some(version) = available.version(text(pin).as_deref()) else {
+            let (extension, version) = (extension.clone(), text(pin).unwrap_or_default());
+            refusals.push(Refusal::NoVersion {
+                extension,
+                version,
+                known: available.versions.keys().cloned().collect(),
+            });
+            continue;
+        };
+        let was = before.get(extension);
+        let runs_script = was.is_none_or(|was| pin.version.is_some() && was.version != pin.version);
+        if runs_script && version.needs_superuser && !offer.server.superuser {
+            refusals.push(Refusal::Untrusted { extension: extension.clone(), perhaps: offer.privileged });
         }
-        let is_there = |other: &String| other == "plpgsql" || wanted.iter().any(|wanted| wanted.as_str() == other);
-        refusals.extend(
-            available
-                .requires
-                .iter()
-                .filter(|other| !is_there(other))
-                .map(|other| Refusal::Requires { extension: extension.clone(), other: other.clone() }),
-        );
+        let is_there = |other: &String| other == "plpgsql" || wanted.keys().any(|wanted| wanted.as_str() == other);
+        let requires = |other: &String| Refusal::Requires { extension: extension.clone(), other: other.clone() };
+        refusals.extend(version.requires.iter().filter(|other| !is_there(other)).map(requires));
+        let place = |pin: &Pin| {
+            let place = pin.schema.as_ref().map(ToString::to_string).or_else(|| version.schema.clone());
+            place.unwrap_or_else(|| EXTENSIONS_SCHEMA.to_owned())
+        };
+        let schema = place(pin);
+        let is_kept = was.is_some_and(|was| place(was) == schema && pin.version.is_none());
+        let fixed = version.schema.clone().or_else(|| (schema == SYSTEM_SCHEMA).then(|| EXTENSIONS_SCHEMA.to_owned()));
+        if let Some(fixed) = fixed.filter(|fixed| *fixed != schema) {
+            refusals.push(Refusal::OtherSchema { extension: extension.clone(), schema, fixed });
+        } else if exposed.iter().any(|exposed| exposed.as_str() == schema) && !is_kept {
+            refusals.push(Refusal::Exposed { extension: extension.clone(), schema });
+        } else if let Some(from) =
+            was.map(place).filter(|from| *from != schema && pin.schema.is_some() && !version.movable)
+        {
+            // Where none is named it stays where it is, and that is told.
+            refusals.push(Refusal::NotMovable { extension: extension.clone(), from, schema });
+        }
     }
     refusals
 }
@@ -301,13 +357,19 @@ pub fn reaches_beyond(role: &RoleName) -> bool {
 mod tests {
     use super::*;
     use crate::postgres::catalog::inside::Schema;
-    use crate::postgres::catalog::offer::{Available, Template};
+    use crate::postgres::catalog::offer::{Available, AvailableVersion, Template};
     use crate::tenant::{Stage, fixture};
 
     fn offer() -> Offer {
-        let extension = |needs_superuser, requires: &[&str]| Available {
+        let version = |needs_superuser, requires: &[&str], schema: Option<&str>| AvailableVersion {
             needs_superuser,
             requires: requires.iter().map(|&name| name.to_owned()).collect(),
+            schema: schema.map(str::to_owned),
+            movable: schema.is_none(),
+        };
+        let extension = |needs_superuser, requires: &[&str], schema: Option<&str>| Available {
+            default_version: "1.1".into(),
+            versions: ["1.0", "1.1"].map(|name| (name.to_owned(), version(needs_superuser, requires, schema))).into(),
         };
         Offer {
             server: server(15),
@@ -316,6 +378,7 @@ mod tests {
             create_database: true,
             create_role: true,
             takes_tokens: false,
+            privileged: false,
             template: Template {
                 provider: "c".into(),
                 lc_collate: "C.UTF-8".into(),
@@ -327,10 +390,11 @@ mod tests {
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into(),
             extensions: [
-                ("cube", extension(false, &[])),
-                ("earthdistance", extension(false, &["cube"])),
-                ("file_fdw", extension(true, &[])),
-                ("plperl_call", extension(false, &["plpgsql"])),
+                ("cube", extension(false, &[], None)),
+                ("earthdistance", extension(false, &["cube"], None)),
+                ("file_fdw", extension(true, &[], None)),
+                ("plperl", extension(false, &["plpgsql"], Some("pg_catalog"))),
+                ("topology", extension(false, &[], Some("topology"))),
             ]
             .map(|(name, extension)| (name.to_owned(), extension))
             .into(),
@@ -417,22 +481,70 @@ mod tests {
         assert_eq!(of_locale(&wanted, &offer, &BTreeSet::new()), []);
     }
 
+    /// Extensions as `name schema version`, where `-` is left out.
+    fn pins(said: &[&str]) -> Pins {
+        let pin = |text: &&str| {
+            let parts: Vec<_> = text.split(' ').collect();
+            let said = |at: usize| parts.get(at).filter(|part| **part != "-");
+            let schema = said(1).map(|schema| schema.parse().unwrap());
+            let version = said(2).map(|version| version.parse().unwrap());
+            (parts[0].parse().unwrap(), Pin { schema, version })
+        };
+        said.iter().map(pin).collect()
+    }
+
     #[test]
     fn extensions_are_there_and_complete_and_this_admins_to_install() {
-        let set =
-            |names: &[&str]| -> BTreeSet<ExtensionName> { names.iter().map(|name| name.parse().unwrap()).collect() };
-        let check = |wanted: &[&str], new: &[&str], superuser, expected: &[Refusal]| {
-            let offer = Offer { server: Server { superuser, ..server(15) }, ..offer() };
-            assert_eq!(of_extensions(&set(wanted), &set(new), &offer), expected, "{wanted:?} {new:?}");
+        let check_of = |offer: &Offer, wanted: &[&str], before: &[&str], expected: &[&str]| {
+            let exposed = ["app", "public"].map(|schema| schema.parse().unwrap()).into();
+            let refusals = of_extensions(&pins(wanted), &pins(before), &exposed, offer).into_iter();
+            let told = refusals.map(|refusal| match refusal {
+                Refusal::NoExtension(name) => format!("no {name}"),
+                Refusal::NoVersion { extension, version, known } => {
+                    format!("no {extension} {version} of {}", known.len())
+                }
+                Refusal::Untrusted { extension, perhaps } => {
+                    format!("{extension} untrusted{}", if perhaps { "?" } else { "" })
+                }
+                Refusal::Requires { extension, other } => format!("{extension} requires {other}"),
+                Refusal::OtherSchema { extension, schema, fixed } => format!("{extension} in {schema}, not {fixed}"),
+                Refusal::Exposed { extension, schema } => format!("{extension} exposed in {schema}"),
+                Refusal::NotMovable { extension, from, schema } => format!("{extension} from {from} to {schema}"),
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(told.collect::<Vec<_>>(), expected, "{wanted:?} after {before:?}");
         };
-        let name = |name: &str| -> ExtensionName { name.parse().unwrap() };
-        check(&["cube", "earthdistance", "plperl_call"], &["cube", "earthdistance", "plperl_call"], false, &[]);
-        check(&["vector"], &["vector"], false, &[Refusal::NoExtension(name("vector"))]);
-        check(&["vector"], &[], false, &[]);
-        check(&["file_fdw"], &["file_fdw"], false, &[Refusal::Untrusted(name("file_fdw"))]);
-        check(&["file_fdw"], &["file_fdw"], true, &[]);
-        let requires = Refusal::Requires { extension: name("earthdistance"), other: "cube".into() };
-        check(&["earthdistance"], &["earthdistance"], false, &[requires]);
+        let check = |wanted: &[&str], before: &[&str], expected: &[&str]| check_of(&offer(), wanted, before, expected);
+        check(&["cube", "earthdistance", "plperl"], &[], &[]);
+        check(&["vector"], &[], &["no vector"]);
+        check(&["vector"], &["vector"], &[]);
+        check(&["cube - 1.0"], &[], &[]);
+        check(&["cube - 2.0"], &["cube"], &["no cube 2.0 of 2"]);
+        check(&["file_fdw"], &[], &["file_fdw untrusted"]);
+        check(&["file_fdw - 1.0"], &["file_fdw"], &["file_fdw untrusted"]);
+        check(&["file_fdw gis"], &["file_fdw"], &[]);
+        check_of(&Offer { privileged: true, ..offer() }, &["file_fdw"], &[], &["file_fdw untrusted?"]);
+        let superuser = Offer { server: Server { superuser: true, ..server(15) }, ..offer() };
+        check_of(&superuser, &["file_fdw"], &[], &[]);
+        check(&["earthdistance"], &[], &["earthdistance requires cube"]);
+        // What is fixed is where it is to be.
+        check(&["plperl pg_catalog", "topology topology", "cube gis"], &[], &[]);
+        check(&["plperl gis"], &[], &["plperl in gis, not pg_catalog"]);
+        check(&["plperl extensions"], &[], &["plperl in extensions, not pg_catalog"]);
+        check(&["cube pg_catalog"], &[], &["cube in pg_catalog, not extensions"]);
+        check(&["topology topology"], &["topology"], &[]);
+        // What is where the tenant creates stays there, and nothing else is put there.
+        check(&["cube app"], &[], &["cube exposed in app"]);
+        check(&["cube public"], &["cube gis"], &["cube exposed in public"]);
+        check(&["cube app"], &["cube app"], &[]);
+        check(&["cube app"], &["cube app 1.0"], &[]);
+        check(&["cube app 1.1"], &["cube app"], &["cube exposed in app"]);
+        check(&["cube gis"], &["cube app"], &[]);
+        let mut fixed = offer();
+        let versions = &mut fixed.extensions.get_mut("cube").unwrap().versions;
+        versions.values_mut().for_each(|version| version.movable = false);
+        check_of(&fixed, &["cube gis"], &["cube"], &["cube from extensions to gis"]);
+        check_of(&fixed, &["cube gis"], &[], &[]);
     }
 
     #[test]
@@ -488,6 +600,9 @@ mod tests {
             version: "1".to_owned(),
             owner: "admin".to_owned(),
             owner_usable: true,
+            movable: true,
+            fixed: None,
+            requires: Vec::new(),
         };
         let like = fixture::inside().schemas.remove(0);
         let schemas = ["public", "app", "jobs", "gis", "extensions"];
@@ -495,7 +610,7 @@ mod tests {
         let extensions = vec![extension("citext", "extensions"), extension("postgis", "gis")];
         let inside = Inside { schemas, extensions, ..Inside::default() };
         let told = |extensions: &[&str], schemas: &[&str]| {
-            let extensions = extensions.iter().map(|name| name.parse().unwrap()).collect();
+            let extensions = pins(extensions);
             let schemas = schemas.iter().map(|name| name.parse().unwrap()).collect();
             of_contents(&golden(), &inside, &extensions, &schemas)
         };

@@ -47,6 +47,9 @@ pub struct Marker {
     /// Those that it has beside that one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub schemas: BTreeSet<String>,
+    /// Those in which extensions are, beside the one that is there for them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub extension_schemas: BTreeSet<String>,
     /// Whether it may make more itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub creates_schemas: bool,
@@ -99,6 +102,7 @@ impl Marker {
             role: names.role.as_str().to_owned(),
             schema: names.schema.as_str().to_owned(),
             schemas: BTreeSet::new(),
+            extension_schemas: BTreeSet::new(),
             creates_schemas: false,
             replicates: false,
             admitted: BTreeMap::new(),

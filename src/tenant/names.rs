@@ -10,6 +10,9 @@ use crate::postgres::{DatabaseName, RoleName, SchemaName};
 /// extension's script ever runs where the tenant can plant objects.
 pub const EXTENSIONS_SCHEMA: &str = "extensions";
 
+/// The schema of PostgreSQL's own objects, in which a few extensions belong. Every role finds it, and none may create there.
+pub const SYSTEM_SCHEMA: &str = "pg_catalog";
+
 /// What the tenant is called in Terraform and in the markers on its objects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TenantName(String);

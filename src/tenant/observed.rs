@@ -105,7 +105,7 @@ pub const NOT_ENTERED: &str = "its database was not entered";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
     /// A tenant of that name is there, and complete.
-    Tenant(Marker),
+    Tenant(Box<Marker>),
     /// Another tenant has a database or role of that name.
     OtherTenant { object: &'static str, name: String, tenant: String },
     /// The provider did not make it.
@@ -422,6 +422,16 @@ impl Observed {
         self.role_marker().map(|marker| marker.schemas).unwrap_or_default()
     }
 
+    /// The schemas that extensions are in by intent, beside the one that is there for them: those on record, and those that
+    /// control files fix.
+    pub fn extension_schemas(&self) -> BTreeSet<String> {
+        let recorded = self.role_marker().map(|marker| marker.extension_schemas).unwrap_or_default();
+        let all = recorded.into_iter().chain(super::extensions::fixed_schemas(self).map(str::to_owned));
+        // One of the tenant's own in which there is an extension all the same is its own.
+        let own = self.recorded_schemas();
+        all.filter(|schema| !own.contains(schema) && schema != self.names.schema.as_str()).collect()
+    }
+
     /// The schemas that are the tenant's beside the first: those on record, or of what is no tenant yet those in which its role has
     /// something to say. One that an extension lives in is none.
     pub fn further_schemas(&self) -> impl Iterator<Item = &Schema> {
@@ -616,7 +626,7 @@ impl Observed {
         if let Some(marker) = self.database_marker().filter(|_| self.is_complete())
             && (!self.is_unclaimed() || marker.names().as_ref() != Some(names) || marker.was.is_some())
         {
-            return Some(Conflict::Tenant(marker));
+            return Some(Conflict::Tenant(Box::new(marker)));
         }
         // The role is made first and carries the marker: whatever is closed and of the name that
         // the marker holds was made by the same, unfinished run.
@@ -871,8 +881,7 @@ impl Facts<'_> {
         for extension in &inside.extensions {
             let Extension { name, version, schema, .. } = extension.clone();
             let fact = Fact::Extension { name, version, schema };
-            // Not every extension can be moved to another schema.
-            self.push(fact, false);
+            self.push(fact, extension.owner_usable);
         }
         for grant in &inside.grants {
             let objects = Objects {
@@ -933,9 +942,10 @@ impl Facts<'_> {
             }
         }
         // Of those on which the role has privileges, the first are taken for its own, the next for the extensions'.
-        let others = self.observed.recorded_schemas();
+        let (others, extended) = (self.observed.recorded_schemas(), self.observed.extension_schemas());
         let expected = [self.observed.names.schema.as_str()].into_iter().chain(others.iter().map(String::as_str));
-        for (number, schema) in (1..).zip(expected.chain([super::names::EXTENSIONS_SCHEMA])) {
+        let extended = extended.iter().map(String::as_str);
+        for (number, schema) in (1..).zip(expected.chain(extended).chain([super::names::EXTENSIONS_SCHEMA])) {
             if schemas >= number {
                 self.push(Fact::Present(Objects::one(Kind::Schema, schema)), true);
             }

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::postgres::catalog::inside::Extension;
 use crate::postgres::catalog::snapshot::Role;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options};
-use crate::postgres::{DatabaseName, ExtensionName, Feature, RoleName, SchemaName};
+use crate::postgres::{DatabaseName, Feature, RoleName, SchemaName};
 
 use super::access::Holding;
 use super::change::{Change, Grantee, Scope, Setting};
@@ -194,21 +193,14 @@ fn keep(desired: &Desired, observed: &Observed) -> Repair {
         needed.push(Change::CommentDatabase { database: names.database.clone(), text: text.clone() });
     }
     if let Ok(inside) = &observed.inside {
-        let found = |name: &ExtensionName| inside.extensions.iter().any(|extension| extension.name == name.as_str());
-        let may_install = !is_planted(desired, observed);
-        for extension in desired.extensions.iter().filter(|name| may_install && !found(name)) {
-            needed.push(Change::CreateExtension {
-                database: names.database.clone(),
-                extension: extension.clone(),
-                schema: extensions_schema(),
-            });
-        }
-        let is_ours = |found: &&Extension| found.owner_usable && !desired.leaves_extension(observed, found);
-        let unwanted = inside.extensions.iter().filter(is_ours);
-        let unwanted = unwanted.filter_map(|extension| extension.name.parse().ok());
-        for extension in unwanted.filter(|name| !desired.extensions.contains(name)) {
-            tried.push(Change::DropExtension { database: names.database.clone(), extension });
-        }
+        needed.extend(desired.installs(observed));
+        // After what a new version of one may require.
+        let mends = desired.extensions.keys().flat_map(|extension| desired.mends(observed, extension.as_str()));
+        let mut mended = Repair::default();
+        mended.extend(mends.collect(), Vec::new(), |change| role.login && change.can_be_held_up());
+        needed.extend(mended.needed);
+        tried.extend(mended.tried);
+        tried.extend(desired.drops(observed));
         // Whether it is empty, PostgreSQL knows.
         let there = |name: &&SchemaName| inside.schemas.iter().any(|schema| schema.name == name.as_str());
         for schema in desired.given_up.iter().filter(there) {
@@ -250,19 +242,6 @@ fn renamed(names: &Names, observed: &Observed) -> Vec<Change> {
         Some(Change::MarkRole { role: companion.name()?, marker })
     };
     others.filter_map(mark).collect()
-}
-
-/// Whether a tenant that makes schemas could plant something where an extension is installed, or in one of its own that another
-/// requires: that would run with the rights of a superuser. In `public` it is what an application had before it was a tenant.
-fn is_planted(desired: &Desired, observed: &Observed) -> bool {
-    let creates = desired.creates_schemas || observed.creates_schemas();
-    let is_tenants = |extension: &Extension| {
-        let is_wanted = desired.extensions.iter().any(|wanted| wanted.as_str() == extension.name);
-        let is_own = observed.role.as_ref().is_some_and(|role| role.name == extension.owner);
-        is_wanted && is_own && (creates || extension.schema != "public")
-    };
-    observed.owns_schema(EXTENSIONS_SCHEMA)
-        || observed.inside.iter().flat_map(|inside| &inside.extensions).any(is_tenants)
 }
 
 /// Whether the tenant is to be shut out, and is not yet.
@@ -309,10 +288,6 @@ const ORDER: [Control; 21] = [
     Control::DefaultPrivileges,
     Control::Registered,
 ];
-
-fn extensions_schema() -> SchemaName {
-    EXTENSIONS_SCHEMA.parse().expect("a name")
-}
 
 /// Keeps a role from logging in and ends its sessions. Before as well: a session with an open
 /// transaction that changed its own role would make the change wait for as long as it likes.
@@ -403,7 +378,7 @@ fn changes(desired: &Desired, observed: &Observed, control: Control, drift: &[De
         changes.push(grant_database(desired));
     }
     for schema in schemas {
-        changes.extend(grant_schema(desired, &schema));
+        changes.extend(grant_schema(desired, observed, &schema));
     }
     changes.extend(given_again(desired, observed, &changes));
     changes.sort_by_key(Change::gives);
@@ -438,18 +413,19 @@ fn grant_database(desired: &Desired) -> Change {
 }
 
 /// What the tenant has on a schema of its database: nothing on one that is none of its own.
-fn privileges_on(desired: &Desired, schema: &SchemaName) -> Vec<&'static str> {
+fn privileges_on(desired: &Desired, observed: &Observed, schema: &SchemaName) -> Vec<&'static str> {
+    let is_extended = schema.as_str() == EXTENSIONS_SCHEMA && desired.has_extensions_schema(observed);
     if *schema == desired.names.schema || desired.schemas.contains(schema) {
         vec!["CREATE", "USAGE"]
-    } else if schema.as_str() == EXTENSIONS_SCHEMA && desired.has_extensions_schema() {
+    } else if is_extended || desired.extension_schemas(observed).contains(schema) {
         vec!["USAGE"]
     } else {
         Vec::new()
     }
 }
 
-fn grant_schema(desired: &Desired, schema: &SchemaName) -> Option<Change> {
-    let privileges = privileges_on(desired, schema);
+fn grant_schema(desired: &Desired, observed: &Observed, schema: &SchemaName) -> Option<Change> {
+    let privileges = privileges_on(desired, observed, schema);
     let (database, role) = (desired.names.database.clone(), desired.names.role.clone());
     (!privileges.is_empty()).then(|| Change::GrantSchema { database, schema: schema.clone(), privileges, role })
 }
@@ -468,14 +444,15 @@ fn missing(desired: &Desired, observed: &Observed, fact: &Fact) -> Vec<Change> {
         }
         Fact::Grant { objects, .. } if objects.kind == Kind::Database => Some(grant_database(desired)),
         Fact::Grant { objects, .. } if objects.kind == Kind::Schema => {
-            objects.name().and_then(|name| grant_schema(desired, &name.parse().ok()?))
+            objects.name().and_then(|name| grant_schema(desired, observed, &name.parse().ok()?))
         }
         Fact::Membership { role, .. } => {
             let role = role.parse().ok();
             role.map(|role| Change::GrantMembership { role, member: names.role.clone() })
         }
         Fact::Attribute { attribute: Attribute::ValidUntil(_), .. } => Some(expire(desired)),
-        Fact::Parameter { level: Level::RoleInDatabase(..), .. } => Some(set_search_path(desired)),
+        Fact::Extension { name, .. } => return desired.mends(observed, name),
+        Fact::Parameter { level: Level::RoleInDatabase(..), .. } => Some(set_search_path(desired, observed)),
         Fact::Parameter { level, name, .. } => set_limit(names, level, name),
         _ => None,
     };
@@ -487,9 +464,9 @@ pub(super) fn expire(desired: &Desired) -> Change {
     Change::Expire { role: desired.names.role.clone(), until: desired.valid_until }
 }
 
-fn set_search_path(desired: &Desired) -> Change {
+fn set_search_path(desired: &Desired, observed: &Observed) -> Change {
     let scope = Scope::RoleInDatabase(desired.names.role.clone(), desired.names.database.clone());
-    Change::Set { scope, name: parameter("search_path"), value: Setting::Schemas(desired.search_path()) }
+    Change::Set { scope, name: parameter("search_path"), value: Setting::Schemas(desired.search_path(observed)) }
 }
 
 /// One of the safe limits.
@@ -530,7 +507,7 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
             let from = (Some(owner.as_str()) == observed.role.as_ref().map(|role| role.name.as_str())).then_some(role);
             let schema = objects.name().and_then(|name| name.parse().ok());
             schema.map(|schema: SchemaName| {
-                let keeps = privileges_on(desired, &schema);
+                let keeps = privileges_on(desired, observed, &schema);
                 Change::OwnSchema { database, schema, from, keeps }
             })
         }
@@ -592,7 +569,7 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
         Fact::Parameter { level: Level::RoleInDatabase(_, place), .. }
             if control == Control::SearchPath && observed.database.as_ref().is_some_and(|own| own.name == *place) =>
         {
-            Some(set_search_path(desired))
+            Some(set_search_path(desired, observed))
         }
         Fact::Parameter { level, name, .. } => {
             let limit = (control == Control::Governed).then(|| set_limit(names, level, name)).flatten();
@@ -668,7 +645,7 @@ fn reset_all(desired: &Desired, observed: &Observed) -> Vec<Change> {
     let in_databases = [database].into_iter().chain(others).map(|place| Scope::RoleInDatabase(role.clone(), place));
     let scopes = [Scope::Role(role.clone())].into_iter().chain(in_databases);
     let mut changes: Vec<Change> = scopes.map(|scope| Change::ResetAll { scope }).collect();
-    changes.push(set_search_path(desired));
+    changes.push(set_search_path(desired, observed));
     if !observed.is_guarded() {
         let set = |(name, value)| Change::Set { scope: Scope::Role(role.clone()), name, value };
         changes.extend(Limits::safe().settings().into_iter().map(set));
@@ -713,7 +690,7 @@ fn marks(desired: &Desired, observed: &Observed, drift: &[Deviation]) -> Vec<Cha
 mod tests {
     use super::*;
     use crate::postgres::catalog::acl::Grant;
-    use crate::postgres::catalog::inside::{DefaultPrivilege, ObjectGrant, ObjectOwner, Schema, Thing};
+    use crate::postgres::catalog::inside::{DefaultPrivilege, Extension, ObjectGrant, ObjectOwner, Schema, Thing};
     use crate::postgres::catalog::snapshot::{Database, Membership, Placed, Role, ServerGrant};
     use crate::postgres::fact::Objects;
     use crate::postgres::{Authentication, Challenge, Secret, Verifier};
@@ -1505,10 +1482,11 @@ mod tests {
             version: "1.3".into(),
             owner: "admin".into(),
             owner_usable: true,
+            ..Extension::default()
         };
         let (desired, observed) = check(
             |desired, o| {
-                desired.extensions = ["pgcrypto".parse().unwrap()].into();
+                desired.extensions = fixture::extensions(["pgcrypto"]);
                 set(o, "search_path", "app, extensions");
                 let app = schema(o, "app").clone();
                 let acl = vec![grant(Some("acme"), "USAGE")];
@@ -1977,13 +1955,14 @@ mod tests {
                     version: "1.2".into(),
                     owner: "admin".into(),
                     owner_usable: true,
+                    ..Extension::default()
                 }];
             },
             &[],
             &["DROP EXTENSION \"dblink\""],
         );
         check(
-            |desired, _| desired.extensions = ["pgcrypto".parse().unwrap()].into(),
+            |desired, _| desired.extensions = fixture::extensions(["pgcrypto"]),
             &[
                 "CREATE SCHEMA \"extensions\"",
                 "GRANT USAGE ON SCHEMA \"extensions\" TO \"acme\"",
@@ -2061,6 +2040,7 @@ mod tests {
             version: "1.8".into(),
             owner: "acme".into(),
             owner_usable: true,
+            ..Extension::default()
         }];
         assert_eq!(repair(&desired, &observed), Repair::default());
         let drift = |desired: &Desired, observed: &Observed| {
@@ -2105,7 +2085,7 @@ mod tests {
 
         // An extension is not installed where the tenant may have planted something, nor beside one of its own.
         let wants = |names: [&str; 1], change: fn(&mut Observed)| {
-            let extensions = names.map(|name| name.parse().unwrap()).into();
+            let extensions = fixture::extensions(names);
             let mut observed = observed.clone();
             change(&mut observed);
             let Repair { needed, .. } = repair(&Desired { extensions, ..desired.clone() }, &observed);
@@ -2113,10 +2093,11 @@ mod tests {
         };
         assert_eq!(wants(["citext"], |_| {}), 1);
         assert_eq!(wants(["citext"], |o| schema(o, "extensions").owner = "acme".into()), 0);
+        assert_eq!(wants(["citext"], |o| schema(o, "extensions").planted = true), 0);
         assert_eq!(wants(["hstore"], |_| {}), 0);
         // Nor when it may create no more, and its extension is still there; what an application had in `public` is its own.
         let others = |schema: &str| {
-            let extensions = ["hstore", "citext"].map(|name| name.parse().unwrap()).into();
+            let extensions = fixture::extensions(["hstore", "citext"]);
             let mut observed = observed.clone();
             (role(&mut observed).comment, database(&mut observed).comment) = (None, None);
             inside(&mut observed).extensions[0].schema = schema.into();

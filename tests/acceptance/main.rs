@@ -17,6 +17,7 @@ mod connection;
 mod drift;
 mod examples;
 mod expiry;
+mod extension;
 mod facts;
 mod failover;
 mod faults;

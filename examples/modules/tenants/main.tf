@@ -45,6 +45,7 @@ resource "pgtenant_tenant" "this" {
   name                = each.key
   suspended           = each.value.suspended
   extensions          = each.value.extensions
+  extension           = each.value.extension
   schemas             = each.value.schemas
   allow_create_schema = each.value.allow_create_schema
   password_wo         = local.verifiers[each.key]

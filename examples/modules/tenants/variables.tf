@@ -2,7 +2,7 @@ variable "tenants" {
   description = <<-EOT
     The tenants by name, each with its guardrails: `connection_limit` connections at once; how long a statement, the
     wait for a lock, an idle transaction and (PostgreSQL 17+) a transaction may take; further `parameters` of its
-    sessions; its `extensions`; its `schemas` beside the first, and whether it makes more itself (`allow_create_schema`);
+    sessions; its `extensions`, and each `extension` with a `schema` or a `version` of its own; its `schemas` beside the first, and whether it makes more itself (`allow_create_schema`);
     whether it is `suspended`; when its password expires (`valid_until`); what its database's
     `comment` says of it to people; what a destroy does, `on_destroy` (`drop` or `archive`); and its further `roles`, each by the
     end of its name behind the tenant's: what it may do (`access`: `owner`, `write`, `read` or `connect`), its connections,
@@ -22,6 +22,11 @@ variable "tenants" {
     valid_until                         = optional(string)
     comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
+    extension = optional(set(object({
+      name    = string
+      schema  = optional(string)
+      version = optional(string)
+    })), [])
     roles = optional(map(object({
       access           = string
       connection_limit = optional(number, 5)

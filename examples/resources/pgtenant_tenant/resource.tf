@@ -17,6 +17,13 @@ resource "pgtenant_tenant" "globex" {
   schema     = "main"
   extensions = ["pgcrypto"]
 
+  # In a schema of its own, and of this version.
+  extension {
+    name    = "hstore"
+    schema  = "types"
+    version = "1.7"
+  }
+
   # When the tenant goes, its database is closed and renamed instead of dropped.
   deletion_protection = false
   on_destroy          = "archive"

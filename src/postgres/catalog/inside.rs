@@ -42,9 +42,11 @@ pub struct Schema {
     /// Without the owner's own privileges.
     #[serde(deserialize_with = "grants")]
     pub acl: Vec<Grant>,
+    /// Whether something in it belongs to others than the admin, the bootstrap superuser and extensions.
+    pub planted: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct Extension {
     #[serde(deserialize_with = "hex::text")]
     pub name: String,
@@ -54,6 +56,13 @@ pub struct Extension {
     #[serde(deserialize_with = "hex::text")]
     pub owner: String,
     pub owner_usable: bool,
+    /// Whether this admin can move it to another schema: who is no superuser has to own all that is in it.
+    pub movable: bool,
+    /// The schema that its control file fixes; not asked for one that is in the schema `extensions`.
+    pub fixed: Option<String>,
+    /// The extensions that it depends on.
+    #[serde(deserialize_with = "hex::list")]
+    pub requires: Vec<String>,
 }
 
 /// That a role holds a privilege on objects of one kind, in one schema and of one owner.

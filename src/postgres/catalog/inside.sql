@@ -104,7 +104,18 @@ SELECT pg_catalog.jsonb_build_object(
           'privilege', a.privilege_type,
           'grantable', a.is_grantable)), '[]')
         FROM pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a
-        WHERE a.grantee <> n.nspowner))), '[]')
+        WHERE a.grantee <> n.nspowner),
+      -- The bootstrap superuser's objects are not in pg_shdepend.
+      'planted', EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_shdepend o
+          ON o.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+          AND o.classid = d.classid AND o.objid = d.objid AND o.objsubid = 0 AND o.deptype = 'o'
+          AND o.refobjid <> (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER)
+        WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
+          AND NOT EXISTS (
+            SELECT FROM members m
+            WHERE m.classid = d.classid AND m.objid = d.objid AND m.guest IS DISTINCT FROM o.refobjid)))), '[]')
     FROM (
       SELECT s.* FROM namespaces s
       WHERE NOT s.hidden AND s.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -122,7 +133,27 @@ SELECT pg_catalog.jsonb_build_object(
       'schema', pg_catalog.encode(pg_catalog.convert_to(n.nspname::text, e.name), 'hex'),
       'version', x.extversion,
       'owner', pg_catalog.encode(pg_catalog.convert_to(pg_catalog.pg_get_userbyid(x.extowner)::text, e.name), 'hex'),
-      'owner_usable', pg_catalog.pg_has_role(x.extowner, 'USAGE'))), '[]')
+      'owner_usable', pg_catalog.pg_has_role(x.extowner, 'USAGE'),
+      -- What a superuser's hand made of a trusted extension is a superuser's to move.
+      'movable', x.extrelocatable AND ((SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER) OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = x.oid AND d.deptype = 'e'
+          AND d.classid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass,
+                            'pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+          AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_shdepend o
+            WHERE o.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+              AND o.classid = d.classid AND o.objid = d.objid AND o.objsubid = 0 AND o.deptype = 'o'
+              AND pg_catalog.pg_has_role(o.refobjid, 'USAGE')))),
+      -- Which reads the control files of all.
+      'fixed', CASE WHEN n.nspname <> 'extensions' THEN (
+        SELECT v.schema FROM pg_catalog.pg_available_extension_versions v WHERE v.name = x.extname AND v.version = x.extversion) END,
+      'requires', (
+        SELECT COALESCE(pg_catalog.jsonb_agg(pg_catalog.encode(pg_catalog.convert_to(r.extname::text, e.name), 'hex') ORDER BY r.extname), '[]')
+        FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_extension r ON r.oid = d.refobjid
+        WHERE d.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.objid = x.oid
+          AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass))), '[]')
     FROM pg_catalog.pg_extension x
     JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace
     WHERE x.extname <> 'plpgsql'),

@@ -7,9 +7,9 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
 use super::snapshot::{SERVER, Server};
-use crate::postgres::RoleName;
 use crate::postgres::error::Error;
 use crate::postgres::session::Session;
+use crate::postgres::{ExtensionName, ExtensionVersion, RoleName};
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Offer {
@@ -26,7 +26,9 @@ pub struct Offer {
     pub icu: bool,
     /// The encodings of the operating system's locales, as far as initdb found them.
     pub libc: BTreeMap<String, String>,
-    /// Those that can be installed, in their default version.
+    /// Whether the service that runs the server lets this admin install more than the trusted extensions, as far as can be told.
+    pub privileged: bool,
+    /// Those that can be installed.
     pub extensions: BTreeMap<String, Available>,
 }
 
@@ -43,9 +45,34 @@ pub struct Template {
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Available {
+    pub default_version: String,
+    pub versions: BTreeMap<String, AvailableVersion>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AvailableVersion {
     /// It is not a trusted one.
     pub needs_superuser: bool,
     pub requires: BTreeSet<String>,
+    /// The only schema that it can be installed in.
+    pub schema: Option<String>,
+    /// Whether this admin can move it to another schema.
+    pub movable: bool,
+}
+
+impl Available {
+    /// That version, or without one the one that the server installs.
+    pub fn version(&self, wanted: Option<&str>) -> Option<&AvailableVersion> {
+        self.versions.get(wanted.unwrap_or(&self.default_version))
+    }
+}
+
+/// A version that is there, and one that it is to become.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Update {
+    pub extension: ExtensionName,
+    pub from: String,
+    pub to: ExtensionVersion,
 }
 
 pub(in crate::postgres) async fn read(session: &Session, cancel: &CancellationToken) -> Result<Offer, Error> {
@@ -66,4 +93,22 @@ pub(in crate::postgres) async fn read_grantable(
     let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
     let rows = session.query(SUMMARY, include_str!("grantable.sql"), &parameters, cancel).await?;
     super::decode(SUMMARY, &rows)
+}
+
+/// Those of these updates that no chain of scripts makes.
+pub(in crate::postgres) async fn read_missing_updates(
+    session: &Session,
+    updates: &[Update],
+    cancel: &CancellationToken,
+) -> Result<Vec<Update>, Error> {
+    const SUMMARY: &str = "read which versions extensions can be updated to";
+    let names: Vec<&str> = updates.iter().map(|update| update.extension.as_str()).collect();
+    let from: Vec<&str> = updates.iter().map(|update| update.from.as_str()).collect();
+    let to: Vec<&str> = updates.iter().map(|update| update.to.as_str()).collect();
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&names, Type::TEXT_ARRAY), (&from, Type::TEXT_ARRAY), (&to, Type::TEXT_ARRAY)];
+    let rows = session.query(SUMMARY, include_str!("missing_updates.sql"), &parameters, cancel).await?;
+    let missing: BTreeSet<usize> = super::decode(SUMMARY, &rows)?;
+    // SQL counts from one.
+    Ok((1..).zip(updates).filter(|(number, _)| missing.contains(number)).map(|(_, update)| update.clone()).collect())
 }

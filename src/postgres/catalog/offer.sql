@@ -25,12 +25,28 @@ SELECT pg_catalog.jsonb_build_object(
     FROM pg_catalog.pg_collation c
     WHERE c.collprovider = 'c' AND c.collencoding >= 0
       AND c.collnamespace = 'pg_catalog'::pg_catalog.regnamespace),
+  -- Groups of managed services, and modules that have the same use elsewhere.
+  'privileged', EXISTS (
+    SELECT FROM pg_catalog.pg_roles g
+    WHERE g.rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin', 'neon_superuser')
+      AND pg_catalog.pg_has_role(g.oid, 'MEMBER'))
+    OR pg_catalog.current_setting('extwlist.extensions', true) IS NOT NULL
+    OR pg_catalog.current_setting('supautils.privileged_extensions', true) IS NOT NULL,
   'extensions', (
     SELECT COALESCE(pg_catalog.jsonb_object_agg(e.name, pg_catalog.jsonb_build_object(
-      'needs_superuser', v.superuser AND NOT v.trusted,
-      'requires', COALESCE(pg_catalog.to_jsonb(v.requires), '[]'))), '{}')
+      'default_version', e.default_version,
+      'versions', v.versions)), '{}')
     FROM pg_catalog.pg_available_extensions e
-    JOIN pg_catalog.pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version)
+    JOIN LATERAL (
+      SELECT w.name, pg_catalog.jsonb_object_agg(w.version, pg_catalog.jsonb_build_object(
+        'needs_superuser', w.superuser AND NOT w.trusted,
+        'requires', COALESCE(pg_catalog.to_jsonb(w.requires), '[]'),
+        'schema', w.schema,
+        -- What a superuser's hand makes of a trusted one is a superuser's to move.
+        'movable', w.relocatable AND (r.rolsuper OR NOT w.superuser))) AS versions
+      FROM pg_catalog.pg_available_extension_versions w
+      GROUP BY w.name) v ON v.name = e.name
+    WHERE e.default_version IS NOT NULL)
 )::text
 FROM pg_catalog.pg_roles r
 WHERE r.rolname = CURRENT_USER

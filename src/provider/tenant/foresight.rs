@@ -4,23 +4,25 @@
 //! the apply refuses before it makes anything: Terraform plans the whole configuration before it destroys, and what is not made
 //! yet must not keep what is from being destroyed. Of a replacement it is an error: that drops data first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use crate::postgres::catalog::offer::Update;
 use crate::postgres::catalog::snapshot::Snapshot;
 use crate::postgres::error::SqlState;
-use crate::postgres::{Cluster, DatabaseName, Encoding, Error, RoleName};
+use crate::postgres::{Cluster, DatabaseName, Encoding, Error, ExtensionName, RoleName};
 use crate::tenant::adoption::Adoption;
 use crate::tenant::foresight::{self, Category, Refusal};
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::names::is_reserved_schema;
-use crate::tenant::{Control, Locale, Names, Observed};
+use crate::tenant::{Control, Locale, Names, Observed, Pin};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
 use super::super::login::{Login, reaches_beyond};
 use super::super::walk::{Claim, Known, Presence};
+use super::extension::Block;
 use super::taken::{in_the_way, own};
-use super::{Model, Private, TenantResource, adoption, comment, diagnose, operations};
+use super::{Model, Private, TenantResource, adoption, comment, diagnose, extension, operations};
 
 /// How many schemas a tenant may have beside the first, and how long their names may be together: of a comment 4096 characters are
 /// read, and of a database a hundred schemas.
@@ -41,10 +43,12 @@ pub(super) fn validate(config: &Model, method: Option<Method>) -> Diagnostics {
     }
     diagnostics.0.extend(comment::validate(&config.comment));
     let names = || config.schemas.known_elements();
-    if names().count() > MOST_SCHEMAS || names().map(String::len).sum::<usize>() > MOST_BYTES {
+    let extended: BTreeSet<&str> = config.extension.known_elements().filter_map(Block::schema).collect();
+    let bytes = names().map(String::as_str).chain(extended.iter().copied()).map(str::len).sum::<usize>();
+    if names().count() + extended.len() > MOST_SCHEMAS || bytes > MOST_BYTES {
         let detail = format!(
-            "The names are on record in the comment of the tenant's role. Give at most {MOST_SCHEMAS}, of {MOST_BYTES} bytes together; a \
-             tenant with `allow_create_schema` makes as many as it likes."
+            "The names are on record in the comment of the tenant's role. Give at most {MOST_SCHEMAS}, of {MOST_BYTES} bytes together, those \
+             in blocks `extension` included; a tenant with `allow_create_schema` makes as many as it likes."
         );
         diagnostics.push(Diagnostic::error("Too many schemas", detail).at_attribute("schemas"));
     }
@@ -234,7 +238,7 @@ impl TenantResource {
             }
         }
         for refusal in self.refusals(cx, &cluster, config, (prior, planned), joins).await? {
-            let diagnostic = describe(&refusal);
+            let diagnostic = describe(planned, &refusal);
             diagnostics.push(match certainty(&refusal) {
                 Certainty::Input => diagnostic,
                 Certainty::Now | Certainty::Likely if drops => diagnostic,
@@ -282,7 +286,7 @@ impl TenantResource {
         let refusals = self.refusals(cx, cluster, config, (prior, planned), joins.and_then(Method::group)).await;
         let refusals = refusals.map_err(|error| diagnose::error("look at what the server offers", &error, cx))?;
         let certain = refusals.iter().filter(|refusal| certainty(refusal) != Certainty::Likely);
-        let diagnostics: Vec<_> = certain.map(describe).collect();
+        let diagnostics: Vec<_> = certain.map(|refusal| describe(planned, refusal)).collect();
         if diagnostics.is_empty() { Ok(()) } else { Err(Diagnostics(diagnostics)) }
     }
 
@@ -296,8 +300,11 @@ impl TenantResource {
         joins: Option<RoleName>,
     ) -> Result<Vec<Refusal>, Error> {
         let mut refusals = Vec::new();
-        let new = added(&planned.extensions, prior.map(|prior| &prior.extensions));
-        if prior.is_none() || !new.is_empty() {
+        let pins = |model: &Model| extension::pins(model).unwrap_or_default();
+        let (wanted, before) = (pins(planned), prior.map(pins).unwrap_or_default());
+        let mut changed = wanted.clone();
+        changed.retain(|extension, pin| before.get(extension) != Some(pin));
+        if prior.is_none() || !changed.is_empty() {
             let offer = self.connection.offer(cluster, &cx.cancel).await?;
             if prior.is_none() {
                 refusals.extend(foresight::of_admin(&offer));
@@ -310,7 +317,11 @@ impl TenantResource {
                     refusals.extend(foresight::of_locale(&locale, &offer, &missing));
                 }
             }
-            refusals.extend(foresight::of_extensions(&parsed(&planned.extensions), &new, &offer));
+            let exposed = extension::exposed(prior, planned);
+            refusals.extend(foresight::of_extensions(&wanted, &before, &exposed, &offer));
+            if let Some(prior) = prior {
+                refusals.extend(self.missing_updates(cx, cluster, prior, &changed).await?);
+            }
         }
         let mut new = added(&planned.member_of, prior.map(|prior| &prior.member_of));
         if let (Some(method), Some(group)) = (planned.method(), joins) {
@@ -346,9 +357,41 @@ impl TenantResource {
             // A database in which somebody is cannot be copied.
             cluster.leave(template).await;
             let schemas = &parsed(&planned.schemas) | &planned.names().map(|names| names.schema).into_iter().collect();
-            refusals.extend(foresight::of_contents(template, &inside?, &parsed(&planned.extensions), &schemas));
+            refusals.extend(foresight::of_contents(
+                template,
+                &inside?,
+                &extension::pins(planned).unwrap_or_default(),
+                &schemas,
+            ));
         }
         Ok(refusals)
+    }
+
+    /// The updates of extensions that the server has no scripts for, as far as the tenant's database is looked into.
+    async fn missing_updates(
+        &self,
+        cx: &Context,
+        cluster: &Cluster,
+        prior: &Model,
+        changed: &BTreeMap<ExtensionName, Pin>,
+    ) -> Result<Vec<Refusal>, Error> {
+        let pinned = changed.values().any(|pin| pin.version.is_some());
+        let (true, Ok(names)) = (pinned && self.connection.deep_verify().await, prior.names()) else {
+            return Ok(Vec::new());
+        };
+        let inside = cluster.inside(&names.database, &cx.cancel).await;
+        cluster.leave(&names.database).await;
+        let updates = match inside {
+            Ok(inside) => extension::updates(changed, &inside),
+            Err(error) if error.is_cancelled() => return Err(error),
+            // The refresh tells why.
+            Err(_) => Vec::new(),
+        };
+        if updates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let missing = cluster.inspect_missing_updates(&updates, &cx.cancel).await?;
+        Ok(missing.into_iter().map(Refusal::NoUpdate).collect())
     }
 
     /// Those of libc's locales that the server's operating system does not have.
@@ -444,11 +487,17 @@ fn certainty(refusal: &Refusal) -> Certainty {
         | Refusal::OtherThanTemplate { .. }
         | Refusal::TenantsTemplate { .. }
         | Refusal::NoExtension(_)
+        | Refusal::NoVersion { .. }
+        | Refusal::Untrusted { perhaps: false, .. }
+        | Refusal::OtherSchema { .. }
+        | Refusal::Exposed { .. }
+        | Refusal::NotMovable { .. }
+        | Refusal::NoUpdate(_)
         | Refusal::Requires { .. } => Certainty::Input,
         Refusal::Admin(_) | Refusal::NoRole(_) | Refusal::NoTemplate(_) | Refusal::NotCopyable(_) => Certainty::Now,
         // Whoever is locked out cannot mend it.
         Refusal::LocksOutAdmin => Certainty::Input,
-        Refusal::Untrusted(_)
+        Refusal::Untrusted { perhaps: true, .. }
         | Refusal::NotGrantable(_)
         | Refusal::PublicIsTheirs
         | Refusal::NotLogical { .. }
@@ -458,7 +507,7 @@ fn certainty(refusal: &Refusal) -> Certainty {
     }
 }
 
-fn describe(refusal: &Refusal) -> Diagnostic {
+fn describe(planned: &Model, refusal: &Refusal) -> Diagnostic {
     let (attribute, summary, detail) = match refusal {
         Refusal::Admin(attribute) => (
             if *attribute == "CREATEROLE" { "role" } else { "database" },
@@ -483,7 +532,7 @@ fn describe(refusal: &Refusal) -> Diagnostic {
         Refusal::NotBuiltin { locale, known } => (
             "locale",
             format!("The builtin provider has no locale {locale:?}"),
-            format!("On this server it has {}.", known.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")),
+            format!("On this server it has {}.", quoted(known)),
         ),
         Refusal::NotForIcu { encoding } => (
             "encoding",
@@ -542,22 +591,61 @@ fn describe(refusal: &Refusal) -> Diagnostic {
             "It is closed to the tenant, and `isolation.objects` tells of it. To give it to the tenant, add it to `schemas`.".to_owned(),
         ),
         Refusal::NoExtension(name) => (
-            "extensions",
+            extension::attribute(planned, name),
             format!("Extension {:?} is not available", name.as_str()),
-            "The server does not have it installed (`SELECT name FROM pg_available_extensions`). Install it there, or take it \
-             off the list."
+            "The server does not have it installed (`SELECT name FROM pg_available_extensions`). Install it there, or remove it \
+             from the configuration."
                 .to_owned(),
         ),
-        Refusal::Untrusted(name) => (
-            "extensions",
-            format!("Extension {:?} takes a superuser", name.as_str()),
-            "It is not a trusted one. The apply fails unless the service that runs the server lets this admin install it."
-                .to_owned(),
+        Refusal::NoVersion { extension, version, known } => (
+            extension::attribute(planned, extension),
+            format!("Extension {:?} has no version {version:?}", extension.as_str()),
+            format!("The server has {}. Choose one, or remove `version`.", quoted(known)),
+        ),
+        Refusal::Untrusted { extension, perhaps } => (
+            extension::attribute(planned, extension),
+            format!("Extension {:?} takes a superuser", extension.as_str()),
+            if *perhaps {
+                "It is not a trusted one. The apply fails unless the service that runs the server lets this admin install it.".to_owned()
+            } else {
+                "It is not a trusted one, and this admin is no superuser. Remove it, or let a superuser run the provider.".to_owned()
+            },
         ),
         Refusal::Requires { extension, other } => (
-            "extensions",
+            extension::attribute(planned, extension),
             format!("Extension {:?} needs {other:?}", extension.as_str()),
-            "Add that to the list: nothing is installed unasked.".to_owned(),
+            "Add that to `extensions`, or in a block `extension`: nothing is installed unasked.".to_owned(),
+        ),
+        Refusal::OtherSchema { extension, schema, fixed } => (
+            extension::attribute(planned, extension),
+            format!("Extension {:?} cannot be in schema {schema:?}", extension.as_str()),
+            format!("Set `schema = {fixed:?}` in its block, or remove `schema`."),
+        ),
+        Refusal::Exposed { extension, schema } => (
+            extension::attribute(planned, extension),
+            format!("Extension {:?} would be where the tenant plants objects", extension.as_str()),
+            format!(
+                "The tenant may create in schema {schema:?}, or could until now. The script of an extension runs there with the rights of \
+                 a superuser. Choose another `schema`, or remove it for `extensions`. An extension that is there already may stay, \
+                 without a `version`."
+            ),
+        ),
+        Refusal::NotMovable { extension, from, schema } => (
+            extension::attribute(planned, extension),
+            format!("Extension {:?} cannot be moved to schema {schema:?}", extension.as_str()),
+            format!(
+                "Only a superuser moves a trusted extension, and nobody one that is not relocatable. Set `schema = {from:?}`; or remove the \
+                 block, apply, and add it again: that drops the extension, if nothing depends on it."
+            ),
+        ),
+        Refusal::NoUpdate(Update { extension, from, to }) => (
+            extension::attribute(planned, extension),
+            format!("Extension {:?} cannot be updated to version {:?}", extension.as_str(), to.as_str()),
+            format!(
+                "The server has no scripts for an update from version {from:?}, which is there (`SELECT * FROM \
+                 pg_extension_update_paths({})`). Choose another version, or remove `version`.",
+                postgres_protocol::escape::escape_literal(extension.as_str())
+            ),
         ),
         Refusal::LocksOutAdmin => (
             "authentication",
@@ -612,6 +700,10 @@ fn describe(refusal: &Refusal) -> Diagnostic {
         ),
     };
     Diagnostic::error(summary, detail).at_attribute(attribute)
+}
+
+fn quoted<T: std::fmt::Debug>(names: &[T]) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn category(which: Category) -> &'static str {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tenant::Control;
 use crate::tf_provider::{Diagnostic, Diagnostics, Field};
 
-use super::Model;
+use super::{Model, extension};
 
 /// Schemas that are on the list no more. Of a list that is not known yet none are said to be.
 pub(super) fn given_up(prior: &Model, planned: &Model) -> BTreeSet<String> {
@@ -23,7 +23,8 @@ fn loses_create(prior: &Model, planned: &Model) -> bool {
 
 /// The controls that may have something to tell afterwards: what is left of both is not the plan's to know.
 pub(super) fn unsettled(prior: &Model, planned: &Model) -> &'static [Control] {
-    if loses_create(prior, planned) || !given_up(prior, planned).is_empty() {
+    let gives_up = !given_up(prior, planned).is_empty() || !extension::given_up(prior, planned).is_empty();
+    if loses_create(prior, planned) || gives_up {
         &[Control::Objects, Control::Extensions, Control::SchemaPrivileges]
     } else if prior.replication == Field::Known(true) && planned.replication == Field::Known(false) {
         &[Control::Objects]

@@ -9,6 +9,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::postgres::catalog::inside::Extension;
 use crate::postgres::catalog::reach::Reach;
 use crate::postgres::catalog::setup::Setup;
 use crate::postgres::catalog::snapshot::Server;
@@ -19,7 +20,7 @@ use super::baseline::{self, Accept};
 use super::capacity::Sums;
 use super::companion::{self, Wanted};
 use super::control::{CONTROLS, Row};
-use super::{Control, Desired, Finding, Goal, Locale, Observed, Of, Password, Stage, findings, watchdog};
+use super::{Control, Desired, Finding, Goal, Locale, Observed, Of, Password, Pin, Stage, findings, watchdog};
 use checks::{Seen, Verdict};
 
 pub use html::html;
@@ -56,6 +57,11 @@ pub struct Evidence {
 /// A tenant as it would be wanted: what is a choice is as it was found.
 fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
     let extensions = observed.inside.iter().flat_map(|inside| &inside.extensions).filter(|found| found.owner_usable);
+    let recorded = observed.role_marker().map(|marker| marker.extension_schemas).unwrap_or_default();
+    let pin = |found: &Extension| {
+        let schema = recorded.contains(&found.schema).then(|| found.schema.parse().ok()).flatten();
+        Some((found.name.parse().ok()?, Pin { schema, version: None }))
+    };
     let known_as = match observed.role_marker() {
         Some(marker) if marker.stage == Stage::Made => None,
         marker => marker.and_then(|marker| marker.was?.parse().ok()).or_else(|| Some(observed.names.tenant.clone())),
@@ -68,7 +74,8 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         temporary: false,
         creates_schemas: observed.creates_schemas(),
         replicates: observed.replicates(),
-        extensions: extensions.filter_map(|extension| extension.name.parse().ok()).collect(),
+        extensions: extensions.filter_map(pin).collect(),
+        offered: BTreeMap::new(),
         schemas: observed.recorded_schemas().iter().filter_map(|schema| schema.parse().ok()).collect(),
         given_up: BTreeSet::new(),
         member_of: evidence.member_of.iter().filter(|group| observed.is_member_of(group)).cloned().collect(),
@@ -1002,6 +1009,7 @@ mod tests {
                     version: "1".into(),
                     owner: "admin".into(),
                     owner_usable: true,
+                    ..Default::default()
                 }];
         }
         evidence.tenants[1].inside = Err("closed".to_owned());
