@@ -17,11 +17,10 @@ resource "pgtenant_tenant" "globex" {
   schema     = "main"
   extensions = ["pgcrypto"]
 
-  # In a schema of its own, and of this version.
+  # In a schema of its own; `version` pins a version.
   extension {
-    name    = "hstore"
-    schema  = "types"
-    version = "1.7"
+    name   = "hstore"
+    schema = "types"
   }
 
   # When the tenant goes, its database is closed and renamed instead of dropped.
