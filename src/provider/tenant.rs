@@ -179,7 +179,9 @@ model! {
              this resource does not list. Used when the database is made; a later change does nothing. Default: `template0`, which is \
              empty."
         ),
-        encoding: Field<String> = optional_computed(when_made("The database's character encoding. Default: `UTF8`."))
+        encoding: Field<String> = optional_computed(when_made(
+            "The database's character encoding. Default: `UTF8`; for a tenant that was imported, what it had then."
+        ))
             .requires_replace()
             .keeps_prior()
             .default("UTF8"),
@@ -522,6 +524,7 @@ struct Imported {
     authentication: Option<String>,
     #[serde(default)]
     valid_until: Option<Expiry>,
+    encoding: Option<String>,
 }
 
 impl Private {
@@ -652,10 +655,15 @@ impl Resource for TenantResource {
             let kept = private.imported.extensions.iter().filter(|name| !blocks.contains(name.as_str()));
             model.extensions = kept.cloned().collect();
         }
-        if request.config.get("authentication").is_null()
-            && let Some(imported) = &private.imported.authentication
-        {
-            model.authentication = Field::Known(imported.clone());
+        for (field, attribute, imported) in [
+            (&mut model.authentication, "authentication", &private.imported.authentication),
+            (&mut model.encoding, "encoding", &private.imported.encoding),
+        ] {
+            if request.config.get(attribute).is_null()
+                && let Some(imported) = imported
+            {
+                *field = Field::Known(imported.clone());
+            }
         }
         model.valid_until = login::planned_expiry(
             &config.valid_until,
@@ -787,6 +795,7 @@ impl Resource for TenantResource {
             member_of: groups.difference(&tokens).cloned().collect(),
             authentication: Some(method.name().to_owned()),
             valid_until: observed.role.as_ref().and_then(|role| role.valid_until.as_ref()?.parse().ok()),
+            encoding: observed.database.as_ref().map(|database| database.encoding.clone()),
         };
         let model = Model {
             id: Field::Known(names.tenant.to_string()),
