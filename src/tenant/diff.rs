@@ -237,6 +237,19 @@ pub fn means(parameter: &str, wanted: &Text, found: &Text) -> bool {
         && name::parse_list(found).is_some_and(|found| name::parse_list(wanted) == Some(found))
 }
 
+/// Whether a privilege is missing that its grantee has as the owner, which is told.
+pub fn is_owners(deviation: &Deviation, drift: &[Deviation]) -> bool {
+    let Deviation::Missing(Seen { fact: Fact::Grant { objects, grantee: Some(grantee), .. }, .. }) = deviation else {
+        return false;
+    };
+    drift.iter().any(|other| match other {
+        Deviation::Unexpected(Seen { fact: Fact::Owner { objects: of, owner }, .. }) => {
+            of == objects && owner == grantee
+        }
+        _ => false,
+    })
+}
+
 /// Whether something else is there in the place of a fact that is missing: another value, or the same with other options.
 pub fn is_replaced(missing: &Fact, drift: &[Deviation]) -> bool {
     drift.iter().any(|deviation| match (deviation, missing) {
@@ -249,11 +262,6 @@ pub fn is_replaced(missing: &Fact, drift: &[Deviation]) -> bool {
             Deviation::Unexpected(Seen { fact: Fact::Grant { objects, grantee, privilege, .. }, .. }),
             Fact::Grant { objects: on, grantee: who, privilege: what, .. },
         ) => objects == on && grantee == who && privilege == what,
-        // An owner has every privilege.
-        (
-            Deviation::Unexpected(Seen { fact: Fact::Owner { objects, owner }, .. }),
-            Fact::Grant { objects: on, grantee: Some(who), .. },
-        ) => objects == on && owner == who,
         (
             Deviation::Unexpected(Seen { fact: Fact::Extension { name, .. }, .. }),
             Fact::Extension { name: extension, .. },

@@ -11,7 +11,7 @@ use super::change::{Change, Grantee, Scope, Setting};
 use super::charter::{Desired, Goal, TenantCharter};
 use super::control::{Control, Of};
 use super::destroy;
-use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, is_replaced, status};
+use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, is_owners, is_replaced, status};
 use super::limits::{ADMIN_CONNECTIONS, Limits, parameter};
 use super::marker::{Marker, Stage};
 use super::names::{EXTENSIONS_SCHEMA, Names};
@@ -49,7 +49,8 @@ pub fn findings(desired: &Desired, observed: &Observed) -> BTreeMap<Control, Fin
     let mut drift = diff(&charter, &observed.facts());
     Control::all(Of::Tenant)
         .map(|control| {
-            let mut facts = drift.remove(&control).unwrap_or_default();
+            let all = drift.remove(&control).unwrap_or_default();
+            let mut facts: Vec<_> = all.iter().filter(|deviation| !is_owners(deviation, &all)).cloned().collect();
             // What is found is accepted. What is not there at all, and this admin can give, is given all the same: without it
             // there is no tenant.
             let due: Vec<Deviation> = facts.iter().filter(|deviation| is_due(deviation, &facts)).cloned().collect();
@@ -78,9 +79,15 @@ fn repair_of(desired: &Desired, observed: &Observed, control: Control, facts: &[
     let login = observed.role.as_ref().is_some_and(|role| role.login);
     let mut repair = Repair::default();
     let changes = |facts: &[Deviation]| changes(desired, observed, control, facts);
+    // Until its role has a search_path of its own, sessions find what is the tenant's by that of the database.
+    let is_path = |fact: &Fact| matches!(fact, Fact::Parameter { level: Level::RoleInDatabase(..), .. });
+    let lacks_path = control == Control::SearchPath
+        && facts.iter().any(|deviation| matches!(deviation, Deviation::Missing(seen) if is_path(&seen.fact)));
+    let follows = |change: &Change| lacks_path && matches!(change, Change::Reset { scope: Scope::Database(_), .. });
     // A tenant that may not log in holds nothing up; but what there is to tidy can be more than one apply can do.
     repair.extend(changes(&ours), changes(&theirs), |change| {
-        matches!(change, Change::Tidy { .. }) || login && (change.can_be_held_up() || meets_owner(observed, change))
+        let waits = change.can_be_held_up() || meets_owner(observed, change) || follows(change);
+        matches!(change, Change::Tidy { .. }) || login && waits
     });
     repair
 }
@@ -1257,6 +1264,20 @@ mod tests {
             },
             &["ALTER DATABASE \"acme\" RESET \"search_path\""],
             &[],
+        );
+        // The role's own comes first: by that of the database it found its tables.
+        check_control(
+            Control::SearchPath,
+            "found: search_path is not as required for role acme in database acme; search_path = \"x\" for database acme",
+            |o| {
+                o.settings.retain(|setting| setting.name != "search_path");
+                o.settings.push(setting(Some("acme"), None, "search_path", "x"));
+            },
+            &[],
+            &[
+                "ALTER ROLE \"acme\" IN DATABASE \"acme\" SET \"search_path\" = \"app\"",
+                "ALTER DATABASE \"acme\" RESET \"search_path\"",
+            ],
         );
     }
 

@@ -267,11 +267,7 @@ const FROM_INSIDE: &[Drift] = &[
     drift(
         "drift",
         "ALTER SCHEMA app OWNER TO drift",
-        &[(
-            TENANT,
-            "isolation.schema_privileges",
-            "found: drift lacks CREATE on schema app; drift lacks USAGE on schema app; drift owns schema app",
-        )],
+        &[(TENANT, "isolation.schema_privileges", "found: drift owns schema app")],
     ),
     drift(
         "drift",
