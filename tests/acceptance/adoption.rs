@@ -1,11 +1,15 @@
 //! Databases that grew by hand become governed tenants, while those who use them go on: as the guide "Adopting" says it.
 
+mod grown;
+
 use std::time::Duration;
 
 use crate::clients::{Client, nobody_is_refused};
 use crate::fixture::{assert_enforced, closes_public, outcome, tenant, value, workspace};
-use crate::support::postgres::{ADMIN, Server};
+use crate::support::postgres::{ADMIN, Options, SUPERUSER, Server};
 use crate::support::terraform::Workspace;
+
+use grown::{DATABASES, Grown};
 
 on_every_major! {
     a_grown_database_is_adopted_and_nobody_is_refused,
@@ -200,4 +204,156 @@ fn a_plan_tells_what_an_adoption_changes() {
     assert_eq!(outcome(server, "warned", "warned_app", "SELECT id FROM orders"), "1");
     workspace.destroy();
     server.superuser("DROP ROLE warned_reader; DROP ROLE warned_visitor");
+}
+
+/// The same in the configuration of many, as the guide says: `for_each` over what is known of each.
+const MANY: &str = r#"
+variable "stage" { type = number }
+
+locals {
+  accept = var.stage == 3 ? [] : [
+    "public_privileges", "other_privileges", "schema_privileges", "public_schema", "other_roles", "default_privileges",
+  ]
+}
+
+resource "pgtenant_tenant" "grown" {
+  for_each = local.grown
+
+  name                   = each.key
+  role                   = each.value.role
+  schema                 = each.value.schema
+  schemas                = try(each.value.schemas, null)
+  allow_temporary_tables = try(each.value.allow_temporary_tables, false)
+  allow_create_schema    = try(each.value.allow_create_schema, false)
+  accept                 = { for control in concat(local.accept, try(each.value.keeps, [])) : control => "as it grew" }
+  deletion_protection    = false
+}
+
+import {
+  for_each = local.grown
+  to       = pgtenant_tenant.grown[each.key]
+  id       = "${each.key}/${each.key}/${each.value.role}/${each.value.schema}"
+}
+
+resource "pgtenant_guardrails" "grown" {
+  for_each = { for name, grown in local.grown : name => grown if can(grown.connection_limit) || can(grown.parameters) }
+
+  tenant           = pgtenant_tenant.grown[each.key].name
+  connection_limit = try(each.value.connection_limit, 10)
+  parameters       = try(each.value.parameters, null)
+}
+"#;
+
+const MANY_ROLES: &str = r#"
+resource "pgtenant_role" "grown" {
+  for_each = local.roles
+
+  tenant = pgtenant_tenant.grown[each.value.tenant].name
+  name   = each.key
+  access = each.value.access
+}
+
+import {
+  for_each = local.roles
+  to       = pgtenant_role.grown[each.key]
+  id       = "${each.value.tenant}/${each.key}"
+}
+
+resource "pgtenant_access" "grown" {
+  for_each = local.visits
+
+  tenant = pgtenant_tenant.grown[each.key].name
+  role   = "grown_all"
+  access = each.value
+}
+"#;
+
+fn app(grown: &Grown) -> String {
+    format!("{}_app", grown.database)
+}
+
+/// What is known of each, as locals.
+fn known() -> String {
+    let tenants = DATABASES.iter().map(|grown| {
+        let (Grown { database, schema, more, .. }, app) = (grown, app(grown));
+        format!("    {database:?} = {{\n      role = {app:?}\n      schema = {schema:?}\n      {more}\n    }}\n")
+    });
+    let others = || DATABASES.iter().flat_map(|grown| grown.others.iter().map(move |other| (grown.database, other)));
+    let roles = others().filter(|(_, other)| !other.visits).map(|(database, other)| {
+        format!("    {:?} = {{ tenant = {database:?}, access = {:?} }}\n", other.role, other.access)
+    });
+    let visits = others().filter(|(_, other)| other.visits);
+    let visits = visits.map(|(database, other)| format!("    {database:?} = {:?}\n", other.access));
+    let (tenants, roles, visits) = (tenants.collect::<String>(), roles.collect::<String>(), visits.collect::<String>());
+    format!("locals {{\n  grown = {{\n{tenants}  }}\n  roles = {{\n{roles}  }}\n  visits = {{\n{visits}  }}\n}}\n")
+}
+
+/// As people did it over the years.
+fn grow(server: &Server) {
+    server.superuser("CREATE ROLE grown_all LOGIN");
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    for grown in DATABASES {
+        let (database, app) = (quoted(grown.database), quoted(&app(grown)));
+        let run = |database: &str, role: &str, sql: &str| {
+            server.sql(database, role, sql).unwrap_or_else(|error| panic!("{}: {error}\n{sql}", grown.database))
+        };
+        run("postgres", ADMIN, &format!("CREATE ROLE {app} LOGIN; GRANT {app} TO CURRENT_USER"));
+        run("postgres", ADMIN, &grown.around.replace("{app}", &app));
+        let template = if grown.options.contains('\'') { "TEMPLATE template0" } else { "" };
+        run("postgres", ADMIN, &format!("CREATE DATABASE {database} OWNER {app} {template} {}", grown.options));
+        run(grown.database, SUPERUSER, &format!("SET SESSION AUTHORIZATION {app}; {}", grown.within));
+    }
+}
+
+#[test]
+fn databases_that_grew_for_years_are_adopted_and_nobody_is_refused() {
+    if !crate::majors::is_there("adoption::databases_that_grew_for_years_are_adopted_and_nobody_is_refused", 16) {
+        return;
+    }
+    let options = Options { major: Some(16), extra_conf: "max_connections = 300", ..Options::default() };
+    let server = Server::start(options).unwrap();
+    grow(&server);
+    let workspace = workspace(&server);
+    workspace.write("known.tf", &known()).write("main.tf", MANY);
+    let own = DATABASES.iter().map(|grown| Client::new(grown.database, &app(grown), grown.asks));
+    let pooled = own.clone().map(Client::keeping_its_connection);
+    let others = DATABASES
+        .iter()
+        .flat_map(|grown| grown.others.iter().map(|other| Client::new(grown.database, other.role, other.asks)));
+    let clients: Vec<_> = own.chain(pooled).chain(others).collect();
+    let at = |command: &[&str], stage: u32| {
+        let variable = format!("stage={stage}");
+        workspace.run(&[command, &["-var", &variable]].concat()).ok().unwrap()
+    };
+    nobody_is_refused(&server, &clients, Duration::from_millis(500), || {
+        at(&["apply", "-auto-approve"], 1);
+        workspace.write("roles.tf", MANY_ROLES);
+        at(&["apply", "-auto-approve"], 2);
+        at(&["apply", "-auto-approve"], 3);
+        at(&["plan", "-detailed-exitcode"], 3);
+    });
+
+    let state = workspace.state();
+    for resource in state["values"]["root_module"]["resources"].as_array().unwrap() {
+        for (control, found) in resource["values"]["isolation"].as_object().into_iter().flatten() {
+            let found = found.as_str().unwrap();
+            let is_kept = found.starts_with("accepted: ") && ["extensions", "objects"].contains(&control.as_str());
+            assert!(found == "enforced" || is_kept, "{}: {control}: {found}", resource["address"]);
+        }
+    }
+    server.superuser("CREATE ROLE grown_stranger LOGIN");
+    for grown in DATABASES {
+        let asks = |role: &str, sql: &str| outcome(&server, grown.database, role, sql);
+        let later = format!("CREATE TABLE {}.later AS SELECT 43 AS id", grown.schema);
+        assert_eq!(asks(&app(grown), &later), "ok", "{}", grown.database);
+        for other in grown.others {
+            let expected = if other.access == "connect" { "42501" } else { "43" };
+            let reads = format!("SELECT id FROM {}.later", grown.schema);
+            assert_eq!(asks(other.role, &reads), expected, "{} in {}", other.role, grown.database);
+        }
+        let visits = grown.others.iter().any(|other| other.visits);
+        assert_eq!(asks("grown_all", "SELECT 1"), if visits { "1" } else { "42501" }, "{}", grown.database);
+        assert_eq!(asks("grown_stranger", "SELECT 1"), "42501", "{}", grown.database);
+    }
+    server.stop();
 }

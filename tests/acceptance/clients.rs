@@ -10,23 +10,36 @@ use crate::support::postgres::Server;
 /// Who asks what of which database.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub database: String,
-    pub role: String,
-    pub sql: String,
+    database: String,
+    role: String,
+    sql: String,
+    keeps: bool,
 }
 
 impl Client {
     pub fn new(database: &str, role: &str, sql: &str) -> Client {
-        Client { database: database.to_owned(), role: role.to_owned(), sql: sql.to_owned() }
+        Client { database: database.to_owned(), role: role.to_owned(), sql: sql.to_owned(), keeps: false }
     }
 
-    /// Connects anew and asks, again and again, until it is told to stop: how often, and what it was refused.
+    /// With one connection for all that it asks, as out of a pool, in place of a new one each time.
+    pub fn keeping_its_connection(self) -> Client {
+        Client { keeps: true, ..self }
+    }
+
+    /// Asks again and again until it is told to stop: how often, and what it was refused.
     fn ask(&self, server: &Server, pause: Duration, stop: &AtomicBool) -> (usize, Vec<String>) {
         let (mut asked, mut refused) = (0, Vec::new());
+        let mut session = None;
         while !stop.load(Ordering::Relaxed) {
             asked += 1;
-            if let Err(error) = server.sql(&self.database, &self.role, &self.sql) {
-                refused.push(error.to_string());
+            let answered = match session.take() {
+                Some(session) => Ok(session),
+                None => server.session(&self.database, &self.role),
+            };
+            let answered = answered.and_then(|open| open.sql(&self.sql).map(|_| open));
+            match answered {
+                Ok(open) => session = Some(open).filter(|_| self.keeps),
+                Err(error) => refused.push(error.to_string()),
             }
             thread::sleep(pause);
         }
