@@ -180,7 +180,8 @@ fn unfit(snapshot: &Snapshot, observed: &Observed) -> Option<Diagnostic> {
             ));
         }
         if !observed.alters_role() {
-            let grant = format!("GRANT {} TO {admin} WITH ADMIN OPTION", name(&role.name));
+            // As PostgreSQL gives it to whoever makes a role: more would stay in the plan as a membership that this admin cannot revoke.
+            let grant = format!("GRANT {} TO {admin} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE", name(&role.name));
             let detail = if snapshot.server.has(Feature::MembershipsByGrantor) {
                 format!("It has no ADMIN option on it. A superuser, or a role that has it, runs: {grant}.")
             } else {
@@ -365,7 +366,7 @@ mod tests {
         );
         let unmanaged = |snapshot: &mut Snapshot| snapshot.roles[0].manageable = false;
         let summary = Some("This admin may not alter role \"acme\"");
-        check(unmanaged, 16, summary, "GRANT acme TO admin WITH ADMIN OPTION");
+        check(unmanaged, 16, summary, "GRANT acme TO admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE");
         check(unmanaged, 15, summary, "ALTER ROLE admin CREATEROLE");
         let owns_two = |snapshot: &mut Snapshot| {
             let other = Database { name: "Two".into(), owner: "acme".into(), ..snapshot.databases[0].clone() };
