@@ -28,6 +28,9 @@ const TENANTS: usize = 50;
 const PLANNED: usize = 200;
 const PLANS: usize = 5;
 
+/// How many tenants with further roles.
+const WITH_ROLES: usize = 100;
+
 /// How many tenants are created and destroyed, how often, and how many sessions of psql do the same.
 const CREATED: usize = 100;
 const CREATIONS: usize = 3;
@@ -94,6 +97,61 @@ resource "terraform_data" "tenant" {
 resource "terraform_data" "guardrails" {
   for_each = terraform_data.tenant
   input    = { tenant = each.value.output.name, connection_limit = 2, statement_timeout = "30s", lock_timeout = "10s" }
+}
+"#;
+
+/// Tenants with three further roles each.
+const ROLES_TF: &str = r#"
+variable "deep_verify" {
+  type = bool
+}
+
+provider "pgtenant" {
+  deep_verify = var.deep_verify
+}
+
+locals {
+  names = toset([for number in range(TENANTS) : "plan${number}"])
+  roles = merge([for name in local.names : {
+    for access in ["owner", "write", "read"] : "${name}_${access}" => { tenant = name, access = access }
+  }]...)
+}
+
+resource "pgtenant_tenant" "bench" {
+  for_each            = local.names
+  name                = each.key
+  deletion_protection = false
+}
+
+resource "pgtenant_role" "bench" {
+  for_each = local.roles
+  tenant   = pgtenant_tenant.bench[each.value.tenant].name
+  name     = each.key
+  access   = each.value.access
+}
+"#;
+
+/// As many resources that Terraform has built in, of the size of these.
+const BUILT_IN_ROLES_TF: &str = r#"
+locals {
+  names = toset([for number in range(TENANTS) : "plan${number}"])
+  roles = merge([for name in local.names : {
+    for access in ["owner", "write", "read"] : "${name}_${access}" => { tenant = name, access = access }
+  }]...)
+  values = { for number in range(22) : "control${number}" => "enforced" }
+}
+
+resource "terraform_data" "tenant" {
+  for_each = local.names
+  input    = merge({ name = each.key }, local.values)
+}
+
+resource "terraform_data" "role" {
+  for_each = local.roles
+  input = merge(
+    { tenant = terraform_data.tenant[each.value.tenant].output.name, name = each.key, access = each.value.access },
+    { for number in range(14) : "control${number}" => "enforced" },
+  )
 }
 "#;
 
@@ -317,12 +375,18 @@ fn replay(psql: &Path, server: &Server, scripts: &[String]) -> Result<(), String
 /// A plan of many tenants, looking inside or not, against one of as many resources that cost Terraform the same and the
 /// provider nothing. In turns, for the machine is not the same from one minute to the next.
 fn plans() -> Result<(), String> {
+    planned(&format!("{PLANNED}"), PLANNED, PLANNED_TF, BUILT_IN_TF)?;
+    planned(&format!("{WITH_ROLES} with 3 roles each"), WITH_ROLES, ROLES_TF, BUILT_IN_ROLES_TF)
+}
+
+/// A plan in which nothing is to be done, with a refresh from the server's catalogs alone and with `deep_verify`.
+fn planned(what: &str, count: usize, ours: &str, floor: &str) -> Result<(), String> {
     let server = Server::start(Options { extra_conf: "max_connections = 1000\n", ..Options::default() })?;
-    let text = |template: &str| template.replace("TENANTS", &PLANNED.to_string());
+    let text = |template: &str| template.replace("TENANTS", &count.to_string());
     let mut tenants = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
-    tenants.envs(server.env()).env("TF_VAR_deep_verify", "true").write("main.tf", &text(PLANNED_TF));
+    tenants.envs(server.env()).env("TF_VAR_deep_verify", "true").write("main.tf", &text(ours));
     let built_in = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
-    built_in.write("main.tf", &text(BUILT_IN_TF));
+    built_in.write("main.tf", &text(floor));
     for workspace in [&tenants, &built_in] {
         workspace.try_run(&["apply", "-auto-approve"])?.ok()?;
     }
@@ -344,7 +408,7 @@ fn plans() -> Result<(), String> {
     let medians = times.map(median);
     let floor = "plan of as many and as large terraform_data";
     for (at, deep) in [(1, "false"), (2, "true")] {
-        let what = format!("plan of {PLANNED}, deep_verify = {deep}");
+        let what = format!("plan of {what}, deep_verify = {deep}");
         row(&what, &seconds(medians[at]), &against(medians[at], medians[0], floor));
         if let Some((_, traffic)) = seen.iter().rfind(|(of, _)| *of == deep) {
             row("", "", &format!("{} connections, {} statements", traffic.connections, traffic.statements));

@@ -40,10 +40,11 @@ fn schema() -> Schema {
         0,
         "Ends what exceeds its limits and cannot be ended otherwise: a tenant may set its own time limits aside, and \
          catch the cancellation of a statement. A function in the maintenance database, run by \
-         [pg_cron](https://github.com/citusdata/pg_cron), measures every tenant's sessions against the limits in its \
-         database's settings, which the tenant cannot write: `statement_timeout`, `transaction_timeout`, \
+         [pg_cron](https://github.com/citusdata/pg_cron), measures the sessions of every tenant's roles against the limits in its \
+         database's settings, which no role of the tenant can write: `statement_timeout`, `transaction_timeout`, \
          `idle_in_transaction_session_timeout` and `idle_session_timeout`. It terminates those beyond them, and takes \
-         back what the tenant's role has set against any parameter that is on record. One for each server is enough, \
+         back what the tenant's role, or a further role of it, has set against any parameter that is on record, but for the \
+         `parameters` of its `pgtenant_role`. One for each server is enough, \
          whoever's tenants they are. The server shows neither what a client means nor where one statement of a batch \
          ends: a dump as the tenant's own role is held to its limits as well, and statements that are sent as one \
          simple query count as one.\n\n\

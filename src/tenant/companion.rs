@@ -526,8 +526,8 @@ mod tests {
     use crate::tenant::fixture::{self, dependency, grant, membership, setting, texts};
     use crate::tenant::{Goal, Names, Password};
 
-    const READY: &str = "{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme\",\"role\":\"acme_ro\",\"schema\":\"app\",\
-                         \"access\":\"read\"}";
+    const READY: &str = "{\"pgtenant\":\"acme\",\"stage\":\"ready\",\"database\":\"acme\",\"role\":\"acme_ro\",\
+                         \"access\":\"read\",\"schema\":\"app\"}";
 
     fn wanted(access: Access) -> Wanted {
         let names = Names { role: "acme_ro".parse().unwrap(), ..fixture::names() };
@@ -873,7 +873,7 @@ mod tests {
         harmless.settings.push(setting(None, Some("acme_ro"), "timezone", "UTC"));
         let (tenant, role) = seen(&harmless, |_| {});
         assert_eq!(repair(&wanted(Access::Read), &role, &tenant), Repair::default());
-        harmless.roles[1].comment = Some(READY.replace("\"read\"", "\"read\",\"parameters\":[\"timezone\"]"));
+        harmless.roles[1].comment = Some(READY.replace("\"app\"", "\"app\",\"parameters\":[\"timezone\"]"));
         let (tenant, role) = seen(&harmless, |_| {});
         let reset = "ALTER ROLE \"acme_ro\" RESET \"timezone\"".to_owned();
         assert!(said(&repair(&wanted(Access::Read), &role, &tenant).tried).contains(&reset));

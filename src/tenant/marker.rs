@@ -43,6 +43,9 @@ pub struct Marker {
     pub stage: Stage,
     pub database: String,
     pub role: String,
+    /// What a further role of the tenant, whose marker it is then, may do. Here, where no name that somebody chose can look like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
     pub schema: String,
     /// Those that it has beside that one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -59,9 +62,6 @@ pub struct Marker {
     /// On the role alone: roles that somebody else made, and what they may do here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub admitted: BTreeMap<String, Access>,
-    /// What a further role of the tenant, whose marker it is then, may do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access: Option<Access>,
     /// Whether that role is not meant to log in, be the tenant suspended or not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nologin: bool,

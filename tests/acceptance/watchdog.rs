@@ -582,6 +582,52 @@ fn sweep(major: u32) {
     let plan = workspace.plan();
     assert_eq!(plan.addresses(), ["pgtenant_tenant.rogue"]);
     assert_eq!(plan.changes("pgtenant_tenant.rogue"), ["isolation.parameters"]);
+    further_roles(&server, &workspace, &sweep);
+}
+
+/// The limits hold for a tenant's further roles, but for what one was given otherwise; whoever else is let in has its own.
+fn further_roles(server: &Server, workspace: &Workspace, sweep: &dyn Fn(&str) -> String) {
+    server.superuser("CREATE ROLE abbot LOGIN; CREATE ROLE access LOGIN");
+    let role = |name: &str, more: &str| {
+        format!(
+            "resource \"pgtenant_role\" \"{name}\" {{\n  tenant = pgtenant_tenant.rogue.name\n  name = \"{name}\"\n  access = \"write\"\n  {more}\n}}\n"
+        )
+    };
+    let visit = |name: &str| {
+        format!(
+            "resource \"pgtenant_access\" \"{name}\" {{\n  tenant = pgtenant_tenant.rogue.name\n  role = \"{name}\"\n  access = \"read\"\n}}\n"
+        )
+    };
+    let roles = role("rogue_writer", "") + &role("rogue_report", "parameters = { statement_timeout = \"5s\" }");
+    workspace.write("main.tf", &(tenants() + &roles + &visit("abbot") + &visit("access")));
+    workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
+    assert_eq!(sweep("NULL"), "0");
+    let override_all = |role: &str| {
+        server.sql("rogue", role, &format!("ALTER ROLE {role} SET statement_timeout = 0")).unwrap();
+    };
+    ["rogue", "rogue_writer", "rogue_report", "access"].map(override_all);
+    let idler = server.session("rogue", "rogue_report").unwrap();
+    idler.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    idler.sql("BEGIN; SELECT 1").unwrap();
+    let visitor = server.session("rogue", "access").unwrap();
+    visitor.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    visitor.sql("BEGIN; SELECT 1").unwrap();
+    until_late(server, "rogue_report", 1);
+    assert_eq!(sweep("NULL"), "3");
+    for row in [
+        "role = 'rogue' AND reason = 'override of statement_timeout'",
+        "role = 'rogue_writer' AND reason = 'override of statement_timeout'",
+        "role = 'rogue_report' AND reason = 'idle_in_transaction_session_timeout'",
+    ] {
+        assert_ne!(count(server, &format!("tenant = 'rogue' AND {row}")), "0", "{row}");
+    }
+    eventually("it is gone", || idler.sql("SELECT 1").is_err());
+    visitor.sql("SELECT 1").unwrap();
+    drop(visitor);
+    eventually("that is seen", || {
+        sweep("NULL");
+        count(server, "ended IS NULL") == "0"
+    });
 }
 
 /// Ends a session, and waits until it is gone: one whose client is dropped may be there for a while.

@@ -1,5 +1,5 @@
 -- Measures each tenant's sessions against the limits in its database's settings, which it cannot write, and ends
--- those beyond them; then takes back what the tenant's role sets against those settings. As its owner, the admin.
+-- those beyond them; then takes back what a role of the tenant sets against those settings. As its owner, the admin.
 -- A second of grace leaves PostgreSQL's own time-outs the first move. A signal sent is not a session ended: `ended` is written
 -- when the session is seen to be gone, by this sweep or a later one. An action without `signaled` and `ended` was only recorded.
 --
@@ -35,19 +35,18 @@ BEGIN
       -- A comment is its owner's to write: one counts only on what the admin owns or administers. Up to 15 whoever may
       -- comment on a role may change it too. Names are as JSON has them.
       SELECT c.classoid, c.objoid, to_json(coalesce(d.datname, r.rolname)::text)::text AS name,
-             m.names[1] AS tenant, m.names[2] AS database, m.names[3] AS role
+             m.names[1] AS tenant, m.names[2] AS database, m.names[3] AS role, m.names[4] IS NOT NULL AS further,
+             substring(split_part(left(c.description, 4096), chr(10), 1) FROM '"parameters":(\[[^]]*\])') AS parameters
       FROM pg_shdescription c
       LEFT JOIN pg_database d ON c.classoid = 'pg_database'::regclass AND d.oid = c.objoid
       LEFT JOIN pg_roles r ON c.classoid = 'pg_authid'::regclass AND r.oid = c.objoid
       CROSS JOIN LATERAL (
         SELECT CASE
           WHEN starts_with(c.description, '{"pgtenant":')
-               -- That of a further role says what it may do: it is no tenant's own.
-               AND strpos(split_part(c.description, chr(10), 1), ',"access":"') = 0
                AND (pg_has_role(d.datdba, 'USAGE') OR pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')
                     OR r.oid IS NOT NULL AND current_setting('server_version_num')::int < 160000)
           THEN regexp_match(left(c.description, 4096),
-                            format('^\{"pgtenant":(%1$s),"stage":"ready","database":(%1$s),"role":(%1$s),', quoted))
+                            format('^\{"pgtenant":(%1$s),"stage":"ready","database":(%1$s),"role":(%1$s),("access":)?', quoted))
         END) AS m (names)
       WHERE m.names IS NOT NULL
     ), tenants AS (
@@ -57,9 +56,16 @@ BEGIN
                count(*) OVER (PARTITION BY r.tenant) AS pairs
         FROM markers r
         JOIN markers d ON d.tenant = r.tenant AND d.classoid = 'pg_database'::regclass
-        WHERE r.classoid = 'pg_authid'::regclass) t
+        WHERE r.classoid = 'pg_authid'::regclass AND NOT r.further) t
       -- Of several that carry one marker, those that name each other.
       WHERE t.pairs = 1 OR t.agree
+    ), roles AS (
+      SELECT tenant, role, database, NULL AS parameters FROM tenants
+      UNION ALL
+      -- Its further roles, but for what its admin lets one of them have otherwise.
+      SELECT t.tenant, m.objoid, t.database, m.parameters
+      FROM tenants t
+      JOIN markers m ON m.tenant = t.tenant AND m.classoid = 'pg_authid'::regclass AND m.further
     ), rows AS MATERIALIZED (
       -- What is stored may be compressed to less than a hundredth: with nothing appended it is measured in memory.
       SELECT s.setdatabase, s.setrole, s.setconfig, b.bytes
@@ -68,7 +74,7 @@ BEGIN
         SELECT CASE WHEN pg_column_size(s.setconfig) <= 100000 THEN pg_column_size(array_cat(s.setconfig, '{}'))
                     ELSE pg_column_size(s.setconfig) END) AS b (bytes)
       WHERE s.setrole = 0 AND s.setdatabase IN (SELECT database FROM tenants)
-         OR s.setrole IN (SELECT role FROM tenants)
+         OR s.setrole IN (SELECT role FROM roles)
     ), settings AS (
       -- As ASCII, whatever they were written in; what is written in it is `exact`. Durations are read by the server, which
       -- has taken them as such before: 010s is 8 s. The parameter for that limits nothing while this runs, and is put back.
@@ -92,14 +98,14 @@ BEGIN
     ), guarded AS (
       -- search_path is no limit: the role's own, in its database, is how it finds its schema.
       SELECT t.tenant, t.role, t.database, s.name, s.value, s.milliseconds
-      FROM tenants t
+      FROM roles t
       JOIN settings s ON s.setdatabase = t.database AND s.setrole = 0
-      WHERE s.exact AND s.name <> 'search_path'
+      WHERE s.exact AND s.name <> 'search_path' AND strpos(coalesce(t.parameters, ''), to_json(s.name)::text) = 0
     ), limits AS (
       SELECT tenant, role, name, milliseconds FROM guarded WHERE milliseconds > 0
       UNION ALL
       SELECT t.tenant, t.role, 'transaction_timeout', transaction_limit
-      FROM tenants t
+      FROM roles t
       WHERE transaction_limit > 0
         AND NOT EXISTS (SELECT FROM guarded g WHERE g.role = t.role AND g.name = 'transaction_timeout')
     ), beyond AS (
@@ -121,7 +127,7 @@ BEGIN
       ORDER BY a.pid, l.name
     ), oversized AS (
       SELECT t.tenant, t.role, t.database AS home, s.setdatabase, s.bytes
-      FROM tenants t
+      FROM roles t
       JOIN rows s ON s.setrole = t.role
       WHERE s.bytes > 100000
     ), astray AS (
