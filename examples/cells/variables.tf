@@ -43,10 +43,17 @@ variable "tenants" {
     extensions                          = optional(set(string), [])
     schemas                             = optional(set(string), [])
     allow_create_schema                 = optional(bool, false)
+    replication                         = optional(bool, false)
+    template                            = optional(string)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)
     comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
+    extension = optional(set(object({
+      name    = string
+      schema  = optional(string)
+      version = optional(string)
+    })), [])
     roles = optional(map(object({
       access           = string
       connection_limit = optional(number, 5)

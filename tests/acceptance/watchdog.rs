@@ -602,10 +602,9 @@ fn further_roles(server: &Server, workspace: &Workspace, sweep: &dyn Fn(&str) ->
     workspace.write("main.tf", &(tenants() + &roles + &visit("abbot") + &visit("access")));
     workspace.run(&["apply", "-auto-approve"]).ok().unwrap();
     assert_eq!(sweep("NULL"), "0");
-    let override_all = |role: &str| {
+    for role in ["rogue", "rogue_writer", "rogue_report", "access"] {
         server.sql("rogue", role, &format!("ALTER ROLE {role} SET statement_timeout = 0")).unwrap();
-    };
-    ["rogue", "rogue_writer", "rogue_report", "access"].map(override_all);
+    }
     let idler = server.session("rogue", "rogue_report").unwrap();
     idler.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
     idler.sql("BEGIN; SELECT 1").unwrap();

@@ -48,6 +48,8 @@ resource "pgtenant_tenant" "this" {
   extension           = each.value.extension
   schemas             = each.value.schemas
   allow_create_schema = each.value.allow_create_schema
+  replication         = each.value.replication
+  template            = each.value.template
   password_wo         = local.verifiers[each.key]
   password_wo_version = var.passwords_version
   valid_until         = each.value.valid_until
