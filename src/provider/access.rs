@@ -9,7 +9,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Cluster, Error, RoleName};
 use crate::tenant::admission;
 use crate::tenant::observed::any_marker;
-use crate::tenant::{Access, Marker, Observed, TenantName, render};
+use crate::tenant::{Access, Observed, TenantName, Trace, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Path, PlanRequest, Planned, Resource,
     Schema, State, Value, async_trait, model, timeouts,
@@ -301,7 +301,7 @@ impl Subject for Admission {
     }
 
     async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Seen, Error> {
-        let comments = vec![Marker::prefix(&self.tenant), Marker::formerly(&self.tenant)];
+        let comments = Trace::of(&self.tenant).texts().into();
         let filter = Filter::Only { names: vec![self.role.to_string()], comments };
         let snapshot = cluster.inspect(&filter, cancel).await?;
         let mut seen = find(&snapshot, &self.tenant, &self.role);

@@ -11,7 +11,7 @@ use crate::postgres::catalog::offer::Offer;
 use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::{Cluster, Error, Lock, ParameterName, RoleName};
 use crate::tenant::capacity::{Budget, Overcommitment};
-use crate::tenant::{Marker, Names, Observed, TenantName, destroy, render};
+use crate::tenant::{Names, Observed, TenantName, Trace, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::{Configured, ConnectionBudget};
@@ -105,7 +105,7 @@ impl Connection {
             return;
         }
         let Ok(Some(cluster)) = self.cluster().await else { return };
-        let comments = unsettled.keys().map(Marker::prefix).collect();
+        let comments = unsettled.keys().map(|tenant| Trace::of(tenant).now().to_owned()).collect();
         let cancel = reconcile::grace();
         let settled = async {
             let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, &cancel).await?;

@@ -10,7 +10,7 @@ use crate::postgres::catalog::snapshot::{Filter, Server, Snapshot};
 use crate::postgres::fact::Text;
 use crate::postgres::{Cluster, Duration, Error, ParameterName};
 use crate::tenant::limits::{self, Limits, OnRecord, Timeout};
-use crate::tenant::{Marker, Observed, Repair, TenantName, render};
+use crate::tenant::{Observed, Repair, TenantName, Trace, render};
 use crate::tf_provider::model::Decoder;
 use crate::tf_provider::{
     Applied, ApplyRequest, Attribute, Attributes, Block, Context, Diagnostic, Diagnostics, Field, Item, Path,
@@ -554,7 +554,7 @@ impl Subject for Guardrails {
     }
 
     async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Self::Observed, Error> {
-        let comments = vec![Marker::prefix(&self.tenant), Marker::formerly(&self.tenant)];
+        let comments = Trace::of(&self.tenant).texts().into();
         let snapshot = cluster.inspect(&Filter::Only { names: Vec::new(), comments }, cancel).await?;
         Ok(find(&snapshot, &self.tenant))
     }

@@ -12,9 +12,7 @@ use crate::tenant::companion::{self, Wanted};
 use crate::tenant::foresight;
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::observed::any_marker;
-use crate::tenant::{
-    Access, Control, Desired, Goal, Locale, Marker, Names, Observed, Of, Password, TenantName, render,
-};
+use crate::tenant::{Access, Control, Desired, Goal, Locale, Names, Observed, Of, Password, TenantName, Trace, render};
 use crate::tf_provider::{
     Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
     Resource, Schema, Set, Severity, State, Value, async_trait, model, timeouts,
@@ -696,7 +694,7 @@ impl Subject for FurtherRole {
     async fn observe(&mut self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Both, Error> {
         let role = &self.wanted.role.names.role;
         let names = [&self.before, role].map(ToString::to_string).into();
-        let comments = vec![Marker::prefix(&self.tenant), Marker::formerly(&self.tenant)];
+        let comments = Trace::of(&self.tenant).texts().into();
         let snapshot = cluster.inspect(&Filter::Only { names, comments }, cancel).await?;
         let mut both = find(&snapshot, &self.tenant, &self.before, role);
         if std::mem::take(&mut self.is_first) {

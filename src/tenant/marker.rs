@@ -137,15 +137,6 @@ impl Marker {
         rest.strip_prefix('\n').unwrap_or(rest)
     }
 
-    /// The marker of one tenant, if the comment is that and the tenant was not archived. Cheap for what is
-    /// not: a cluster has many comments.
-    pub fn of(comment: Option<&str>, tenant: &TenantName) -> Option<Self> {
-        comment
-            .filter(|comment| comment.starts_with(&Self::prefix(tenant)))
-            .and_then(|comment| Self::parse(Some(comment)))
-            .filter(|marker| marker.stage != Stage::Archived)
-    }
-
     /// Whether it says that Terraform may not have heard of something yet.
     pub fn is_unsettled(&self) -> bool {
         self.stage == Stage::Made || self.was.is_some() && self.stage == Stage::Ready
@@ -154,12 +145,6 @@ impl Marker {
     /// Whether it is the marker of this tenant, under its name or under the one that it had.
     pub fn is_of(&self, tenant: &TenantName) -> bool {
         self.tenant == tenant.as_str() || self.was.as_deref() == Some(tenant.as_str())
-    }
-
-    /// How the comments of a tenant that was renamed go on.
-    pub fn formerly(tenant: &TenantName) -> String {
-        let name = serde_json::to_string(tenant.as_str()).expect("strings serialise");
-        format!("\"was\":{name},")
     }
 
     /// The names in it; `None` if somebody wrote others than there can be.
@@ -176,11 +161,35 @@ impl Marker {
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("strings serialise")
     }
+}
 
-    /// How the comments of one tenant begin.
-    pub fn prefix(tenant: &TenantName) -> String {
+/// What the markers of one tenant have in them, under the name that it has or had. It is looked for before a marker is read: a
+/// cluster has many.
+pub struct Trace {
+    now: String,
+    formerly: String,
+}
+
+impl Trace {
+    pub fn of(tenant: &TenantName) -> Self {
         let name = serde_json::to_string(tenant.as_str()).expect("strings serialise");
-        format!("{ANY_PREFIX}{name},")
+        Trace { now: format!("{ANY_PREFIX}{name},"), formerly: format!("\"was\":{name},") }
+    }
+
+    /// How its markers begin.
+    pub fn now(&self) -> &str {
+        &self.now
+    }
+
+    /// One of them is in each of its markers.
+    pub fn texts(self) -> [String; 2] {
+        [self.now, self.formerly]
+    }
+
+    /// Whether a comment may be a marker of the tenant.
+    pub fn is_in(&self, comment: Option<&str>) -> bool {
+        let line = comment.and_then(Marker::line);
+        line.is_some_and(|line| line.starts_with(&self.now) || line.contains(&self.formerly))
     }
 }
 
@@ -211,6 +220,21 @@ mod tests {
     }
 
     proptest! {
+        /// What is not looked into is no marker of the tenant's, and what of others is looked into is few.
+        #[test]
+        fn a_trace_is_in_every_marker_of_its_tenant(tenant in "[a-z\"\\\\,:ü]{1,9}", was in "[a-z\"\\\\,:ü]{1,9}", text in "(?s).{0,9}") {
+            let (Ok(now), Ok(before)) = (tenant.parse::<TenantName>(), was.parse::<TenantName>()) else { return Ok(()) };
+            let marker = Marker::new(&Names { tenant: now.clone(), ..fixture::names() }, Stage::Made, Some(7));
+            let comments = [marker.clone(), Marker { was: Some(was.clone()), ..marker }].map(|marker| marker.text());
+            for comment in &comments {
+                let (before, after) = (format!("{text}x\n{comment}"), format!("{comment}\n{text}"));
+                prop_assert!(Trace::of(&now).is_in(Some(&after)) && !Trace::of(&now).is_in(Some(&before)));
+            }
+            prop_assert_eq!(Trace::of(&before).is_in(Some(&comments[0])), now == before);
+            prop_assert!(Trace::of(&before).is_in(Some(&comments[1])));
+            prop_assert!(!Trace::of(&now).is_in(None));
+        }
+
         #[test]
         fn any_text_survives_beside_a_marker(text in "(?s).*", tenant in "[^\\x00-\\x1f\\x7f]{1,40}") {
             let Ok(tenant) = tenant.parse() else { return Ok(()) };
@@ -227,12 +251,8 @@ mod tests {
         names.tenant = "Müller \"& Co\"".parse().unwrap();
         let marker = Marker::new(&names, Stage::Ready, Some(3));
         assert_eq!(Marker::parse(Some(&marker.text())), Some(marker.clone()));
-        assert!(marker.text().starts_with(&Marker::prefix(&names.tenant)));
-        assert_eq!(Marker::of(Some(&marker.text()), &names.tenant), Some(marker.clone()));
-        assert_eq!(Marker::of(Some(&marker.text()), &"Müller".parse().unwrap()), None);
+        assert!(marker.text().starts_with(Trace::of(&names.tenant).now()));
         assert_eq!(Marker::new(&names, Stage::Archived, None).names(), Some(names.clone()));
-        let archived = Marker::new(&names, Stage::Archived, None).text();
-        assert_eq!(Marker::of(Some(&archived), &names.tenant), None);
         assert_eq!(Marker::parse(Some("the customer database")), None);
         let wide = Marker { schemas: ["a\"b".to_owned()].into(), ..marker };
         assert_eq!(Marker::parse(Some(&wide.text())), Some(wide));

@@ -42,7 +42,7 @@ pub use diff::{Finding, Repair, Status};
 pub use extensions::Pin;
 pub use limits::{Limits, Timeout};
 pub use locale::Locale;
-pub use marker::{Marker, Stage};
+pub use marker::{Marker, Stage, Trace};
 pub use method::Method;
 pub use names::{Names, TenantName};
 pub use observed::{Conflict, Observed};

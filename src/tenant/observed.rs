@@ -13,7 +13,7 @@ use crate::postgres::{Authentication, Challenge, DatabaseName, RoleName};
 
 use super::access::Access;
 use super::limits::ADMIN_CONNECTIONS;
-use super::marker::{Marker, Stage};
+use super::marker::{Marker, Stage, Trace};
 use super::names::{Names, TenantName};
 
 /// A fact, and whether this admin may change it.
@@ -127,9 +127,9 @@ pub fn any_marker(role: &Role) -> Option<Marker> {
     Marker::parse(role.comment.as_deref()).filter(|_| role.manageable)
 }
 
-/// The roles that may be a tenant's own.
-fn own_roles(snapshot: &Snapshot) -> impl Iterator<Item = &Role> + Clone {
-    snapshot.roles.iter().filter(|role| Companion::of(role).is_none())
+/// Whether a role may be a tenant's own.
+fn is_own(role: &Role) -> bool {
+    Companion::of(role).is_none()
 }
 
 impl Observed {
@@ -138,9 +138,16 @@ impl Observed {
     /// the admin owns or administers, and first on the one of the name that is looked for. A tenant that was renamed
     /// is found by its former name too, until Terraform is known to have heard of the new one.
     pub fn locate(snapshot: &Snapshot, names: &Names) -> Self {
-        let databases = snapshot.databases.iter().filter(|database| database.name.parse::<DatabaseName>().is_ok());
+        let trace = Trace::of(&names.tenant);
+        let databases = snapshot.databases.iter().filter(|database| {
+            let may_be = database.name == names.database.as_str() || trace.is_in(database.comment.as_deref());
+            may_be && database.name.parse::<DatabaseName>().is_ok()
+        });
         let databases = databases.map(|database| (database.name.as_str(), database_marker(database), database));
-        let roles = own_roles(snapshot).filter(|role| role.name.parse::<RoleName>().is_ok());
+        let roles = snapshot.roles.iter().filter(|role| {
+            let may_be = role.name == names.role.as_str() || trace.is_in(role.comment.as_deref());
+            may_be && is_own(role) && role.name.parse::<RoleName>().is_ok()
+        });
         let roles = roles.map(|role| (role.name.as_str(), role_marker(role), role));
         let database = find(databases, &names.tenant, names.database.as_str(), |marker| &marker.database);
         let role = find(roles, &names.tenant, names.role.as_str(), |marker| &marker.role);
@@ -178,15 +185,23 @@ impl Observed {
         let database_name = database.map(|d| d.name.as_str());
         let mut reached = role_name.map(|role| reached(snapshot, role, through)).unwrap_or_default();
         reached.retain(|role| Some(role.as_str()) != through);
-        let formerly = role.and_then(role_marker).and_then(|marker| marker.was);
+        let trace = Trace::of(&names.tenant);
+        let formerly = role.and_then(role_marker).and_then(|marker| marker.was?.parse().ok());
+        let before = formerly.as_ref().map(Trace::of);
+        let is_traced =
+            |comment: Option<&str>| trace.is_in(comment) || before.as_ref().is_some_and(|before| before.is_in(comment));
         let is_ours = |companion: &Companion| {
-            let tenant = &companion.marker.tenant;
-            tenant == names.tenant.as_str() || Some(tenant) == formerly.as_ref()
+            let tenant = companion.marker.tenant.as_str();
+            tenant == names.tenant.as_str() || formerly.as_ref().is_some_and(|formerly| tenant == formerly.as_str())
         };
-        let companions: Vec<Companion> = snapshot.roles.iter().filter_map(Companion::of).filter(is_ours).collect();
+        let companions = snapshot.roles.iter().filter(|role| is_traced(role.comment.as_deref()));
+        let companions: Vec<Companion> = companions.filter_map(Companion::of).filter(is_ours).collect();
         let is_companion = |name: &str| companions.iter().any(|companion| companion.role.name == name);
         let at_home = [Some(snapshot.server.admin.as_str()), role_name];
-        let carries = |comment: Option<&str>| Marker::of(comment, &names.tenant).is_some();
+        let carries = |comment: Option<&str>| {
+            let is_ours = |marker: Marker| marker.tenant == names.tenant.as_str() && marker.stage != Stage::Archived;
+            trace.is_in(comment) && Marker::parse(comment).is_some_and(is_ours)
+        };
         let forged_databases = snapshot
             .databases
             .iter()
@@ -319,8 +334,12 @@ impl Observed {
 
     /// Finds a tenant by its marker alone. `None` unless both its role and its database are there.
     pub fn find(snapshot: &Snapshot, tenant: &TenantName) -> Option<Self> {
-        let exact = || markers(snapshot).find(|marker| marker.tenant == tenant.as_str());
-        let former = || markers(snapshot).find(|marker| marker.is_of(tenant));
+        let trace = Trace::of(tenant);
+        let databases = snapshot.databases.iter().filter(|database| trace.is_in(database.comment.as_deref()));
+        let roles = snapshot.roles.iter().filter(|role| trace.is_in(role.comment.as_deref()));
+        let marked: Vec<Marker> = markers(databases, roles).collect();
+        let exact = || marked.iter().find(|marker| marker.tenant == tenant.as_str());
+        let former = || marked.iter().find(|marker| marker.is_of(tenant));
         let names = exact().or_else(former)?.names()?;
         let observed = Self::locate(snapshot, &names);
         (observed.database.is_some() && observed.role.is_some()).then_some(observed)
@@ -330,7 +349,9 @@ impl Observed {
     pub fn find_or_rest(snapshot: &Snapshot, tenant: &TenantName) -> Self {
         let names = |of: &Marker| of.names().filter(|names| names.tenant == *tenant);
         let rest = || {
-            let names = snapshot.roles.iter().filter_map(any_marker).find_map(|marker| names(&marker));
+            let trace = Trace::of(tenant);
+            let roles = snapshot.roles.iter().filter(|role| trace.is_in(role.comment.as_deref()));
+            let names = roles.filter_map(any_marker).find_map(|marker| names(&marker));
             let names = names.unwrap_or_else(|| Names::of(tenant));
             Self::gather(snapshot, &names, None, None, None)
         };
@@ -999,7 +1020,8 @@ fn reached(snapshot: &Snapshot, role: &str, through: Option<&str>) -> BTreeSet<S
 
 /// Every tenant that a snapshot holds, by its markers, half-made ones included.
 pub fn tenants(snapshot: &Snapshot) -> BTreeMap<String, Names> {
-    markers(snapshot).filter_map(|marker| Some((marker.names()?.tenant.to_string(), marker.names()?))).collect()
+    let markers = markers(snapshot.databases.iter(), snapshot.roles.iter());
+    markers.filter_map(|marker| Some((marker.names()?.tenant.to_string(), marker.names()?))).collect()
 }
 
 /// Where one tenant is. Either may be missing of a half-made one.
@@ -1020,7 +1042,8 @@ impl<'a> Place<'a> {
 
 /// Every tenant that a snapshot holds, and where: what [`Observed::locate`] finds, for all at once.
 pub fn places(snapshot: &Snapshot) -> BTreeMap<String, Place<'_>> {
-    let roles = Found::new(own_roles(snapshot).map(|role| (role.name.as_str(), role_marker(role), role)));
+    let own = snapshot.roles.iter().filter(|role| is_own(role));
+    let roles = Found::new(own.map(|role| (role.name.as_str(), role_marker(role), role)));
     let databases = Found::new(
         snapshot.databases.iter().map(|database| (database.name.as_str(), database_marker(database), database)),
     );
@@ -1089,9 +1112,12 @@ impl<'a, T> Found<'a, T> {
 }
 
 /// Those that count, of tenants that are not archived. Of databases before roles: theirs are written last when names change.
-fn markers(snapshot: &Snapshot) -> impl Iterator<Item = Marker> {
-    let databases = snapshot.databases.iter().filter_map(database_marker);
-    databases.chain(snapshot.roles.iter().filter_map(role_marker)).filter(|marker| marker.stage != Stage::Archived)
+fn markers<'a>(
+    databases: impl Iterator<Item = &'a Database>,
+    roles: impl Iterator<Item = &'a Role>,
+) -> impl Iterator<Item = Marker> {
+    let all = databases.filter_map(database_marker).chain(roles.filter_map(role_marker));
+    all.filter(|marker| marker.stage != Stage::Archived)
 }
 
 fn occupied(object: &'static str, name: &str, marker: Option<Marker>) -> Conflict {

@@ -9,7 +9,7 @@ use crate::postgres::catalog::snapshot::{Connected, Filter, Snapshot};
 use crate::postgres::error::SqlState;
 use crate::postgres::{Authentication, Cluster, ConnectError, Error, Inside, Proof, Script};
 use crate::tenant::destroy::{self, Obstacle};
-use crate::tenant::{Change, Desired, Goal, Marker, Names, Observed, must_shut, render, repair};
+use crate::tenant::{Change, Desired, Goal, Names, Observed, Trace, must_shut, render, repair};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics};
 
 use super::super::diagnose;
@@ -306,10 +306,7 @@ pub(super) async fn inspect(
     let both = [before, after];
     let filter = Filter::Only {
         names: both.iter().flat_map(|n| [n.database.as_str().to_owned(), n.role.as_str().to_owned()]).collect(),
-        comments: both
-            .iter()
-            .flat_map(|names| [Marker::prefix(&names.tenant), Marker::formerly(&names.tenant)])
-            .collect(),
+        comments: both.iter().flat_map(|names| Trace::of(&names.tenant).texts()).collect(),
     };
     let snapshot = cluster.inspect(&filter, cancel).await?;
     let observed = Observed::locate(&snapshot, before);
