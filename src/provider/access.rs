@@ -19,6 +19,7 @@ use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::login::one_of;
 use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::remembered::Remembered;
 use super::tenant::operations;
 use super::{diagnose, names};
 

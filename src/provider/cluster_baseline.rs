@@ -20,6 +20,7 @@ use super::accept::{Reasons, Whose};
 use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::remembered::Remembered;
 use super::walk::{self, Claim};
 use super::{diagnose, names};
 

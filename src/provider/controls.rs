@@ -10,6 +10,7 @@ use crate::tenant::{Control, Finding, Status};
 use crate::tf_provider::{Diagnostic, Diagnostics, Field, Item, Path};
 
 use super::accept::{self, Reasons};
+use super::remembered::Remembered;
 
 /// A map of sentences by the control's name, as it stands in state.
 pub(super) type Controls = Field<BTreeMap<String, Item<String>>>;
@@ -42,6 +43,8 @@ impl From<&Status> for Known {
 #[serde(transparent)]
 pub(super) struct Statuses(BTreeMap<String, Known>);
 
+impl Remembered for Statuses {}
+
 impl Statuses {
     pub(super) fn of(findings: &BTreeMap<String, Finding>) -> Self {
         Statuses(findings.iter().map(|(name, finding)| (name.clone(), (&finding.status).into())).collect())
@@ -53,17 +56,6 @@ impl Statuses {
         here.filter(|name| there.0.get(*name) == Some(&Known::Enforced)).cloned().collect()
     }
 
-    /// Of the private bytes of a resource that remembers nothing else there.
-    pub(super) fn decode(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("names serialise")
-    }
-}
-
-impl Statuses {
     pub(super) fn is_enforced(&self, name: &str) -> bool {
         self.0.get(name) == Some(&Known::Enforced)
     }

@@ -20,6 +20,7 @@ use crate::tf_provider::{
 use super::connection::Connection;
 use super::controls::{self, Controls};
 use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::remembered::Remembered;
 use super::walk::Claim;
 use super::{capacity, diagnose, names};
 
@@ -204,15 +205,7 @@ struct Private {
     behind: bool,
 }
 
-impl Private {
-    fn decode(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a flag serialises")
-    }
-}
+impl Remembered for Private {}
 
 #[async_trait]
 impl Resource for GuardrailsResource {

@@ -9,6 +9,7 @@ mod diagnose;
 mod login;
 mod names;
 mod reconcile;
+mod remembered;
 mod secret;
 mod trying;
 mod walk;

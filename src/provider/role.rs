@@ -23,6 +23,7 @@ use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::login::{self, Decided, Login, decide, expiry, one_of, reaches_beyond, respelled};
 use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::remembered::Remembered;
 use super::tenant::operations;
 use super::walk::Claim;
 use super::{capacity, diagnose, names};
@@ -233,16 +234,7 @@ struct Imported {
     valid_until: Option<Expiry>,
 }
 
-impl Private {
-    /// Nothing is remembered of a role that is new.
-    fn decode(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("names serialise")
-    }
-}
+impl Remembered for Private {}
 
 /// With the names that the tenant's objects have.
 fn placed(mut wanted: Wanted, tenant: &Observed) -> Wanted {
@@ -386,9 +378,10 @@ impl Resource for RoleResource {
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> Planned {
-        let (prior, mut model) = match request.models::<Model>() {
-            Ok(models) => models,
-            Err(diagnostics) => return request.refused(diagnostics),
+        let (models, config) = (request.models::<Model>(), Model::decode(&request.config));
+        let (prior, mut model, config) = match (models, config) {
+            (Ok((prior, model)), Ok(config)) => (prior, model, config),
+            (Err(diagnostics), _) | (_, Err(diagnostics)) => return request.refused(diagnostics),
         };
         model.id = match (model.tenant.as_known(), model.name.as_known()) {
             (Some(tenant), Some(name)) => Field::Known(format!("{tenant}/{name}")),
@@ -396,7 +389,7 @@ impl Resource for RoleResource {
         };
         let Private { statuses, imported } = Private::decode(&request.private);
         model.valid_until = login::planned_expiry(
-            &Model::decode(&request.config).unwrap_or_default().valid_until,
+            &config.valid_until,
             prior.as_ref().map(|prior| &prior.valid_until),
             imported.as_ref().and_then(|imported| imported.valid_until),
         );
@@ -422,7 +415,7 @@ impl Resource for RoleResource {
                 model.isolation = Field::Unknown;
             }
         }
-        let mut diagnostics = self.foresee(cx, &request, prior.as_ref(), &model).await;
+        let mut diagnostics = self.foresee(cx, &request, &config, prior.as_ref(), &model).await;
         diagnostics.0.extend(login::expired(&model.name, &model.valid_until));
         Planned { value: model.encode(), private: request.private, diagnostics, ..Planned::default() }
     }
@@ -533,6 +526,7 @@ impl RoleResource {
         &self,
         cx: &Context,
         request: &PlanRequest,
+        config: &Model,
         prior: Option<&Model>,
         planned: &Model,
     ) -> Diagnostics {
@@ -545,7 +539,6 @@ impl RoleResource {
         }
         let version = |model: &Model| model.password_wo_version.known();
         let before = prior.and_then(version);
-        let config = Model::decode(&request.config).unwrap_or_default();
         // One that was imported may log in otherwise than the configuration alone says.
         diagnostics.extend(config.login(planned.method()).validate());
         if let Some(after) = version(planned).filter(|after| Some(*after) != before && config.password_wo.is_null()) {

@@ -29,6 +29,7 @@ use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::login::{self, decide, expiry, one_of, respelled};
 use super::reconcile::{Reached, Subject, reconcile};
+use super::remembered::Remembered;
 use super::{diagnose, names};
 use extension::Block;
 use operations::Tenant;
@@ -527,16 +528,7 @@ struct Imported {
     encoding: Option<String>,
 }
 
-impl Private {
-    /// Nothing is remembered of a tenant that was imported.
-    fn decode(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("names serialise")
-    }
-}
+impl Remembered for Private {}
 
 #[async_trait]
 impl Resource for TenantResource {

@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::controls::{self, Controls, Statuses};
 use super::diagnose;
 use super::reconcile::{Next, Reached, Subject, reconcile};
+use super::remembered::Remembered;
 use super::walk::{self, Claim};
 
 /// There is one of it.

@@ -10,7 +10,7 @@ use crate::postgres::catalog::inside::{Inside, Schema};
 use crate::postgres::catalog::login::Login;
 use crate::postgres::catalog::snapshot::{Database, Server, Snapshot};
 use crate::postgres::fact::{Fact, Kind, Level, Objects};
-use crate::postgres::{DatabaseName, Feature, SchemaName};
+use crate::postgres::{DatabaseName, SchemaName};
 
 use super::charter::{HARMLESS, PUBLIC_SCHEMA_IS_THEIRS};
 use super::diff::{Charter, Deviation, Repair, diff, status};
@@ -193,7 +193,7 @@ impl Charter for BaselineCharter<'_> {
         if let Some(reason) = self.accept.get(&self.key(control)) {
             return Some(reason.clone());
         }
-        let theirs = !self.server.superuser && !self.server.has(Feature::OwnedPublicSchema);
+        let theirs = !self.server.governs_public();
         let not_ours = !drift.iter().any(Deviation::is_ours);
         (control == Control::ClusterPublicSchema && theirs && not_ours).then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
     }

@@ -7,9 +7,7 @@ use crate::postgres::catalog::inside::{Extension, Thing};
 use crate::postgres::catalog::offer::Available;
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::text;
-use crate::postgres::{
-    Authentication, Challenge, DatabaseName, Expiry, ExtensionName, Feature, RoleName, SchemaName, Verifier,
-};
+use crate::postgres::{Authentication, Challenge, DatabaseName, Expiry, ExtensionName, RoleName, SchemaName, Verifier};
 
 use super::access::Access;
 use super::control::Control;
@@ -279,12 +277,6 @@ impl<'a> TenantCharter<'a> {
         [self.schema].into_iter().chain(self.desired.schemas.iter().map(SchemaName::as_str))
     }
 
-    /// Whether this admin may change the schema `public`.
-    fn governs_public(&self) -> bool {
-        let server = &self.observed.server;
-        server.superuser || server.has(Feature::OwnedPublicSchema)
-    }
-
     /// One that the tenant made for itself.
     fn is_tenants_schema(&self, name: &str) -> bool {
         self.desired.leaves_to_tenant(self.observed, name)
@@ -547,7 +539,7 @@ impl Charter for TenantCharter<'_> {
                 required.push((Control::SchemaPrivileges, grant(schema(own), "CREATE")));
             }
             // Where `public` is not this admin's to govern, PUBLIC has USAGE on it.
-            let governed = |name: &&str| *name != "public" || self.governs_public();
+            let governed = |name: &&str| *name != "public" || self.observed.server.governs_public();
             let usable =
                 extended().filter(governed).map(|name| (Control::SchemaPrivileges, grant(schema(name), "USAGE")));
             required.extend(usable);
@@ -721,7 +713,8 @@ impl Charter for TenantCharter<'_> {
                 Deviation::Unexpected(Seen { fact: Fact::Grant { grantee: None, grantable: false, .. }, ours: false })
             )
         };
-        let only = control == Control::PublicSchema && !self.governs_public() && drift.iter().all(as_made);
+        let only =
+            control == Control::PublicSchema && !self.observed.server.governs_public() && drift.iter().all(as_made);
         only.then(|| PUBLIC_SCHEMA_IS_THEIRS.to_owned())
     }
 

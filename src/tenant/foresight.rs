@@ -336,8 +336,7 @@ pub fn of_method(method: Method, offer: &Offer) -> Option<Refusal> {
 
 /// What becomes of a tenant that is to live in this schema of a new database.
 pub fn of_schema(schema: &str, server: &Server) -> Option<Refusal> {
-    let theirs = !server.superuser && !server.has(Feature::OwnedPublicSchema);
-    (schema == "public" && theirs).then_some(Refusal::PublicIsTheirs)
+    (schema == "public" && !server.governs_public()).then_some(Refusal::PublicIsTheirs)
 }
 
 /// What logical replication lacks on this server.

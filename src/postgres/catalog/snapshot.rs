@@ -80,6 +80,11 @@ impl Server {
     pub fn has(&self, feature: Feature) -> bool {
         self.major() >= feature.since()
     }
+
+    /// Whether this admin may change the schema `public` of a database that it owns.
+    pub fn governs_public(&self) -> bool {
+        self.superuser || self.has(Feature::OwnedPublicSchema)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

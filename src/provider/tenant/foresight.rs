@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use crate::postgres::catalog::offer::Update;
-use crate::postgres::catalog::snapshot::Snapshot;
+use crate::postgres::catalog::snapshot::{Database, Filter, Snapshot};
 use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, DatabaseName, Encoding, Error, ExtensionName, RoleName};
 use crate::tenant::adoption::Adoption;
@@ -19,6 +19,7 @@ use crate::tenant::{Control, Locale, Names, Observed, Pin};
 use crate::tf_provider::{Context, Diagnostic, Diagnostics, Field, Item, PlanRequest, Set, Severity};
 
 use super::super::login::{Login, reaches_beyond};
+use super::super::remembered::Remembered;
 use super::super::walk::{Claim, Known, Presence};
 use super::extension::Block;
 use super::taken::{in_the_way, own};
@@ -237,7 +238,11 @@ impl TenantResource {
                 joins = None;
             }
         }
-        for refusal in self.refusals(cx, &cluster, config, (prior, planned), joins).await? {
+        let mut refusals = self.refusals(cx, &cluster, config, (prior, planned), joins).await?;
+        if prior.is_none() && refusals.is_empty() {
+            refusals = self.foresee_contents(cx, &cluster, planned).await?;
+        }
+        for refusal in refusals {
             let diagnostic = describe(planned, &refusal);
             diagnostics.push(match certainty(&refusal) {
                 Certainty::Input => diagnostic,
@@ -309,7 +314,7 @@ impl TenantResource {
             if prior.is_none() {
                 refusals.extend(foresight::of_admin(&offer));
                 if let (Some(locale), Ok(Some(template))) = (locale(config, planned), planned.template()) {
-                    refusals.extend(self.of_template(cx, cluster, &template, &locale, planned).await?);
+                    refusals.extend(of_template(cx, cluster, &template, &locale).await?);
                 } else if let Some(locale) = locale(config, planned).filter(|_| !planned.template.is_unknown()) {
                     let schema = planned.schema.as_known();
                     refusals.extend(schema.and_then(|schema| foresight::of_schema(schema, &offer.server)));
@@ -340,31 +345,20 @@ impl TenantResource {
         Ok(refusals)
     }
 
-    /// What would be refused of a copy of this database, and what it has that the tenant is not to have.
-    async fn of_template(
-        &self,
-        cx: &Context,
-        cluster: &Cluster,
-        template: &DatabaseName,
-        locale: &Locale,
-        planned: &Model,
-    ) -> Result<Vec<Refusal>, Error> {
+    /// What the template has that the tenant is not to have, as far as it can be looked into.
+    async fn foresee_contents(&self, cx: &Context, cluster: &Cluster, planned: &Model) -> Result<Vec<Refusal>, Error> {
+        let Ok(Some(template)) = planned.template() else { return Ok(Vec::new()) };
         let snapshot = cluster.snapshot(&cx.cancel).await?;
-        let found = snapshot.databases.iter().find(|database| database.name == template.as_str());
-        let mut refusals = foresight::of_template(template, found, locale, &snapshot.server);
-        if refusals.is_empty() && found.is_some_and(|found| found.connectable) {
-            let inside = cluster.inside(template, &cx.cancel).await;
-            // A database in which somebody is cannot be copied.
-            cluster.leave(template).await;
-            let schemas = &parsed(&planned.schemas) | &planned.names().map(|names| names.schema).into_iter().collect();
-            refusals.extend(foresight::of_contents(
-                template,
-                &inside?,
-                &extension::pins(planned).unwrap_or_default(),
-                &schemas,
-            ));
+        let is_template = |database: &&Database| database.name == template.as_str();
+        if !snapshot.databases.iter().find(is_template).is_some_and(|found| found.connectable) {
+            return Ok(Vec::new());
         }
-        Ok(refusals)
+        let inside = cluster.inside(&template, &cx.cancel).await;
+        // A database in which somebody is cannot be copied.
+        cluster.leave(&template).await;
+        let schemas = &parsed(&planned.schemas) | &planned.names().map(|names| names.schema).into_iter().collect();
+        let extensions = extension::pins(planned).unwrap_or_default();
+        Ok(foresight::of_contents(&template, &inside?, &extensions, &schemas))
     }
 
     /// The updates of extensions that the server has no scripts for, as far as the tenant's database is looked into.
@@ -410,6 +404,24 @@ impl TenantResource {
         }
         Ok(missing)
     }
+}
+
+/// What would be refused of a copy of this database. Only a yes is remembered: Terraform may make it, or a template of it, meanwhile.
+async fn of_template(
+    cx: &Context,
+    cluster: &Cluster,
+    template: &DatabaseName,
+    locale: &Locale,
+) -> Result<Vec<Refusal>, Error> {
+    let told = |snapshot: &Snapshot| {
+        let found = snapshot.databases.iter().find(|database| database.name == template.as_str());
+        foresight::of_template(template, found, locale, &snapshot.server)
+    };
+    if told(&*cluster.snapshot(&cx.cancel).await?).is_empty() {
+        return Ok(Vec::new());
+    }
+    let filter = Filter::Only { names: vec![template.to_string()], comments: Vec::new() };
+    Ok(told(&cluster.inspect(&filter, &cx.cancel).await?))
 }
 
 /// The names that are known and well formed: `validate` has said what is not.

@@ -23,7 +23,11 @@ pub(super) async fn in_the_way(
     let foreign = matches!(conflict, Conflict::Foreign { .. }).then(|| Observed::locate(snapshot, names));
     let inside = match foreign.filter(Observed::is_enterable).and_then(|observed| observed.database_name()) {
         // What cannot be read is not known: the hint names the schema that is asked for.
-        Some(database) => cluster.inside(&database, cancel).await.ok(),
+        Some(database) => {
+            let inside = cluster.inside(&database, cancel).await;
+            cluster.leave(&database).await;
+            inside.ok()
+        }
         None => None,
     };
     occupied(conflict, snapshot, names, inside.as_ref())
@@ -98,9 +102,7 @@ fn adoptable(snapshot: &Snapshot, names: &Names, inside: Option<&Inside>) -> Opt
         None => owner.and_then(|owner| owner.name.parse().ok()).unwrap_or_else(|| names.role.clone()),
     };
     // Up to 14 no admin but a superuser governs `public`.
-    let may_govern = |schema: &SchemaName| {
-        schema.as_str() != "public" || snapshot.server.superuser || snapshot.server.has(Feature::OwnedPublicSchema)
-    };
+    let may_govern = |schema: &SchemaName| schema.as_str() != "public" || snapshot.server.governs_public();
     let schema = inside.and_then(|inside| adoption::home(inside, role.as_str())).filter(may_govern);
     Some(Names { schema: schema.unwrap_or_else(|| names.schema.clone()), role, ..names.clone() })
 }
