@@ -53,8 +53,18 @@ resource "terraform_data" "bench" {
 }
 "#;
 
-/// Tenants with their guardrails.
-const PLANNED_TF: &str = r#"
+/// Of whom a plan is measured, and the values in the state of each.
+const NAMES_TF: &str = r#"
+locals {
+  names = toset([for number in range(TENANTS) : "plan${number}"])
+  roles = merge([for name in local.names : {
+    for access in ["owner", "write", "read"] : "${name}_${access}" => { tenant = name, access = access }
+  }]...)
+  values = { for number in range(22) : "control${number}" => "enforced" }
+}
+"#;
+
+const DEEP_TF: &str = r#"
 variable "deep_verify" {
   type = bool
 }
@@ -62,11 +72,10 @@ variable "deep_verify" {
 provider "pgtenant" {
   deep_verify = var.deep_verify
 }
+"#;
 
-locals {
-  names = toset([for number in range(TENANTS) : "plan${number}"])
-}
-
+/// Tenants with their guardrails.
+const PLANNED_TF: &str = r#"
 resource "pgtenant_tenant" "bench" {
   for_each            = local.names
   name                = each.key
@@ -84,11 +93,6 @@ resource "pgtenant_guardrails" "bench" {
 /// As many resources that Terraform has built in, with as many values in state, each of which stands there twice: what Terraform
 /// does for an instance, and how long that takes, depends on the size of all of them.
 const BUILT_IN_TF: &str = r#"
-locals {
-  names  = toset([for number in range(TENANTS) : "plan${number}"])
-  values = { for number in range(22) : "control${number}" => "enforced" }
-}
-
 resource "terraform_data" "tenant" {
   for_each = local.names
   input    = merge({ name = each.key }, local.values)
@@ -102,21 +106,6 @@ resource "terraform_data" "guardrails" {
 
 /// Tenants with three further roles each.
 const ROLES_TF: &str = r#"
-variable "deep_verify" {
-  type = bool
-}
-
-provider "pgtenant" {
-  deep_verify = var.deep_verify
-}
-
-locals {
-  names = toset([for number in range(TENANTS) : "plan${number}"])
-  roles = merge([for name in local.names : {
-    for access in ["owner", "write", "read"] : "${name}_${access}" => { tenant = name, access = access }
-  }]...)
-}
-
 resource "pgtenant_tenant" "bench" {
   for_each            = local.names
   name                = each.key
@@ -133,14 +122,6 @@ resource "pgtenant_role" "bench" {
 
 /// As many resources that Terraform has built in, of the size of these.
 const BUILT_IN_ROLES_TF: &str = r#"
-locals {
-  names = toset([for number in range(TENANTS) : "plan${number}"])
-  roles = merge([for name in local.names : {
-    for access in ["owner", "write", "read"] : "${name}_${access}" => { tenant = name, access = access }
-  }]...)
-  values = { for number in range(22) : "control${number}" => "enforced" }
-}
-
 resource "terraform_data" "tenant" {
   for_each = local.names
   input    = merge({ name = each.key }, local.values)
@@ -382,12 +363,13 @@ fn plans() -> Result<(), String> {
 /// A plan in which nothing is to be done, with a refresh from the server's catalogs alone and with `deep_verify`.
 fn planned(what: &str, count: usize, ours: &str, floor: &str) -> Result<(), String> {
     let server = Server::start(Options { extra_conf: "max_connections = 1000\n", ..Options::default() })?;
-    let text = |template: &str| template.replace("TENANTS", &count.to_string());
+    let names = NAMES_TF.replace("TENANTS", &count.to_string());
     let mut tenants = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
-    tenants.envs(server.env()).env("TF_VAR_deep_verify", "true").write("main.tf", &text(ours));
+    tenants.envs(server.env()).env("TF_VAR_deep_verify", "true").write("provider.tf", DEEP_TF).write("main.tf", ours);
     let built_in = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
-    built_in.write("main.tf", &text(floor));
+    built_in.write("main.tf", floor);
     for workspace in [&tenants, &built_in] {
+        workspace.write("names.tf", &names);
         workspace.try_run(&["apply", "-auto-approve"])?.ok()?;
     }
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
