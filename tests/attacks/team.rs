@@ -190,6 +190,12 @@ const OTHERWISE: &[Otherwise] = &[
         ])),
     ),
     otherwise("move_its_own_search_path", OWN_NAME, MAJORS, Expected::Told("search_path")),
+    otherwise(
+        "move_its_own_search_path",
+        AS_THE_TENANT,
+        MAJORS,
+        Expected::To(Outcome::Detected(&[(TENANT, "isolation.search_path")])),
+    ),
     otherwise("reset_all_its_settings_in_its_database", OWN_NAME, MAJORS, Expected::Told("search_path")),
     otherwise(
         "reset_all_its_settings_in_its_database",
@@ -528,11 +534,9 @@ fn try_each(
     (all, result)
 }
 
-/// DROP OWNED BY the tenant is the end of its tables, whoever says it. And where the tenant looks first is where its further roles
-/// are to look: if both were moved alike, the roles' would not be told before the tenant's is back.
+/// DROP OWNED BY the tenant is the end of its tables, whoever says it.
 fn is_left_to_the_tenant(attack: &Attack, hand: &Hand) -> bool {
-    let is_one = ["discard_its_own_rights", "move_its_own_search_path"].contains(&attack.name);
-    is_one && hand.acts == Acts::AsTheTenant
+    attack.name == "discard_its_own_rights" && hand.acts == Acts::AsTheTenant
 }
 
 /// Everything that the five can try, on one server; what a plan is to tell is told by one plan.
