@@ -62,6 +62,7 @@ variable "tenants" {
     schemas                             = optional(set(string), [])
     allow_create_schema                 = optional(bool, false)
     replication                         = optional(bool, false)
+    admin_connections                   = optional(number, 5)
     template                            = optional(string)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)

@@ -10,6 +10,7 @@ use crate::postgres::catalog::snapshot::{Filter, Snapshot};
 use crate::postgres::{Authentication, Cluster, Error, Expiry, ParameterName, Proof, RoleName, Secret, Verifier};
 use crate::tenant::companion::{self, Wanted};
 use crate::tenant::foresight;
+use crate::tenant::limits::ADMIN_CONNECTIONS;
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::observed::any_marker;
 use crate::tenant::{Access, Control, Desired, Goal, Locale, Names, Observed, Of, Password, TenantName, Trace, render};
@@ -167,6 +168,7 @@ impl Model {
                 temporary: false,
                 creates_schemas: false,
                 replicates: false,
+                admin_connections: ADMIN_CONNECTIONS,
                 extensions: BTreeMap::new(),
                 offered: BTreeMap::new(),
                 schemas: BTreeSet::new(),

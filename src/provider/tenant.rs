@@ -9,6 +9,7 @@ mod schemas;
 mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::postgres::catalog::offer::Available;
 use crate::postgres::catalog::snapshot::Connected;
 use crate::postgres::{Cluster, DatabaseName, Error, Expiry, ExtensionName, RoleName, SchemaName, Secret};
 use crate::tenant::extensions::is_at_default;
+use crate::tenant::limits::ADMIN_CONNECTIONS;
 use crate::tenant::method::{Method, RDS_IAM};
 use crate::tenant::{Control, Desired, Goal, Locale, Names, Observed, Of, Password, TenantName, findings};
 use crate::tf_provider::{
@@ -54,6 +56,9 @@ fn schema() -> Schema {
          others.",
     )
 }
+
+/// The most is `MAX_BACKENDS` of PostgreSQL: no server has more connections.
+const ADMIN_RANGE: RangeInclusive<i64> = 1..=262_143;
 
 model! {
     /// A tenant's configuration, plan or state. The write-only password is in none but the first.
@@ -144,6 +149,12 @@ model! {
              ever unless `max_slot_wal_keep_size` is set: the plan warns of that."
         )
         .default(false),
+        admin_connections: Field<i64> = optional_computed(
+            "How many connections the tenant's database allows beside those of the tenant's roles: for the admin's own work, as a \
+             parallel dump, and for the roles of `pgtenant_access`. 1 or more. `-1`: the database has no CONNECTION LIMIT, and \
+             only the roles' limits hold. A superuser needs none of them. Provider and audit take one."
+        )
+        .default(i64::from(ADMIN_CONNECTIONS)),
         extensions: Field<Set<Item<String>>> = optional_computed(
             "The extensions in the tenant's database, all of them but `plpgsql`. They are installed in a schema \
              `extensions`, which the admin owns. What is taken off the list is dropped, unless something depends on it. The plan \
@@ -296,6 +307,7 @@ impl Model {
             temporary: self.allow_temporary_tables.known().unwrap_or(false),
             creates_schemas: self.allow_create_schema.known().unwrap_or(false),
             replicates: self.replication.known().unwrap_or(false),
+            admin_connections: self.admin_connections(),
             extensions: extension::pins(self)?,
             offered: BTreeMap::new(),
             schemas,
@@ -322,6 +334,11 @@ impl Model {
                 .filter_map(|(name, reason)| Some((Control::named(Of::Tenant, &name)?, reason)))
                 .collect(),
         })
+    }
+
+    /// What `validate` lets through; the default where nothing is said.
+    fn admin_connections(&self) -> i32 {
+        self.admin_connections.known().and_then(|number| i32::try_from(number).ok()).unwrap_or(ADMIN_CONNECTIONS)
     }
 
     /// What was wanted of a tenant that is in state.
@@ -564,6 +581,20 @@ impl Resource for TenantResource {
         one_of("authentication", &config.authentication, &Method::ALL.map(Method::name), &mut diagnostics);
         one_of("on_destroy", &config.on_destroy, &["drop", "archive"], &mut diagnostics);
         one_of("locale_provider", &config.locale_provider, &["libc", "icu", "builtin"], &mut diagnostics);
+        if config.admin_connections.as_known().is_some_and(|number| !ADMIN_RANGE.contains(number) && *number != -1) {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Not a number of connections",
+                    format!(
+                        "It is a whole number from {} to {}, or -1 for a database without a CONNECTION LIMIT. With 0 a tenant that uses \
+                         all of its own keeps the provider out.",
+                        ADMIN_RANGE.start(),
+                        ADMIN_RANGE.end()
+                    ),
+                )
+                .at_attribute("admin_connections"),
+            );
+        }
         let provider = &config.locale_provider;
         if config.locale.as_known().is_some()
             && !provider.is_unknown()
@@ -798,6 +829,7 @@ impl Resource for TenantResource {
             on_destroy: Field::Known("drop".to_owned()),
             allow_create_schema: Field::Known(observed.creates_schemas()),
             replication: Field::Known(observed.replicates()),
+            admin_connections: Field::Known(i64::from(observed.admin_connections())),
             force_destroy: Field::Known(false),
             extensions: imported.extensions.iter().cloned().collect(),
             extension: imported.placed.iter().map(|(name, schema)| Block::found(name, schema)).collect(),

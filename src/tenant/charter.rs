@@ -60,6 +60,8 @@ pub struct Desired {
     pub creates_schemas: bool,
     /// Logical replication slots in its database, and publications.
     pub replicates: bool,
+    /// How many connections its database has for the admin's own work; less than 0: it has no limit of its own.
+    pub admin_connections: i32,
     pub extensions: BTreeMap<ExtensionName, Pin>,
     /// What the server offers of them; empty where none is to be made.
     pub offered: BTreeMap<String, Available>,
@@ -222,6 +224,7 @@ impl Desired {
             extension_schemas: self.pinned_schemas(),
             creates_schemas: self.creates_schemas,
             replicates: self.replicates,
+            admin_connections: (self.admin_connections != ADMIN_CONNECTIONS).then_some(self.admin_connections),
             ..Marker::new(&self.names, stage, version)
         }
     }
@@ -632,10 +635,12 @@ impl Charter for TenantCharter<'_> {
             Fact::Database { database, attribute: DatabaseAttribute::ConnectionLimit(limit) }
                 if database == self.database =>
             {
+                let admin = self.desired.admin_connections;
                 // No guardrails leave so few: it keeps the admin out as well.
-                let closed = (0..=ADMIN_CONNECTIONS).contains(limit);
-                self.observed.is_guarded() && !closed
-                    || *limit == Limits::safe().connection_limit.saturating_add(self.observed.beside())
+                let closed = if admin < 0 { *limit >= 0 } else { (0..=admin).contains(limit) };
+                let on_record = admin == self.observed.admin_connections();
+                self.observed.is_guarded() && on_record && !closed
+                    || *limit == self.observed.database_limit(self.observed.governed_limit(), admin)
             }
             Fact::Parameter { level, name, .. } => self.allows_parameter(level, name),
             Fact::Extension { name, .. } => self.may_drop(name) || self.is_tenants_extension(name),

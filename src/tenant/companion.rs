@@ -124,7 +124,9 @@ impl<'a> CompanionCharter<'a> {
     fn database_limit(&self) -> Option<i32> {
         let own = self.tenant.role.as_ref()?.connection_limit;
         let mine = counted(self.observed, self.tenant);
-        (own > 0).then(|| own.saturating_add(self.tenant.beside() - mine).saturating_add(self.wanted.connection_limit))
+        // As if it were the tenant's own: it counts with the limit that it is to have.
+        let own_and_mine = own.saturating_add(self.wanted.connection_limit - mine);
+        (own > 0).then(|| self.tenant.database_limit(own_and_mine, self.tenant.admin_connections()))
     }
 
     /// Whether a privilege is on what the tenant has: who among its roles has what of that is its own affair.
@@ -510,8 +512,9 @@ pub fn remove(observed: &Observed, tenant: &Observed) -> Vec<Change> {
         && found.connection_limit > 0
         && tenant.owns_database()
     {
-        let beside = tenant.beside() - counted(observed, tenant);
-        changes.push(Change::LimitDatabase { database, connections: found.connection_limit.saturating_add(beside) });
+        let without = found.connection_limit - counted(observed, tenant);
+        let connections = tenant.database_limit(without, tenant.admin_connections());
+        changes.push(Change::LimitDatabase { database, connections });
     }
     changes.push(Change::DropRole { role });
     changes
@@ -627,7 +630,7 @@ mod tests {
         check(|_| {}, |_| {}, &[], &[], &[]);
         let (tenant, role) = seen(&snapshot(), |_| {});
         assert_eq!(tenant.companions.len(), 1);
-        assert_eq!((tenant.beside(), tenant.access_of("acme_ro")), (10, Some(Access::Read)));
+        assert_eq!((tenant.further_connections(), tenant.access_of("acme_ro")), (5, Some(Access::Read)));
         assert!(findings(&wanted(Access::Read), &role, &tenant).keys().copied().eq({
             let mut all = CONTROLS;
             all.sort();
@@ -864,7 +867,20 @@ mod tests {
         assert!(needed.iter().any(|change| matches!(change, Change::GiveAccess { home: Some(_), .. })), "{needed:?}");
         assert!(!needed.iter().any(|change| matches!(change, Change::NoLogin { .. })), "{needed:?}");
         // Nor do its connections count yet.
-        assert_eq!((tenant.beside(), counted(&role, &tenant)), (5, 0));
+        assert_eq!((tenant.further_connections(), counted(&role, &tenant)), (0, 0));
+    }
+
+    #[test]
+    fn the_database_of_a_tenant_without_a_limit_gets_none() {
+        let mut snapshot = snapshot();
+        let ready = fixture::marker(&fixture::names(), Stage::Ready);
+        let marker = Marker { admin_connections: Some(-1), ..ready };
+        snapshot.roles[0].comment = Some(marker.text());
+        snapshot.databases[0].connection_limit = -1;
+        let (tenant, role) = seen(&snapshot, |_| {});
+        assert_eq!(repair(&wanted(Access::Read), &role, &tenant), Repair::default());
+        let limit = |change: &Change| matches!(change, Change::LimitDatabase { connections: -1, .. });
+        assert!(remove(&role, &tenant).iter().any(limit));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::postgres::catalog::snapshot::{
 use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Objects, Options, Text};
 use crate::postgres::{Authentication, Challenge, ExtensionName};
 
+use super::limits::ADMIN_CONNECTIONS;
 use super::{Change, Desired, Goal, Locale, Marker, Method, Names, Observed, Password, Pin, Stage, render};
 
 pub(crate) fn names() -> Names {
@@ -42,6 +43,7 @@ pub(super) fn desired() -> Desired {
         temporary: false,
         creates_schemas: false,
         replicates: false,
+        admin_connections: ADMIN_CONNECTIONS,
         extensions: BTreeMap::new(),
         offered: BTreeMap::new(),
         schemas: BTreeSet::new(),

@@ -197,7 +197,7 @@ impl Charter for LimitsCharter<'_> {
             }
             Fact::Attribute { attribute: Attribute::ConnectionLimit(limit), .. } => *limit == self.connection_limit,
             Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(limit), .. } => {
-                *limit == self.connection_limit.saturating_add(self.observed.beside())
+                *limit == self.observed.database_limit(self.connection_limit, self.observed.admin_connections())
             }
             // The rest is the tenant's charter's.
             _ => true,
@@ -260,7 +260,7 @@ fn repair_noted(desired: &Limits, noted: bool, previous: Option<&Limits>, observ
             (Fact::Marker { .. }, Some(marker)) => {
                 Some(Change::MarkRole { role: role.clone(), marker: marker.clone() })
             }
-            _ => change(desired, observed.beside(), &guarded, deviation, &database, &role),
+            _ => change(desired, observed, &guarded, deviation, &database, &role),
         };
         drift.iter().filter_map(change).collect()
     };
@@ -277,7 +277,7 @@ fn repair_noted(desired: &Limits, noted: bool, previous: Option<&Limits>, observ
 
 fn change(
     desired: &Limits,
-    beside: i32,
+    observed: &Observed,
     guarded: &BTreeMap<ParameterName, Setting>,
     deviation: &Deviation,
     database: &DatabaseName,
@@ -302,7 +302,7 @@ fn change(
         }
         Fact::Attribute { .. } => Some(Change::LimitRole { role: role.clone(), connections: desired.connection_limit }),
         Fact::Database { .. } => {
-            let connections = desired.connection_limit.saturating_add(beside);
+            let connections = observed.database_limit(desired.connection_limit, observed.admin_connections());
             Some(Change::LimitDatabase { database: database.clone(), connections })
         }
         _ => None,
@@ -412,6 +412,21 @@ mod tests {
         );
         // A name that was never guarded is the tenant's own to set for itself.
         check(&Limits::safe(), None, &observed, &["ALTER DATABASE \"acme\" RESET \"work_mem\""], &[]);
+    }
+
+    #[test]
+    fn the_admins_share_of_a_database_is_as_it_is_on_record() {
+        for (share, limit) in [(Some(1), 11), (Some(-1), -1), (None, 15)] {
+            let mut observed = guarded();
+            let marker = Marker { admin_connections: share, ..observed.role_marker().unwrap() };
+            observed.role.as_mut().unwrap().comment = Some(marker.text());
+            let database = observed.database.as_mut().unwrap();
+            database.connection_limit = limit;
+            check(&Limits::safe(), None, &observed, &[], &[]);
+            observed.database.as_mut().unwrap().connection_limit = 12;
+            let statement = format!("ALTER DATABASE \"acme\" CONNECTION LIMIT {limit}");
+            check(&Limits::safe(), None, &observed, &[&statement], &[]);
+        }
     }
 
     #[test]

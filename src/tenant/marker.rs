@@ -59,6 +59,11 @@ pub struct Marker {
     /// Whether logical replication out of its database is meant.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replicates: bool,
+    /// How many connections its database has for the admin's own work, where that is not [`ADMIN_CONNECTIONS`].
+    ///
+    /// [`ADMIN_CONNECTIONS`]: super::limits::ADMIN_CONNECTIONS
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_connections: Option<i32>,
     /// On the role alone: roles that somebody else made, and what they may do here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub admitted: BTreeMap<String, Access>,
@@ -105,6 +110,7 @@ impl Marker {
             extension_schemas: BTreeSet::new(),
             creates_schemas: false,
             replicates: false,
+            admin_connections: None,
             admitted: BTreeMap::new(),
             access: None,
             nologin: false,

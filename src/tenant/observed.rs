@@ -12,7 +12,7 @@ use crate::postgres::fact::{Attribute, DatabaseAttribute, Fact, Kind, Level, Obj
 use crate::postgres::{Authentication, Challenge, DatabaseName, RoleName};
 
 use super::access::Access;
-use super::limits::ADMIN_CONNECTIONS;
+use super::limits::{ADMIN_CONNECTIONS, Limits};
 use super::marker::{Marker, Stage, Trace};
 use super::names::{Names, TenantName};
 
@@ -405,11 +405,30 @@ impl Observed {
         self.admitted.get(role).copied()
     }
 
-    /// How many connections the database allows beside those of the tenant's own role: the admin's and those of its further
-    /// roles.
-    pub fn beside(&self) -> i32 {
+    /// How many connections the further roles may hold.
+    pub fn further_connections(&self) -> i32 {
         let limits = self.companions.iter().map(|companion| companion.role.connection_limit.max(0));
-        limits.fold(ADMIN_CONNECTIONS, i32::saturating_add)
+        limits.fold(0, i32::saturating_add)
+    }
+
+    /// How many connections the database is to have for the admin's own work, as it is on record.
+    pub fn admin_connections(&self) -> i32 {
+        let marker = self.role_marker().or_else(|| self.database_marker());
+        marker.and_then(|marker| marker.admin_connections).unwrap_or(ADMIN_CONNECTIONS)
+    }
+
+    /// The limit of the database: what its roles may hold, with `own` for the tenant's own one, and the admin's share of it.
+    pub fn database_limit(&self, own: i32, admin: i32) -> i32 {
+        if admin < 0 {
+            return -1;
+        }
+        own.saturating_add(self.further_connections()).saturating_add(admin)
+    }
+
+    /// The limit of the tenant's own role, as guardrails set it; else the safe one.
+    pub fn governed_limit(&self) -> i32 {
+        let found = self.role.as_ref().map(|role| role.connection_limit);
+        found.filter(|limit| self.is_guarded() && *limit > 0).unwrap_or(Limits::safe().connection_limit)
     }
 
     /// Whether it is on record that the tenant may make schemas.

@@ -12,7 +12,7 @@ use super::charter::{Desired, Goal, TenantCharter};
 use super::control::{Control, Of};
 use super::destroy;
 use super::diff::{Charter, Deviation, Finding, Repair, Status, diff, is_owners, is_replaced, status};
-use super::limits::{ADMIN_CONNECTIONS, Limits, parameter};
+use super::limits::{Limits, parameter};
 use super::marker::{Marker, Stage};
 use super::names::{EXTENSIONS_SCHEMA, Names};
 use super::observed::{Companion, Observed, Seen};
@@ -326,7 +326,7 @@ fn missing_objects(desired: &Desired, observed: &Observed) -> Vec<Change> {
             database: names.database.clone(),
             template: desired.template.clone(),
             locale,
-            connection_limit: limits.connection_limit + ADMIN_CONNECTIONS,
+            connection_limit: observed.database_limit(limits.connection_limit, desired.admin_connections),
         });
     }
     changes
@@ -567,9 +567,7 @@ pub(super) fn unexpected(desired: &Desired, observed: &Observed, control: Contro
         Fact::Grant { objects, .. } if objects.database.is_none() => tidy(observed, names),
         Fact::DefaultGrant { .. } | Fact::ManyGrants { .. } | Fact::ManySchemas { .. } => tidy(observed, names),
         Fact::Database { attribute: DatabaseAttribute::ConnectionLimit(_), .. } => {
-            let role = observed.role.as_ref().map(|role| role.connection_limit);
-            let limit = role.filter(|limit| observed.is_guarded() && *limit > 0);
-            let connections = limit.unwrap_or(Limits::safe().connection_limit).saturating_add(observed.beside());
+            let connections = observed.database_limit(observed.governed_limit(), desired.admin_connections);
             Some(Change::LimitDatabase { database, connections })
         }
         Fact::Database { .. } => Some(Change::Open { database }),
@@ -1214,6 +1212,33 @@ mod tests {
                 "ALTER ROLE \"acme\" SET \"statement_timeout\" = 60000",
             ],
         );
+    }
+
+    #[test]
+    fn the_admins_share_of_a_database_is_the_tenants_to_say() {
+        for (wanted, on_record, found, limit) in [
+            (7, None, 15, Some(17)),
+            (7, Some(7), 7, Some(17)),
+            (7, Some(7), 40, None),
+            (-1, None, 15, Some(-1)),
+            (-1, Some(-1), 15, Some(-1)),
+            (-1, Some(-1), -1, None),
+            (5, Some(-1), -1, Some(15)),
+            (5, None, 40, None),
+        ] {
+            let marker = fixture::marker(&fixture::names(), Stage::Ready);
+            let marker = Marker { guardrails: true, admin_connections: on_record, ..marker };
+            let (mut desired, mut observed) = (fixture::desired(), fixture::observed());
+            desired.admin_connections = wanted;
+            role(&mut observed).comment = Some(marker.text());
+            database(&mut observed).connection_limit = found;
+            let changes = repair(&desired, &observed).needed.into_iter();
+            let limits = changes.filter_map(|change| match change {
+                Change::LimitDatabase { connections, .. } => Some(connections),
+                _ => None,
+            });
+            assert_eq!(limits.collect::<Vec<_>>(), Vec::from_iter(limit), "{wanted} {on_record:?} {found}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fixture::{guardrails, outcome, tenant, value, workspace};
+use crate::fixture::{assert_enforced, guardrails, outcome, tenant, value, workspace};
 use crate::support::postgres::Server;
 
 const THIS: &str = "pgtenant_guardrails.this";
@@ -15,6 +15,7 @@ on_every_major! {
     guardrails_without_a_tenant_are_refused,
     the_server_holds_a_tenant_to_its_limits,
     a_transaction_is_ended_since_17,
+    the_admin_has_its_own_share_of_a_database,
 }
 
 /// The rows that hold for a database whatever the role, or for a role whatever the database.
@@ -218,4 +219,43 @@ fn a_transaction_is_ended_since_17(server: &Server) {
     session.sql("BEGIN").unwrap();
     let ended = session.sql("SELECT pg_sleep(30)").unwrap_err();
     assert_eq!(ended.sqlstate, "25P04");
+}
+
+/// What the admin works with in parallel is not refused because the tenant's own limit is low.
+fn the_admin_has_its_own_share_of_a_database(server: &Server) {
+    let workspace = workspace(server);
+    let role = "resource \"pgtenant_role\" \"reader\" {\n  tenant = pgtenant_tenant.this.name\n  name = \"roomy_reader\"\n  \
+                access = \"read\"\n  connection_limit = 1\n}\n";
+    let governed = |share: &str| tenant("roomy", share) + &guardrails("connection_limit = 2") + role;
+    let limit = || value(server, "postgres", "SELECT datconnlimit FROM pg_database WHERE datname = 'roomy'");
+    for refused in ["0", "-2", "262144"] {
+        workspace.write("main.tf", &governed(&format!("admin_connections = {refused}")));
+        let error = workspace.plan_error();
+        assert!(error.contains("Not a number of connections"), "{error}");
+    }
+    workspace.write("main.tf", &governed("admin_connections = -1"));
+    workspace.apply();
+    assert_eq!(limit(), "-1");
+    assert_enforced(server, &workspace);
+    let audited = crate::audit::failing(server, &["--tenant", "roomy"]);
+    let imports = [(THIS, "roomy"), ("pgtenant_tenant.this", "roomy"), ("pgtenant_role.reader", "roomy/roomy_reader")];
+    workspace.import_fresh(&imports, &[], &["deletion_protection"]);
+
+    // A limit that somebody sets is drift, as none would be elsewhere.
+    server.superuser("ALTER DATABASE roomy CONNECTION LIMIT 8");
+    assert!(!workspace.plan().is_empty());
+    workspace.apply();
+    assert_eq!(limit(), "-1");
+
+    // The tenant's two, the reader's one and the admin's.
+    for (share, expected) in [("admin_connections = 2", "5"), ("", "8"), ("admin_connections = -1", "-1"), ("", "8")] {
+        workspace.write("main.tf", &governed(share));
+        workspace.apply();
+        assert_eq!(limit(), expected, "{share}");
+        assert_eq!(crate::audit::failing(server, &["--tenant", "roomy"]), audited, "{share}");
+    }
+    workspace.write("main.tf", &(tenant("roomy", "admin_connections = 1") + role));
+    workspace.apply();
+    assert_eq!(limit(), "12");
+    workspace.destroy();
 }

@@ -49,6 +49,7 @@ resource "pgtenant_tenant" "this" {
   schemas             = each.value.schemas
   allow_create_schema = each.value.allow_create_schema
   replication         = each.value.replication
+  admin_connections   = each.value.admin_connections
   template            = each.value.template
   password_wo         = local.verifiers[each.key]
   password_wo_version = var.passwords_version

@@ -2,13 +2,14 @@ variable "tenants" {
   description = <<-EOT
     The tenants by name, each with its guardrails: `connection_limit` connections at once; how long a statement, the
     wait for a lock, an idle transaction and (PostgreSQL 17+) a transaction may take; further `parameters` of its
-    sessions; its `extensions`, and each `extension` with a `schema` or a `version` of its own; its `schemas` beside the
-    first, and whether it makes more itself (`allow_create_schema`); whether `replication` out of its database is meant;
-    the `template` that its database is copied from; whether it is `suspended`; when its password expires
-    (`valid_until`); what its database's `comment` says of it to people; what a destroy does, `on_destroy` (`drop` or
-    `archive`); and its further `roles`, each by the end of its name behind the tenant's: what it may do (`access`:
-    `owner`, `write`, `read` or `connect`), its connections, parameters, `valid_until`, and `authentication`
-    (`password`, `rds_iam` or `certificate`).
+    sessions; its `extensions`, and each `extension` with a `schema` or a `version` of its own; its `schemas` beside
+    the first, and whether it makes more itself (`allow_create_schema`); whether `replication` out of its database
+    is meant; how many `admin_connections` its database has for the admin's own work (-1: it has no limit); the
+    `template` that its database is copied from; whether it is `suspended`; when its password expires
+    (`valid_until`); what its database's `comment` says of it to people; what a destroy does, `on_destroy` (`drop`
+    or `archive`); and its further `roles`, each by the end of its name behind the tenant's: what it may do
+    (`access`: `owner`, `write`, `read` or `connect`), its connections, parameters, `valid_until`, and
+    `authentication` (`password`, `rds_iam` or `certificate`).
   EOT
   type = map(object({
     connection_limit                    = optional(number, 10)
@@ -21,6 +22,7 @@ variable "tenants" {
     schemas                             = optional(set(string), [])
     allow_create_schema                 = optional(bool, false)
     replication                         = optional(bool, false)
+    admin_connections                   = optional(number, 5)
     template                            = optional(string)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)

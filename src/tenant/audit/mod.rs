@@ -74,6 +74,7 @@ fn desired(observed: &Observed, evidence: &Evidence) -> Desired {
         temporary: false,
         creates_schemas: observed.creates_schemas(),
         replicates: observed.replicates(),
+        admin_connections: observed.admin_connections(),
         extensions: extensions.filter_map(pin).collect(),
         offered: BTreeMap::new(),
         schemas: observed.recorded_schemas().iter().filter_map(|schema| schema.parse().ok()).collect(),

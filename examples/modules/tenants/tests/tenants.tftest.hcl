@@ -17,7 +17,7 @@ variables {
         reader   = { access = "read", authentication = "rds_iam" }
       }
     }
-    globex = { suspended = true, parameters = { work_mem = "8MB" } }
+    globex = { suspended = true, admin_connections = -1, parameters = { work_mem = "8MB" } }
   }
   passwords             = { acme = "0123456789abcdef", globex = "fedcba9876543210" }
   available_connections = 100
@@ -32,6 +32,11 @@ run "tenants_are_governed" {
   assert {
     condition     = pgtenant_guardrails.this["globex"].connection_limit == 10 && pgtenant_guardrails.this["globex"].parameters.work_mem == "8MB"
     error_message = "A tenant without limits of its own must have safe ones."
+  }
+
+  assert {
+    condition     = pgtenant_tenant.this["globex"].admin_connections == -1 && pgtenant_tenant.this["acme"].admin_connections == 5
+    error_message = "The admin's share of a database does not arrive."
   }
 
   assert {
