@@ -21,6 +21,8 @@ use super::repair::{findings, repair};
 pub struct Adoption {
     /// How many tables and sequences of the tenant's role are in schemas that are closed to it then.
     pub unreachable: BTreeMap<String, u64>,
+    /// And how many are in schemas that it finds without naming them now, and not then.
+    pub unnamed: BTreeMap<String, u64>,
     /// The database and the schemas that the admin takes over, and whose they are now.
     pub owned: Vec<(Objects, String)>,
     /// Attributes that the tenant's role loses.
@@ -103,6 +105,8 @@ impl Adoption {
         let acl = observed.database.iter().flat_map(|database| &database.acl);
         adoption.temporary = !desired.temporary && acl.filter(|grant| grant.privilege == "TEMPORARY").any(is_public);
         adoption.unreachable = unreachable(desired, observed, &findings);
+        adoption.unnamed = unnamed(desired, observed);
+        adoption.unnamed.retain(|schema, _| !adoption.unreachable.contains_key(schema));
         let tried = repair(desired, observed).tried;
         adoption.extensions = tried.into_iter().filter_map(dropped).collect();
         let (sessions, limit) = (observed.as_role().count(), Limits::safe().connection_limit);
@@ -160,9 +164,29 @@ fn unreachable(desired: &Desired, observed: &Observed, findings: &BTreeMap<Contr
                 || desired.leaves_to_tenant(observed, schema)
         }
     };
+    owned(observed, |schema| !stays(schema))
+}
+
+/// The schemas with tables of the tenant's role that are in PostgreSQL's own `search_path`, where no other is set, and not in the
+/// one that a tenant gets.
+fn unnamed(desired: &Desired, observed: &Observed) -> BTreeMap<String, u64> {
+    let role = observed.role.as_ref().map(|role| role.name.as_str());
+    let database = observed.database.as_ref().map(|database| database.name.as_str());
+    let levels = [(database, role), (None, role), (database, None)];
+    if levels.into_iter().any(|(database, role)| observed.setting(database, role, "search_path").is_some()) {
+        return BTreeMap::new();
+    }
+    let path = desired.search_path(observed);
+    let is_first = |schema: &str| observed.schema(&desired.names).is_some_and(|first| first.name == schema);
+    let finds = |schema: &str| is_first(schema) || path.iter().any(|other| other.as_str() == schema);
+    owned(observed, |schema| (schema == "public" || Some(schema) == role) && !finds(schema))
+}
+
+/// How many tables and sequences the tenant's role owns in each of these schemas.
+fn owned(observed: &Observed, is_one: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     let relations = observed.inside.iter().flat_map(|inside| &inside.relations);
-    for relations in relations.filter(|found| observed.is_role(&found.owner) && !stays(&found.schema)) {
+    for relations in relations.filter(|found| observed.is_role(&found.owner) && is_one(&found.schema)) {
         *counts.entry(relations.schema.clone()).or_default() += relations.count;
     }
     counts
@@ -253,6 +277,18 @@ mod tests {
         theirs.inside.as_mut().unwrap().schemas[0].owner_usable = false;
         theirs.inside.as_mut().unwrap().schemas[0].owner = "postgres".to_owned();
         assert_eq!(adoption(&theirs).unreachable, BTreeMap::new());
+        // But it is not found without its name, unless somebody set a path that goes on as it is.
+        let public = [("public".to_owned(), 3)].into();
+        assert_eq!(adoption(&theirs).unnamed, BTreeMap::new());
+        theirs.settings.retain(|setting| setting.name != "search_path");
+        assert_eq!(adoption(&theirs).unnamed, public);
+        let mut own = grown("acme");
+        own.settings.retain(|setting| setting.name != "search_path");
+        let mut desired = fixture::desired();
+        desired.schemas = BTreeSet::from(["acme".parse().unwrap()]);
+        assert_eq!(Adoption::of(&desired, &own).unnamed, [("acme".to_owned(), 3)].into());
+        desired.names.schema = "acme".parse().unwrap();
+        assert_eq!(Adoption::of(&desired, &own).unnamed, BTreeMap::new());
     }
 
     #[test]

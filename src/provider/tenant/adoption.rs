@@ -19,9 +19,17 @@ pub(super) fn describe(names: &Names, observed: &Observed, adoption: &Adoption) 
             schema => format!("add {} to `schemas`", quoted(schema)),
         };
         said.push(format!(
-            "Role {role} can no longer reach its {count} {} in schema {}. To keep them, {keep}.",
-            if *count == 1 { "table or sequence" } else { "tables and sequences" },
+            "Role {role} can no longer reach its {} in schema {}. To keep them, {keep}.",
+            relations(*count),
             name(schema)
+        ));
+    }
+    for (schema, count) in &adoption.unnamed {
+        said.push(format!(
+            "Role {role} no longer finds its {} in schema {schema} unless a query names the schema: `search_path` changes. Move \
+             them with `ALTER TABLE ... SET SCHEMA`, or let the application set `search_path` in its sessions.",
+            relations(*count),
+            schema = name(schema)
         ));
     }
     for (objects, owner) in &adoption.owned {
@@ -106,6 +114,10 @@ fn lost(loss: &Loss) -> String {
     lost.join(", ")
 }
 
+fn relations(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "table or sequence" } else { "tables and sequences" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +138,7 @@ mod tests {
         let reader = Loss { connect: true, objects: 3, later: true, member: true, sessions: 2 };
         let adoption = Adoption {
             unreachable: [("public".to_owned(), 2), ("Billing".to_owned(), 1)].into(),
+            unnamed: [("acme".to_owned(), 4)].into(),
             owned: vec![(Objects::one(Kind::Database, "acme"), "acme".to_owned())],
             attributes: vec![Attribute::CreateDb, Attribute::Inherit],
             losses: [
@@ -145,6 +158,8 @@ mod tests {
         let expected = [
             "- Role acme can no longer reach its 1 table or sequence in schema \"Billing\". To keep them, add \"Billing\" to `schemas`.",
             "- Role acme can no longer reach its 2 tables and sequences in schema public. To keep them, set `schema = \"public\"`.",
+            "- Role acme no longer finds its 4 tables and sequences in schema acme unless a query names the schema: `search_path` \
+             changes. Move them with `ALTER TABLE ... SET SCHEMA`, or let the application set `search_path` in its sessions.",
             "- The admin becomes the owner of database acme; now it is role acme.",
             "- Role acme loses CREATEDB, INHERIT.",
             "- PUBLIC loses CONNECT, privileges on 1 object: roles without privileges of their own are refused.",
