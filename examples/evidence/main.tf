@@ -5,6 +5,7 @@ variable "member_of" {
   description = "The roles that tenants may be members of, beside rds_iam for those that log in with IAM."
   type        = set(string)
   default     = []
+  nullable    = false
 }
 
 data "pgtenant_isolation_audit" "this" {

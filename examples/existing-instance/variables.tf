@@ -39,12 +39,14 @@ variable "kept_connections" {
   description = "Connections that are not for tenants: PostgreSQL's and RDS's reserve, `reserved_connections`, monitoring, and what is there beside tenants."
   type        = number
   default     = 25
+  nullable    = false
 }
 
 variable "username" {
   description = "Role that the provider logs in as."
   type        = string
   default     = "platform_admin"
+  nullable    = false
 }
 
 variable "admin_secret_arn" {
@@ -56,6 +58,7 @@ variable "sslrootcert" {
   description = "Path of the authority behind the server's certificate, PEM: RDS's global-bundle.pem."
   type        = string
   default     = "global-bundle.pem"
+  nullable    = false
 }
 
 variable "tenants" {
@@ -96,6 +99,7 @@ variable "watched_tenants" {
   description = "Tenants that the log is watched for by name, beside the instance as a whole: five metric filters each, and a log group takes a hundred, which is room for sixteen."
   type        = set(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = length(setsubtract(var.watched_tenants, keys(var.tenants))) == 0
@@ -113,6 +117,7 @@ variable "role_passwords" {
   description = "The passwords of the tenants' further roles, by their names (`acme_reader`), 16 characters or more. In no state."
   type        = map(string)
   default     = {}
+  nullable    = false
   sensitive   = true
 }
 
@@ -120,18 +125,21 @@ variable "tenants_deletion_protection" {
   description = "Whether a destroy of a tenant is refused."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "baseline" {
   description = "Whether the databases that belong to no tenant are closed to all of them. Who works there must have been let in by name before."
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "watchdog" {
   description = "Whether pg_cron ends what exceeds its limits. The instance's parameter group must have loaded it."
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "roles" {
@@ -150,4 +158,5 @@ variable "subscriptions" {
   description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
   type        = map(object({ protocol = string, endpoint = string }))
   default     = {}
+  nullable    = false
 }

@@ -12,6 +12,7 @@ variable "tenants" {
     acme   = {}
     globex = { connection_limit = 5, statement_timeout = "10s" }
   }
+  nullable = false
 }
 
 variable "passwords" {
@@ -24,30 +25,35 @@ variable "passwords_version" {
   description = "Change this number together with `passwords`: PostgreSQL and pgBouncer must get the new ones in the same apply."
   type        = number
   default     = 1
+  nullable    = false
 }
 
 variable "stats_roles" {
   description = "Who may read pgBouncer's statistics."
   type        = set(string)
   default     = []
+  nullable    = false
 }
 
 variable "server" {
   description = "Where pgBouncer finds PostgreSQL: for docker-compose.yml the name of its service."
   type        = object({ host = string, port = number })
   default     = { host = "postgres", port = 5432 }
+  nullable    = false
 }
 
 variable "listen" {
   description = "Where pgBouncer listens, and the networks from which clients come. Default: all addresses of the container, and Docker's networks."
   type        = object({ addr = string, port = number, networks = list(string) })
   default     = { addr = "*", port = 6432, networks = ["172.16.0.0/12", "192.168.0.0/16"] }
+  nullable    = false
 }
 
 variable "directory" {
   description = "The directory of the files as pgBouncer sees it."
   type        = string
   default     = "/etc/pgbouncer"
+  nullable    = false
 }
 
 variable "rendered" {

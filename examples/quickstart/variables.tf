@@ -8,4 +8,5 @@ variable "tenants" {
     acme   = {}
     globex = { connection_limit = 5, statement_timeout = "10s" }
   }
+  nullable = false
 }

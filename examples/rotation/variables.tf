@@ -2,6 +2,7 @@ variable "tenant" {
   description = "The tenant's name."
   type        = string
   default     = "acme"
+  nullable    = false
 }
 
 variable "logins" {
@@ -14,12 +15,14 @@ variable "logins" {
     blue  = { version = 1 }
     green = { version = 1 }
   }
+  nullable = false
 }
 
 variable "active" {
   description = "The login that applications are to use: blue or green."
   type        = string
   default     = "blue"
+  nullable    = false
 
   validation {
     condition     = contains(["blue", "green"], var.active)

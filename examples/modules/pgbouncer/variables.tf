@@ -47,6 +47,7 @@ variable "admin_roles" {
   description = "Who may do everything on pgBouncer's console (`RELOAD`, `PAUSE`, `KILL`). They exist in pgBouncer only and are no tenant's roles."
   type        = set(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = alltrue([for role in var.admin_roles : can(regex("^[A-Za-z_][A-Za-z0-9_.-]{0,62}$", role)) && !contains(["all", "pgbouncer"], role)])
@@ -58,6 +59,7 @@ variable "stats_roles" {
   description = "Who may read the console's `SHOW` commands, for monitoring. They exist in pgBouncer only and are no tenant's roles."
   type        = set(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = alltrue([for role in var.stats_roles : can(regex("^[A-Za-z_][A-Za-z0-9_.-]{0,62}$", role)) && !contains(["all", "pgbouncer"], role)])
@@ -79,6 +81,7 @@ variable "port" {
   description = "The PostgreSQL server's port."
   type        = number
   default     = 5432
+  nullable    = false
 
   validation {
     condition     = var.port >= 1 && var.port <= 65535 && floor(var.port) == var.port
@@ -90,6 +93,7 @@ variable "listen_addr" {
   description = "The addresses that pgBouncer listens on, separated by commas; `*` for all."
   type        = string
   default     = "127.0.0.1"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9.:*, -]+$", var.listen_addr))
@@ -101,6 +105,7 @@ variable "listen_port" {
   description = "The port that pgBouncer listens on."
   type        = number
   default     = 6432
+  nullable    = false
 
   validation {
     condition     = var.listen_port >= 1 && var.listen_port <= 65535 && floor(var.listen_port) == var.listen_port
@@ -112,6 +117,7 @@ variable "client_networks" {
   description = "The networks, in CIDR notation, from which tenants, admins and stats readers may come; all others are refused. Default: this machine only."
   type        = list(string)
   default     = ["127.0.0.1/32", "::1/128"]
+  nullable    = false
 
   validation {
     condition     = length(var.client_networks) > 0 && alltrue([for network in var.client_networks : can(cidrhost(network, 0))])
@@ -123,6 +129,7 @@ variable "directory" {
   description = "The directory in which `userlist.txt` and `pg_hba.conf` will lie, as pgBouncer sees it."
   type        = string
   default     = "/etc/pgbouncer"
+  nullable    = false
 
   validation {
     condition     = can(regex("^/[A-Za-z0-9/_.-]*[A-Za-z0-9_.-]$", var.directory))
@@ -134,6 +141,7 @@ variable "client_tls_sslmode" {
   description = "TLS between clients and pgBouncer: `require`, `verify-full` (clients need a certificate too, see `client_tls_ca_file`) or `disable`."
   type        = string
   default     = "require"
+  nullable    = false
 
   validation {
     condition     = contains(["require", "verify-full", "disable"], var.client_tls_sslmode)
@@ -145,6 +153,7 @@ variable "client_tls_cert_file" {
   description = "Path of the certificate that pgBouncer shows to clients, PEM."
   type        = string
   default     = "/etc/pgbouncer/server.crt"
+  nullable    = false
 
   validation {
     condition     = can(regex("^/[A-Za-z0-9/_.-]+$", var.client_tls_cert_file))
@@ -156,6 +165,7 @@ variable "client_tls_key_file" {
   description = "Path of the private key of that certificate, PEM."
   type        = string
   default     = "/etc/pgbouncer/server.key"
+  nullable    = false
 
   validation {
     condition     = can(regex("^/[A-Za-z0-9/_.-]+$", var.client_tls_key_file))
@@ -178,6 +188,7 @@ variable "server_tls_sslmode" {
   description = "TLS between pgBouncer and PostgreSQL: `verify-full`, `verify-ca`, `require` (does not look at the server's certificate) or `disable`."
   type        = string
   default     = "verify-full"
+  nullable    = false
 
   validation {
     condition     = contains(["verify-full", "verify-ca", "require", "disable"], var.server_tls_sslmode)
@@ -200,6 +211,7 @@ variable "instances" {
   description = "How many pgBouncers run with these files. They know nothing of each other, so each gets its part of a tenant's connections."
   type        = number
   default     = 1
+  nullable    = false
 
   validation {
     condition     = var.instances >= 1 && floor(var.instances) == var.instances
@@ -211,6 +223,7 @@ variable "direct_connections" {
   description = "How many of each tenant's connections the pools leave free: for logins past pgBouncer (migrations, `pg_dump`), and for the moment in which an ended session still counts."
   type        = number
   default     = 1
+  nullable    = false
 
   validation {
     condition     = var.direct_connections >= 0 && floor(var.direct_connections) == var.direct_connections
@@ -222,6 +235,7 @@ variable "max_client_conn" {
   description = "How many clients, of all tenants together, one pgBouncer takes. It costs a file descriptor each, beside one for each server connection."
   type        = number
   default     = 1000
+  nullable    = false
 
   validation {
     condition     = var.max_client_conn >= 1 && floor(var.max_client_conn) == var.max_client_conn
@@ -244,6 +258,7 @@ variable "query_wait_timeout" {
   description = "Seconds that a client waits for a free server connection before it is turned away."
   type        = number
   default     = 10
+  nullable    = false
 
   validation {
     condition     = var.query_wait_timeout > 0
@@ -266,6 +281,7 @@ variable "server_idle_timeout" {
   description = "Seconds after which an unused server connection is closed; 0 is never."
   type        = number
   default     = 60
+  nullable    = false
 
   validation {
     condition     = var.server_idle_timeout >= 0
@@ -277,6 +293,7 @@ variable "server_lifetime" {
   description = "Seconds after which a server connection is replaced. Guardrails are read at login, so that this is how long changed ones take to hold everywhere."
   type        = number
   default     = 600
+  nullable    = false
 
   validation {
     condition     = var.server_lifetime >= 0
@@ -288,6 +305,7 @@ variable "client_idle_timeout" {
   description = "Seconds after which a client that sends nothing is ended; 0 is never."
   type        = number
   default     = 0
+  nullable    = false
 
   validation {
     condition     = var.client_idle_timeout >= 0
@@ -299,6 +317,7 @@ variable "client_login_timeout" {
   description = "Seconds that a client has to log in."
   type        = number
   default     = 10
+  nullable    = false
 
   validation {
     condition     = var.client_login_timeout > 0
@@ -310,6 +329,7 @@ variable "server_login_retry" {
   description = "Seconds after a failed login to the server in which a pool's clients are refused without another attempt."
   type        = number
   default     = 5
+  nullable    = false
 
   validation {
     condition     = var.server_login_retry > 0
@@ -321,6 +341,7 @@ variable "server_reset_query" {
   description = "What is run on a server connection before another client gets it."
   type        = string
   default     = "DISCARD ALL"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9_;' =.-]*$", var.server_reset_query))
@@ -332,12 +353,14 @@ variable "server_reset_query_always" {
   description = "Whether it is run after every transaction. Without it, what one client has `SET`, an advisory lock or a temporary table stays for the next client of the same tenant. It costs a round trip to the server for each transaction."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "ignore_startup_parameters" {
   description = "Startup parameters that clients may send and pgBouncer ignores. `options` is left out on purpose: it carries settings that a client would believe to hold."
   type        = set(string)
   default     = ["extra_float_digits"]
+  nullable    = false
 
   validation {
     condition     = alltrue([for name in var.ignore_startup_parameters : can(regex("^[A-Za-z_.]+$", name))])

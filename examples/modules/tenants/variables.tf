@@ -63,6 +63,7 @@ variable "role_passwords" {
   description = "The passwords of further roles, by their names (`acme_reader`). One without a password cannot log in with one."
   type        = map(string)
   default     = {}
+  nullable    = false
   sensitive   = true
 
   validation {
@@ -75,6 +76,7 @@ variable "passwords_version" {
   description = "Raise it to have the passwords set again, with new salts."
   type        = number
   default     = 1
+  nullable    = false
 }
 
 variable "available_connections" {
@@ -86,16 +88,19 @@ variable "baseline" {
   description = "Whether the databases that belong to no tenant are closed to all of them."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "watchdog" {
   description = "Whether pg_cron ends what exceeds its limits and cannot be ended otherwise. The server must have loaded pg_cron."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "deletion_protection" {
   description = "Whether a destroy of a tenant is refused."
   type        = bool
   default     = true
+  nullable    = false
 }
