@@ -13,6 +13,14 @@ locals {
   passwords = { for cell in local.cells : cell => { for name, password in var.passwords : name => password if contains(keys(local.tenants[cell]), name) } }
 }
 
+# Kept when the rest is destroyed.
+module "key" {
+  source   = "../modules/rds-key"
+  for_each = local.cells
+
+  identifier = "tenants-${each.key}"
+}
+
 module "postgres" {
   source   = "../modules/rds-postgres"
   for_each = local.cells
@@ -23,6 +31,8 @@ module "postgres" {
   allowed_security_group_ids = var.network.allowed_security_group_ids
   port                       = var.ports[each.key]
   cron                       = var.watchdog
+  kms_key_arn                = module.key[each.key].arn
+  deletion_protection        = var.deletion_protection
 }
 
 module "alarms" {

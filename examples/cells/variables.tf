@@ -17,6 +17,7 @@ variable "ports" {
   description = "TCP port of each cell's server."
   type        = map(number)
   default     = { blue = 5432, green = 5432 }
+  nullable    = false
 
   validation {
     condition     = toset(keys(var.ports)) == toset(["blue", "green"])
@@ -28,6 +29,7 @@ variable "sslrootcert" {
   description = "Path of the authority behind the servers' certificates, PEM: RDS's global-bundle.pem."
   type        = string
   default     = "global-bundle.pem"
+  nullable    = false
 }
 
 variable "tenants" {
@@ -80,23 +82,34 @@ variable "role_passwords" {
   description = "The passwords of the tenants' further roles, by their names (`acme_reader`), 16 characters or more. In no state."
   type        = map(string)
   default     = {}
+  nullable    = false
   sensitive   = true
+}
+
+variable "deletion_protection" {
+  description = "Whether AWS refuses to delete the instance of a cell."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tenants_deletion_protection" {
   description = "Whether a destroy of a tenant is refused."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "watchdog" {
   description = "Whether pg_cron is loaded, and ends what exceeds its limits and cannot be ended otherwise."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "subscriptions" {
   description = "Who hears of alarms of all cells, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
   type        = map(object({ protocol = string, endpoint = string }))
   default     = {}
+  nullable    = false
 }

@@ -5,6 +5,15 @@ provider "aws" {
   region = var.region
 }
 
+# Kept when the rest is destroyed.
+module "key" {
+  source = "../modules/rds-key"
+
+  identifier = var.name
+  policy     = module.snapshot_guard.key_policy_json
+  tags       = var.tags
+}
+
 module "postgres" {
   source = "../modules/rds-postgres"
 
@@ -16,7 +25,8 @@ module "postgres" {
   port                       = var.port
   max_connections            = var.max_connections
   cron                       = var.watchdog
-  kms_key_policy             = module.snapshot_guard.key_policy_json
+  kms_key_arn                = module.key.arn
+  deletion_protection        = var.deletion_protection
   tags                       = var.tags
 }
 

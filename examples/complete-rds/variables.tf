@@ -8,6 +8,7 @@ variable "name" {
   description = "Name of the instance, and the beginning of all other names."
   type        = string
   default     = "tenants"
+  nullable    = false
 }
 
 variable "vpc_id" {
@@ -29,24 +30,28 @@ variable "instance_class" {
   description = "Instance class."
   type        = string
   default     = "db.m7g.large"
+  nullable    = false
 }
 
 variable "port" {
   description = "TCP port of the server."
   type        = number
   default     = 5432
+  nullable    = false
 }
 
 variable "max_connections" {
   description = "Connections that the server takes."
   type        = number
   default     = 400
+  nullable    = false
 }
 
 variable "sslrootcert" {
   description = "Path of the authority behind the server's certificate, PEM: RDS's global-bundle.pem, https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem."
   type        = string
   default     = "global-bundle.pem"
+  nullable    = false
 }
 
 variable "tenants" {
@@ -87,6 +92,7 @@ variable "watched_tenants" {
   description = "Tenants that the log is watched for by name, beside the instance as a whole: five metric filters each, and a log group takes a hundred, which is room for sixteen."
   type        = set(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = length(setsubtract(var.watched_tenants, keys(var.tenants))) == 0
@@ -104,6 +110,7 @@ variable "role_passwords" {
   description = "The passwords of the tenants' further roles, by their names (`acme_reader`), 16 characters or more. In no state."
   type        = map(string)
   default     = {}
+  nullable    = false
   sensitive   = true
 }
 
@@ -111,18 +118,28 @@ variable "passwords_version" {
   description = "Raise it to have the passwords set again."
   type        = number
   default     = 1
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Whether AWS refuses to delete the instance."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "tenants_deletion_protection" {
   description = "Whether a destroy of a tenant is refused."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "watchdog" {
   description = "Whether pg_cron is loaded, and ends what exceeds its limits and cannot be ended otherwise."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "roles" {
@@ -141,6 +158,7 @@ variable "subscriptions" {
   description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
   type        = map(object({ protocol = string, endpoint = string }))
   default     = {}
+  nullable    = false
 }
 
 variable "pgbouncer_networks" {
@@ -152,4 +170,5 @@ variable "tags" {
   description = "Tags of everything on AWS."
   type        = map(string)
   default     = {}
+  nullable    = false
 }

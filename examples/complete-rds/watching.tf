@@ -33,7 +33,7 @@ module "snapshot_guard" {
   key_administrator_role_arns = var.roles.terraform
   key_user_role_arns          = var.roles.terraform
   key_services                = ["pi", "rds", "secretsmanager"]
-  kms_key_arns                = [module.postgres.kms_key_arn]
+  kms_key_arns                = [module.key.arn]
   log_group_prefix            = "/aws/rds/instance/${var.name}/"
   topic_arn                   = module.alarms.topic_arn
   tags                        = var.tags

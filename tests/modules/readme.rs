@@ -81,18 +81,18 @@ fn tables(inputs: &[Block], outputs: &[Block]) -> String {
 }
 
 /// A block of the outermost level, with the text of its own arguments on one line each.
-struct Block {
-    name: String,
+pub struct Block {
+    pub name: String,
     arguments: BTreeMap<String, String>,
 }
 
 impl Block {
-    fn argument(&self, name: &str) -> String {
+    pub fn argument(&self, name: &str) -> String {
         self.arguments.get(name).cloned().unwrap_or_default()
     }
 
     /// The argument as a text: what stands between the quotation marks.
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         let quoted = self.argument(name);
         quoted.trim_matches('"').replace("\\\"", "\"").replace("\\\\", "\\").replace("$${", "${")
     }
@@ -100,7 +100,7 @@ impl Block {
 
 /// The blocks of that kind in a formatted file, in its order. Formatted, a block begins and ends at the
 /// margin, and its arguments stand two spaces from it.
-fn blocks(kind: &str, text: &str) -> Vec<Block> {
+pub fn blocks(kind: &str, text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

@@ -83,7 +83,41 @@ fn what_the_real_provider_refuses_is_refused() {
         &alarm("comparison_operator = \"GreaterThanThreshold\"\n  treat_missing_data = \"not_breaching\""),
         "treat_missing_data must be one of",
     );
-    check(&parameter("name = \"max_connections\"\n  value = 5"), "counts from a restart only");
+    check(&parameter("name = \"max_connections\"\n  value = 50"), "counts from a restart only");
+    let of = |family: &str, name: &str, value: &str| {
+        format!(
+            "resource \"aws_db_parameter_group\" \"this\" {{\n  family = \"postgres{family}\"\n  parameter {{\n    name = \"{name}\"\n    \
+             value = \"{value}\"\n    apply_method = \"pending-reboot\"\n  }}\n}}\n"
+        )
+    };
+    // Word for word what AWS says.
+    let logins = "Invalid parameter value: 1 for: log_connections allowed values are:";
+    check(&of("18", "log_connections", "1"), logins);
+    for (family, name, value) in [
+        ("17", "log_connections", "all"),
+        ("17", "checkpoint_timeout", "5"),
+        ("17", "work_mem", "64MB"),
+        ("17", "pgaudit.log", "ddl,misc_set"),
+        ("17", "track_functions", "some"),
+    ] {
+        check(&of(family, name, value), &format!("Invalid parameter value: {value} for: {name}"));
+    }
+    check(&of("16", "transaction_timeout", "1000"), "postgres16 has no parameter transaction_timeout");
+    let disk = |kind: &str, size: u32, more: &str| {
+        instance(&format!("instance_class = \"x\"\n  storage_type = \"{kind}\"\n  allocated_storage = {size}\n{more}"))
+    };
+    for (kind, size, more, expected) in [
+        ("gp3", 100, "iops = 12000", "Invalid iops value"),
+        ("gp3", 400, "iops = 3000", "Invalid iops value"),
+        ("gp3", 400, "iops = 12000\n  storage_throughput = 4000", "Invalid storage throughput value"),
+        ("gp3", 100, "storage_throughput = 500", "Invalid storage throughput value"),
+        ("gp3", 100, "max_allocated_storage = 105", "Max storage size"),
+        ("io1", 100, "iops = 6000", "Invalid iops value"),
+        ("io2", 100, "", "needs iops"),
+        ("io2", 100, "iops = 3000\n  storage_throughput = 500", "Invalid storage throughput value"),
+    ] {
+        check(&disk(kind, size, more), expected);
+    }
     check(
         &parameter("name = \"log_lock_waits\"\n  value = 1\n  apply_method = \"now\""),
         "apply_method must be one of",
@@ -130,6 +164,7 @@ resource "aws_db_instance" "this" {
   kms_key_id                  = aws_kms_key.this.arn
   parameter_group_name        = aws_db_parameter_group.this.name
   manage_master_user_password = true
+  skip_final_snapshot         = true
   tags                        = { stage = "live" }
 }
 
@@ -281,4 +316,24 @@ fn policies_are_rendered() {
         ],
     });
     assert_eq!(outputs["json"]["value"], expected, "{:#}", outputs["json"]["value"]);
+}
+
+/// hashicorp/aws sends the IOPS that the storage had before, which RDS refuses for the new size.
+#[test]
+fn storage_that_grows_past_400_gib_needs_its_baseline() {
+    let of = |more: &str| {
+        format!(
+            "resource \"aws_db_instance\" \"this\" {{\n  instance_class = \"db.m7g.large\"\n  storage_type = \"gp3\"\n  \
+             skip_final_snapshot = true\n  {more}\n}}\n"
+        )
+    };
+    let workspace = with(&of("allocated_storage = 100"));
+    workspace.apply();
+    assert_eq!(workspace.resource("aws_db_instance.this")["iops"], 3000);
+    workspace.write("main.tf", &of("allocated_storage = 500"));
+    let said = workspace.apply_error();
+    assert!(said.contains("Invalid iops value for engine name postgres and storage type gp3: 3000"), "{said}");
+    workspace.write("main.tf", &of("allocated_storage = 500\n  iops = 12000\n  storage_throughput = 500"));
+    workspace.apply();
+    assert_eq!(workspace.resource("aws_db_instance.this")["iops"], 12000);
 }

@@ -354,11 +354,11 @@ impl Run {
         if self.status.success() { Ok(self) } else { Err(self.complain("failed")) }
     }
 
-    fn failed(self) -> Result<Run, String> {
+    pub fn failed(self) -> Result<Run, String> {
         if self.status.success() { Err(self.complain("should have failed")) } else { Ok(self) }
     }
 
-    fn json(self) -> Result<Value, String> {
+    pub fn json(self) -> Result<Value, String> {
         let run = self.ok()?;
         serde_json::from_str(&run.stdout).map_err(|error| run.complain(&format!("is not JSON ({error})")))
     }

@@ -14,7 +14,16 @@ mock_provider "pgtenant" {
   }
 }
 
+# Terraform could not clear the key away again.
+override_module {
+  target = module.key
+  outputs = {
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-4333-8444-555555555555"
+  }
+}
+
 variables {
+  deletion_protection = false
   roles = {
     dba         = ["arn:aws:iam::123456789012:role/dba"]
     break_glass = ["arn:aws:iam::123456789012:role/break-glass"]

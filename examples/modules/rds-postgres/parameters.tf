@@ -1,10 +1,36 @@
-# The parameter group. What counts from a restart only has the apply method pending-reboot: AWS refuses immediate
-# there, and pending-reboot nowhere. So immediate is for what is known to be dynamic, and only where it differs from
-# the family's default: AWS does not keep a value that is the default already, so Terraform would plan it again for ever.
+# The parameter group. parameters.json says what RDS takes: which parameters a family has, with which values, and which
+# are static. What is static, or not known to be dynamic, has the apply method pending-reboot: AWS refuses immediate
+# there, and pending-reboot nowhere. A value that is the family's default already is left out: AWS does not keep it, so
+# Terraform would plan it again for ever.
 
 locals {
   major  = tonumber(split(".", var.engine_version)[0])
   family = "postgres${local.major}"
+
+  table = jsondecode(file("${path.module}/parameters.json")).parameters
+
+  # The rows of this family, by name.
+  known = { for row in local.table : row.name => row if try(row.from, 13) <= local.major && local.major <= try(row.to, 18) }
+
+  # What is wrong with a parameter of var.parameters. A formula of AWS, as {DBInstanceClassMemory/32768}, is not looked into.
+  refused_parameters = {
+    for name, value in var.parameters : name => (
+      !contains(keys(local.known), name)
+      ? "${local.family} does not have it"
+      : try(local.known[name].values, null) != null
+      ? "it takes ${join(", ", local.known[name].values)}"
+      : "it takes ${local.known[name].type == "integer" ? "whole numbers" : "numbers"} from ${try(local.known[name].min, "")} to ${try(local.known[name].max, "any")}"
+    )
+    if contains(local.table[*].name, name) && !(
+      contains(keys(local.known), name) && (
+        strcontains(value, "{")
+        || value == try(local.known[name].default, null)
+        || try(local.known[name].type, "") == "string"
+        || try(alltrue([for item in local.known[name].type == "list" ? split(",", value) : [value] : contains(local.known[name].values, item)]), false)
+        || try(tonumber(value) >= local.known[name].min && tonumber(value) <= try(local.known[name].max, tonumber(value)) && (local.known[name].type != "integer" || floor(tonumber(value)) == tonumber(value)), false)
+      )
+    )
+  }
 
   libraries = sort(distinct(concat(
     ["pg_stat_statements", "pgaudit"],
@@ -12,81 +38,52 @@ locals {
     tolist(var.preload_libraries),
   )))
 
-  # None of these needs a restart in any version that has it.
-  dynamic_names = concat(keys(local.family_defaults), [
-    "auto_explain.log_analyze", "auto_explain.log_buffers", "auto_explain.log_min_duration", "autovacuum_analyze_scale_factor",
-    "autovacuum_analyze_threshold", "autovacuum_naptime", "autovacuum_vacuum_cost_delay", "autovacuum_vacuum_cost_limit",
-    "autovacuum_vacuum_insert_scale_factor", "autovacuum_vacuum_insert_threshold", "autovacuum_vacuum_scale_factor",
-    "autovacuum_vacuum_threshold", "autovacuum_work_mem", "checkpoint_completion_target", "checkpoint_timeout",
-    "default_statistics_target", "effective_cache_size", "effective_io_concurrency", "hash_mem_multiplier",
-    "hot_standby_feedback", "idle_in_transaction_session_timeout", "idle_session_timeout", "jit", "lock_timeout",
-    "log_error_verbosity", "log_min_error_statement", "log_min_messages", "logical_decoding_work_mem", "maintenance_work_mem",
-    "max_parallel_maintenance_workers", "max_parallel_workers", "max_parallel_workers_per_gather", "max_slot_wal_keep_size",
-    "max_standby_archive_delay", "max_standby_streaming_delay", "max_wal_size", "min_wal_size", "pg_stat_statements.track",
-    "pg_stat_statements.track_utility", "pgaudit.log_catalog", "pgaudit.log_level", "pgaudit.log_parameter",
-    "pgaudit.log_relation", "pgaudit.log_statement_once", "random_page_cost", "seq_page_cost", "synchronous_commit",
-    "tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "track_functions", "track_io_timing",
-    "transaction_timeout", "vacuum_cost_delay", "vacuum_cost_limit", "wal_compression", "wal_sender_timeout", "work_mem",
-  ])
-
-  # Of the dynamic parameters that are set below or likely to be asked for, RDS's own defaults.
-  family_defaults = {
-    autovacuum                  = "1"
-    deadlock_timeout            = "1000"
-    log_autovacuum_min_duration = "10000"
-    log_checkpoints             = "1"
-    log_connections             = "0"
-    log_disconnections          = "0"
-    log_lock_waits              = "0"
-    log_min_duration_statement  = "-1"
-    log_statement               = "none"
-    log_temp_files              = "-1"
-    statement_timeout           = "0"
-    temp_file_limit             = "-1"
-  }
-
-  static = merge(
+  wanted_parameters = merge(
     {
       max_connections          = tostring(var.max_connections)
       shared_preload_libraries = join(",", local.libraries)
+      "pgaudit.log"            = length(var.pgaudit_log) == 0 ? "none" : join(",", sort(var.pgaudit_log))
+      "pgaudit.role"           = "rds_pgaudit"
+      # Who came and went, from where. Until 17 it is 0 or 1, from 18 on the steps of a login.
+      log_connections    = local.major >= 18 ? "all" : "1"
+      log_disconnections = "1"
+      # Who waits for whom.
+      log_lock_waits              = "1"
+      log_min_duration_statement  = tostring(var.log_min_duration_ms)
+      log_autovacuum_min_duration = "1000"
+      # In kilobytes: sorts and hashes that did not fit into memory.
+      log_temp_files  = "10240"
+      temp_file_limit = tostring(var.temp_file_limit_mb == -1 ? -1 : var.temp_file_limit_mb * 1024)
+      track_io_timing = "1"
     },
-    local.major >= 16 ? { reserved_connections = tostring(var.reserved_connections) } : {},
+    local.major >= 16 && var.reserved_connections != null ? { reserved_connections = tostring(var.reserved_connections) } : {},
     var.cron ? {
       "cron.database_name" = var.cron_database
       # A job then needs no connection, and no password in a file; but a free background worker, which tenants' parallel
       # queries can hold. The watchdog's refresh tells when it did not run.
       "cron.use_background_workers" = "1"
     } : {},
-    { for name, value in var.parameters : name => value if !contains(local.dynamic_names, name) },
+    var.parameters,
   )
 
-  dynamic = {
-    for name, value in merge(
-      {
-        "pgaudit.log"  = length(var.pgaudit_log) == 0 ? "none" : join(",", sort(var.pgaudit_log))
-        "pgaudit.role" = "rds_pgaudit"
-        # Who came and went, from where.
-        log_connections    = "1"
-        log_disconnections = "1"
-        # Who waits for whom.
-        log_lock_waits              = "1"
-        log_min_duration_statement  = tostring(var.log_min_duration_ms)
-        log_autovacuum_min_duration = "1000"
-        # In kilobytes: sorts and hashes that did not fit into memory.
-        log_temp_files  = "10240"
-        temp_file_limit = tostring(var.temp_file_limit_mb == -1 ? -1 : var.temp_file_limit_mb * 1024)
-        track_io_timing = "1"
-      },
-      { for name, value in var.parameters : name => value if contains(local.dynamic_names, name) },
-    ) : name => value if lookup(local.family_defaults, name, null) != value
+  parameters = {
+    for name, value in local.wanted_parameters : name => {
+      value        = value
+      apply_method = try(local.known[name].apply, "static") == "dynamic" ? "immediate" : "pending-reboot"
+    } if value != try(local.known[name].default, null)
   }
+
+  parameter_group_name = var.create_db_parameter_group ? one(aws_db_parameter_group.this[*].name) : var.parameter_group_name
 }
 
 resource "aws_db_parameter_group" "this" {
-  name_prefix = "${var.identifier}-${local.family}-"
+  count = var.create && var.create_db_parameter_group ? 1 : 0
+
+  name        = var.parameter_group_use_name_prefix ? null : "${var.identifier}-${local.family}"
+  name_prefix = var.parameter_group_use_name_prefix ? "${var.identifier}-${local.family}-" : null
   family      = local.family
   description = "Tenants of ${var.identifier}"
-  tags        = var.tags
+  tags        = merge(var.tags, var.db_parameter_group_tags)
 
   # TLS for everybody. The default from PostgreSQL 15 on; stated, so that it can be seen to be so.
   parameter {
@@ -96,20 +93,11 @@ resource "aws_db_parameter_group" "this" {
   }
 
   dynamic "parameter" {
-    for_each = local.static
+    for_each = local.parameters
     content {
       name         = parameter.key
-      value        = parameter.value
-      apply_method = "pending-reboot"
-    }
-  }
-
-  dynamic "parameter" {
-    for_each = local.dynamic
-    content {
-      name         = parameter.key
-      value        = parameter.value
-      apply_method = "immediate"
+      value        = parameter.value.value
+      apply_method = parameter.value.apply_method
     }
   }
 
@@ -118,8 +106,8 @@ resource "aws_db_parameter_group" "this" {
     create_before_destroy = true
 
     precondition {
-      condition     = var.reserved_connections <= var.max_connections / 4
-      error_message = "reserved_connections must be a quarter of max_connections at most: the rest is for tenants."
+      condition     = length(local.refused_parameters) == 0
+      error_message = "RDS refuses these parameters: ${join("; ", [for name, why in local.refused_parameters : "${name} = ${var.parameters[name]}, ${why}"])}."
     }
   }
 }

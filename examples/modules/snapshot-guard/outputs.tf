@@ -20,7 +20,7 @@ output "boundary_json" {
 }
 
 output "key_policy_json" {
-  description = "Policy for the key of the instance and its snapshots: `kms_key_policy` of the module `rds-postgres`."
+  description = "Policy for the key of the instance and its snapshots: `policy` of the module `rds-key`."
   value       = data.aws_iam_policy_document.key.json
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_lc_rs::digest::{SHA256, digest};
 use pgtenant::tf_provider::{Block, Type, Value};
 
-use crate::values;
+use crate::{rds, values};
 
 pub const ACCOUNT: &str = "123456789012";
 
@@ -140,6 +140,8 @@ impl<'a> Made<'a> {
             "availability_zone" => format!("{}a", self.region).into(),
             "ca_cert_identifier" => "rds-ca-rsa2048-g1".into(),
             "status" => "available".into(),
+            "iops" if self.type_name == "aws_db_instance" => rds::baseline(known).0.into(),
+            "storage_throughput" => rds::baseline(known).1.into(),
             "engine_version_actual" => match values::known::<String>(known, "engine_version") {
                 Some(version) if version.contains('.') => version.into(),
                 Some(major) => format!("{major}.4").into(),

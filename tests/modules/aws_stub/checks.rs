@@ -2,7 +2,7 @@
 
 use pgtenant::tf_provider::{Block, Diagnostic, Diagnostics, Nesting, Path, Value};
 
-use crate::values;
+use crate::{rds, values};
 
 /// What AWS takes as JSON text.
 const JSON: &[&str] =
@@ -27,33 +27,19 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ("aws_cloudwatch_metric_alarm", "statistic", &["SampleCount", "Average", "Sum", "Minimum", "Maximum"]),
     ("aws_db_parameter_group", "apply_method", &["immediate", "pending-reboot"]),
     ("aws_db_instance", "database_insights_mode", &["standard", "advanced"]),
+    (
+        "aws_db_instance",
+        "ca_cert_identifier",
+        &["rds-ca-2019", "rds-ca-ecc384-g1", "rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1"],
+    ),
+    (
+        "aws_db_instance",
+        "engine_lifecycle_support",
+        &["open-source-rds-extended-support", "open-source-rds-extended-support-disabled"],
+    ),
+    ("aws_db_instance", "network_type", &["DUAL", "IPV4"]),
     ("aws_db_instance", "storage_type", &["standard", "gp2", "gp3", "io1", "io2"]),
-];
-
-/// Parameters that count from a restart: AWS refuses to apply them at once.
-const STATIC: &[&str] = &[
-    "autovacuum_freeze_max_age",
-    "autovacuum_max_workers",
-    "autovacuum_worker_slots",
-    "cron.database_name",
-    "cron.max_running_jobs",
-    "cron.use_background_workers",
-    "io_method",
-    "max_connections",
-    "max_locks_per_transaction",
-    "max_prepared_transactions",
-    "max_replication_slots",
-    "max_wal_senders",
-    "pg_stat_statements.max",
-    "rds.local_volume_spill_enabled",
-    "rds.logical_replication",
-    "rds.restrict_password_commands",
-    "reserved_connections",
-    "shared_buffers",
-    "shared_preload_libraries",
-    "superuser_reserved_connections",
-    "track_activity_query_size",
-    "wal_buffers",
+    ("aws_cloudwatch_log_group", "log_group_class", &["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"]),
 ];
 
 /// Days for which CloudWatch can keep a log; 0 is for ever.
@@ -63,6 +49,7 @@ const RETENTION: &[i64] =
 pub fn check(type_name: &str, block: &Block, config: &Value) -> Diagnostics {
     let mut found = Diagnostics::default();
     walk(type_name, block, config, &Path::default(), &mut found);
+    rds::check(type_name, config, &mut found);
     if type_name == "aws_cloudwatch_log_group"
         && let Some(days) = values::known::<i64>(config, "retention_in_days")
         && !RETENTION.contains(&days)
@@ -90,9 +77,6 @@ fn walk(type_name: &str, block: &Block, value: &Value, at: &Path, found: &mut Di
             found.push(Diagnostic::error("Invalid value", detail).at(path));
         }
     }
-    if type_name == "aws_db_parameter_group" {
-        parameter(value, at, found);
-    }
     for nested in &block.blocks {
         match (nested.nesting, value.get(nested.name)) {
             (Nesting::List, Value::List(blocks)) => {
@@ -107,17 +91,5 @@ fn walk(type_name: &str, block: &Block, value: &Value, at: &Path, found: &mut Di
             }
             (_, value) => walk(type_name, &nested.block, value, &at.clone().then(nested.name), found),
         }
-    }
-}
-
-/// Left out, the apply method is `immediate`.
-fn parameter(value: &Value, at: &Path, found: &mut Diagnostics) {
-    let method = value.get("apply_method");
-    let immediate = method.is_null() || method.as_str() == Some("immediate");
-    if let Some(name) = value.get("name").as_str().filter(|name| immediate && STATIC.contains(name))
-        && !at.0.is_empty()
-    {
-        let detail = format!("{name} counts from a restart only: its apply_method must be \"pending-reboot\".");
-        found.push(Diagnostic::error("Static parameter with immediate apply method", detail).at(at.clone()));
     }
 }

@@ -2,9 +2,10 @@
 //! plan that keeps the configuration, and an apply that makes up what AWS would have answered.
 //!
 //! Refused, as by the real one: arguments and blocks that the schema lacks, missing required ones, wrong
-//! types, too many or too few blocks, JSON that does not parse, and the few values in [`checks`].
+//! types, too many or too few blocks, JSON that does not parse, and the few values in [`checks`]. As by AWS itself:
+//! parameters and storage that RDS does not take, and deletes that it refuses, in [`rds`].
 //!
-//! **Not** checked: all other values (instance classes, engine versions, names, ranges), arguments that
+//! **Not** checked: all other values (instance classes, engine versions, names, ranges), other arguments that
 //! exclude or need each other, whether what an id names exists, permissions, quotas. The schema does not
 //! tell optional attributes from those that AWS fills in when they are left out: here these stay null, but
 //! for those in [`answers`], and no default of the real provider is set. Nor does it tell what replaces an
@@ -14,6 +15,7 @@ mod answers;
 mod checks;
 mod data_sources;
 mod policy_document;
+mod rds;
 mod resource;
 mod schema;
 mod values;

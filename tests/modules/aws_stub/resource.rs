@@ -5,7 +5,7 @@ use pgtenant::tf_provider::{
     async_trait,
 };
 
-use crate::{Configured, answers, checks, schema};
+use crate::{Configured, answers, checks, rds, schema};
 
 pub struct Stubbed {
     type_name: &'static str,
@@ -69,6 +69,10 @@ impl Resource for Stubbed {
     }
 
     async fn apply(&self, _: &Context, request: ApplyRequest) -> Applied {
+        let refused = rds::apply(self.type_name, request.prior.as_ref(), request.planned.as_ref());
+        if refused.has_errors() {
+            return Applied { state: request.prior, private: request.private, diagnostics: refused };
+        }
         let state = request.planned.map(|mut planned| {
             answers::fill_in(self.type_name, &self.schema().block, &mut planned, &self.configured.settings().region);
             planned

@@ -17,7 +17,10 @@ const FILLED_IN: &[(&str, &[&str])] = &[
     ("aws_cloudwatch_event_rule", &["name"]),
     ("aws_cloudwatch_log_group", &["name"]),
     ("aws_db_event_subscription", &["name"]),
-    ("aws_db_instance", &["identifier", "port", "ca_cert_identifier", "availability_zone"]),
+    (
+        "aws_db_instance",
+        &["identifier", "port", "ca_cert_identifier", "availability_zone", "iops", "storage_throughput"],
+    ),
     ("aws_db_option_group", &["name"]),
     ("aws_db_parameter_group", &["name"]),
     ("aws_db_subnet_group", &["name"]),
@@ -33,10 +36,29 @@ const FILLED_IN: &[(&str, &[&str])] = &[
 /// Where a change makes the object anew. What is not here is changed in place.
 const REPLACES: &[(&str, &[&str])] = &[
     ("aws_cloudwatch_log_group", &["name", "name_prefix"]),
-    ("aws_db_instance", &["engine", "username", "db_name", "kms_key_id", "storage_encrypted", "availability_zone"]),
+    (
+        "aws_db_instance",
+        &[
+            "availability_zone",
+            "backup_target",
+            "character_set_name",
+            "custom_iam_instance_profile",
+            "db_name",
+            "engine",
+            "identifier_prefix",
+            "kms_key_id",
+            "nchar_character_set_name",
+            "snapshot_identifier",
+            "storage_encrypted",
+            "timezone",
+            "username",
+        ],
+    ),
+    ("aws_db_option_group", &["engine_name", "major_engine_version", "name", "name_prefix"]),
     ("aws_db_parameter_group", &["name", "name_prefix", "family", "description"]),
     ("aws_db_subnet_group", &["name", "name_prefix"]),
     ("aws_iam_role", &["name", "name_prefix", "path"]),
+    ("aws_kms_key", &["customer_master_key_spec", "key_usage", "multi_region"]),
     ("aws_security_group", &["name", "name_prefix", "description", "vpc_id"]),
     ("aws_sns_topic", &["name", "name_prefix"]),
 ];

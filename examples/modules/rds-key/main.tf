@@ -1,23 +1,31 @@
-# One key for all of an instance: its policy decides who can read what a snapshot holds.
+# The key of an instance, its snapshots and its logs, apart from the instance: whatever it has encrypted is lost with it.
+# Its policy decides who can read what a snapshot holds.
+
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+data "aws_region" "this" {}
 
 resource "aws_kms_key" "this" {
-  count = var.kms_key_arn == null ? 1 : 0
-
   description             = "Storage, snapshots, insights, master secret and logs of ${var.identifier}"
   enable_key_rotation     = true
+  multi_region            = var.multi_region
   deletion_window_in_days = 30
-  policy                  = var.kms_key_policy != null ? var.kms_key_policy : data.aws_iam_policy_document.key.json
+  policy                  = var.policy != null ? var.policy : data.aws_iam_policy_document.this.json
   tags                    = var.tags
+
+  lifecycle {
+    # A key that is to be deleted cannot be used from that moment on, so a destroy would leave snapshots, backups and logs
+    # that nobody can read. README.md says how to give the key up.
+    prevent_destroy = true
+  }
 }
 
 resource "aws_kms_alias" "this" {
-  count = var.kms_key_arn == null ? 1 : 0
-
   name          = "alias/${var.identifier}"
-  target_key_id = aws_kms_key.this[0].key_id
+  target_key_id = aws_kms_key.this.key_id
 }
 
-data "aws_iam_policy_document" "key" {
+data "aws_iam_policy_document" "this" {
   #checkov:skip=CKV_AWS_109:in a key's policy "*" is this key, and without the account's root nobody could change it
   #checkov:skip=CKV_AWS_111:in a key's policy "*" is this key, and without the account's root nobody could change it
   #checkov:skip=CKV_AWS_356:in a key's policy "*" is this key
