@@ -123,7 +123,7 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
 
     // Nothing is there, not even an address to connect to: planned all the same.
     let plan = workspace.plan();
-    assert_eq!(plan.after_unknown("module.postgres.aws_db_instance.this")["address"], true);
+    assert_eq!(plan.after_unknown("module.postgres.aws_db_instance.this[0]")["address"], true);
     assert_eq!(plan.actions("module.tenants.pgtenant_tenant.this[\"acme\"]"), ["create"]);
     assert_eq!(tenants(&server), Vec::<String>::new());
 

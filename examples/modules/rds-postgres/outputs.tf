@@ -68,6 +68,16 @@ output "storage_throughput" {
   value       = one(aws_db_instance.this[*].storage_throughput)
 }
 
+output "replica_identifiers" {
+  description = "Identifiers of the read replicas, by their names in `replicas`."
+  value       = { for name, replica in aws_db_instance.replica : name => replica.identifier }
+}
+
+output "replica_addresses" {
+  description = "Host names of the read replicas, by their names in `replicas`. Known after apply."
+  value       = { for name, replica in aws_db_instance.replica : name => replica.address }
+}
+
 output "multi_az" {
   description = "Whether a standby takes over when the instance fails."
   value       = one(aws_db_instance.this[*].multi_az)

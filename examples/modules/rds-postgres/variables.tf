@@ -494,6 +494,22 @@ variable "restore_to_point_in_time" {
   }
 }
 
+variable "replicas" {
+  description = "Read replicas, by a name that is added to `identifier`: each with its own `instance_class` (default: the instance's), `availability_zone` and `multi_az`. Their identifiers are outputs: `rds-alarms` takes them."
+  type = map(object({
+    instance_class    = optional(string)
+    availability_zone = optional(string)
+    multi_az          = optional(bool, false)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.replicas) : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", name)) && length(name) <= 12])
+    error_message = "replicas must have names of lower-case letters, digits and single hyphens, of 12 characters at most."
+  }
+}
+
 variable "backup_retention_period" {
   description = "Days for which automated backups, and with them recovery to a point in time, are kept. A destroy keeps them until then."
   type        = number

@@ -434,6 +434,39 @@ run "restored_from_a_moment" {
   }
 }
 
+run "replicas" {
+  command = plan
+
+  variables {
+    replicas = { reporting = { instance_class = "db.r7g.large", availability_zone = "eu-west-1c" }, spare = {} }
+  }
+
+  assert {
+    condition = (
+      output.replica_identifiers == { reporting = "tenants-reporting", spare = "tenants-spare" }
+      && aws_db_instance.replica["reporting"].instance_class == "db.r7g.large"
+      && aws_db_instance.replica["spare"].instance_class == "db.m7g.large"
+      && aws_db_instance.replica["spare"].replicate_source_db == "tenants"
+      && aws_db_instance.replica["spare"].kms_key_id == var.kms_key_arn
+      && aws_db_instance.replica["spare"].deletion_protection
+    )
+    error_message = "The replicas are not as asked for."
+  }
+
+  assert {
+    condition = alltrue([
+      for replica in aws_db_instance.replica :
+      alltrue([replica.username == null, replica.manage_master_user_password == null, replica.engine_version == null, replica.allocated_storage == null])
+    ])
+    error_message = "AWS refuses for a replica what it has from its source."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.replica["reporting/postgresql"].name == "/aws/rds/instance/tenants-reporting/postgresql" && length(aws_cloudwatch_log_group.replica) == 6
+    error_message = "The log groups of the replicas are not those that RDS writes to."
+  }
+}
+
 run "nothing" {
   command = plan
 

@@ -733,3 +733,13 @@ run "no_vpc" {
 
   expect_failures = [aws_security_group.this]
 }
+
+run "name_of_a_replica" {
+  command = plan
+
+  variables {
+    replicas = { Reporting = {} }
+  }
+
+  expect_failures = [var.replicas]
+}
