@@ -12,25 +12,35 @@ locals {
   # The rows of this family, by name.
   known = { for row in local.table : row.name => row if try(row.from, 13) <= local.major && local.major <= try(row.to, 18) }
 
-  # What is wrong with a parameter of var.parameters. A formula of AWS, as {DBInstanceClassMemory/32768}, is not looked into.
-  refused_parameters = {
-    for name, value in var.parameters : name => (
-      !contains(keys(local.known), name)
-      ? "${local.family} does not have it"
-      : try(local.known[name].values, null) != null
-      ? "it takes ${join(", ", local.known[name].values)}"
-      : "it takes ${local.known[name].type == "integer" ? "whole numbers" : "numbers"} from ${try(local.known[name].min, "")} to ${try(local.known[name].max, "any")}"
-    )
-    if contains(local.table[*].name, name) && !(
-      contains(keys(local.known), name) && (
-        strcontains(value, "{")
-        || value == try(local.known[name].default, null)
-        || try(local.known[name].type, "") == "string"
-        || try(alltrue([for item in local.known[name].type == "list" ? split(",", value) : [value] : contains(local.known[name].values, item)]), false)
-        || try(tonumber(value) >= local.known[name].min && tonumber(value) <= try(local.known[name].max, tonumber(value)) && (local.known[name].type != "integer" || floor(tonumber(value)) == tonumber(value)), false)
-      )
-    )
+  # A formula of AWS, as {DBInstanceClassMemory/32768}, is not looked into.
+  taken = {
+    for name, value in var.parameters : name => anytrue([
+      strcontains(value, "{"),
+      value == try(local.known[name].default, null),
+      local.known[name].type == "string",
+      try(alltrue([for item in(local.known[name].type == "list" ? split(",", value) : [value]) : contains(local.known[name].values, item)]), false),
+      try(alltrue([
+        tonumber(value) >= local.known[name].min,
+        tonumber(value) <= try(local.known[name].max, tonumber(value)),
+        local.known[name].type == "real" || floor(tonumber(value)) == tonumber(value),
+      ]), false),
+    ]) if contains(keys(local.known), name)
   }
+
+  # Of var.parameters, what RDS refuses, and why.
+  refused_parameters = merge(
+    {
+      for name in keys(var.parameters) : name => "${local.family} does not have it"
+      if contains(local.table[*].name, name) && !contains(keys(local.known), name)
+    },
+    {
+      for name, taken in local.taken : name => "it takes ${try(
+        join(", ", local.known[name].values),
+        "${local.known[name].type == "integer" ? "whole numbers" : "numbers"} from ${local.known[name].min} to ${local.known[name].max}",
+        "numbers from ${local.known[name].min}",
+      )}" if !taken
+    },
+  )
 
   libraries = sort(distinct(concat(
     ["pg_stat_statements", "pgaudit"],

@@ -1,6 +1,8 @@
 # Read replicas in the same region, with the parameters, the key, the security groups and the monitoring of the instance.
 
 resource "aws_db_instance" "replica" {
+  #checkov:skip=CKV_AWS_157:a replica that fails is made again from the instance, and each says for itself whether it has a standby
+
   for_each = var.create ? var.replicas : {}
 
   identifier          = "${var.identifier}-${each.key}"

@@ -14,28 +14,22 @@ locals {
   provisioned = contains(["io1", "io2"], var.storage_type)
 
   # The reasons why RDS refuses the storage. The ratios of gp3 and io2 are those of EBS, and were not seen refused by RDS.
-  storage_refusals = compact([
-    var.storage_type == "gp3" && !local.gp3_large && (var.iops != null || var.storage_throughput != null)
-    ? "iops and storage_throughput of gp3 can be chosen from an allocated_storage of 400 GiB on" : "",
-    local.gp3_large && !try(local.iops >= 12000 && local.iops <= 64000, false)
-    ? "iops of gp3 must be from 12000 to 64000" : "",
-    local.gp3_large && !try(local.storage_throughput >= 500 && local.storage_throughput <= 4000, false)
-    ? "storage_throughput of gp3 must be from 500 to 4000 MiB/s" : "",
-    local.gp3_large && try(local.storage_throughput > local.iops / 4, false)
-    ? "storage_throughput of gp3 must be a quarter of iops at most" : "",
-    local.gp3_large && try(local.iops > var.allocated_storage * 500, false)
-    ? "iops of gp3 must be 500 per GiB at most" : "",
-    local.provisioned && !try(var.iops >= 1000 && var.iops <= 256000, false)
-    ? "${var.storage_type} needs iops from 1000 to 256000" : "",
-    local.provisioned && try(var.iops > var.allocated_storage * (var.storage_type == "io1" ? 50 : 1000), false)
-    ? "iops of ${var.storage_type} must be ${var.storage_type == "io1" ? 50 : 1000} per GiB at most" : "",
-    local.provisioned && var.allocated_storage < 100
-    ? "${var.storage_type} needs an allocated_storage of 100 GiB at least" : "",
-    local.provisioned && var.storage_throughput != null
-    ? "storage_throughput is for gp3" : "",
-    var.dedicated_log_volume && !local.provisioned
-    ? "dedicated_log_volume needs io1 or io2" : "",
-  ])
+  storage_refusals = [
+    for why, holds in {
+      "iops and storage_throughput of gp3 can be chosen from an allocated_storage of 400 GiB on" = (
+        var.storage_type == "gp3" && !local.gp3_large && (var.iops != null || var.storage_throughput != null)
+      )
+      "iops of gp3 must be from 12000 to 64000"                     = local.gp3_large && !try(local.iops >= 12000 && local.iops <= 64000, false)
+      "iops of gp3 must be 500 per GiB at most"                     = local.gp3_large && try(local.iops > var.allocated_storage * 500, false)
+      "storage_throughput of gp3 must be a quarter of iops at most" = local.gp3_large && try(local.storage_throughput > local.iops / 4, false)
+      "io1 and io2 need iops"                                       = local.provisioned && var.iops == null
+      "iops of io1 must be 50 per GiB at most"                      = var.storage_type == "io1" && try(var.iops > var.allocated_storage * 50, false)
+      "iops of io2 must be 1000 per GiB at most"                    = var.storage_type == "io2" && try(var.iops > var.allocated_storage * 1000, false)
+      "io1 and io2 need an allocated_storage of 100 GiB at least"   = local.provisioned && var.allocated_storage < 100
+      "storage_throughput is for gp3"                               = local.provisioned && var.storage_throughput != null
+      "dedicated_log_volume needs io1 or io2"                       = var.dedicated_log_volume && !local.provisioned
+    } : why if holds
+  ]
 
   storage_refused = length(local.storage_refusals) == 0 ? null : join("; ", local.storage_refusals)
 }
