@@ -1,4 +1,4 @@
-# Alarms on an RDS instance, with thresholds that follow from its size.
+# Alarms on an RDS instance, with thresholds that follow from what it is.
 
 data "aws_caller_identity" "this" {}
 
@@ -7,28 +7,25 @@ data "aws_partition" "this" {}
 data "aws_region" "this" {}
 
 locals {
-  prefix    = "${var.db_instance_identifier}-"
-  topic_arn = var.create_topic ? aws_sns_topic.this[0].arn : var.topic_arn
-  ok        = var.notify_ok ? [local.topic_arn] : []
-
-  metric_alarms  = { for name, signal in local.metrics : name => signal if !contains(var.disabled, name) }
-  insight_alarms = { for name, signal in local.insights : name => signal if var.performance_insights && !contains(var.disabled, name) }
-  lag_alarms     = contains(var.disabled, "replica_lag") ? toset([]) : var.replica_identifiers
+  prefix      = "${var.db_instance_identifier}-"
+  topic_arn   = var.create_topic ? aws_sns_topic.this[0].arn : var.topic_arn
+  ok          = var.notify_ok ? [local.topic_arn] : []
+  alarm_names = { for name, signal in local.alarms : name => "${local.prefix}${replace(replace(name, "_", "-"), "/", "-")}" }
 }
 
-resource "aws_cloudwatch_metric_alarm" "metric" {
-  for_each = local.metric_alarms
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
 
-  alarm_name          = "${local.prefix}${replace(each.key, "_", "-")}"
-  alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why}"
-  namespace           = "AWS/RDS"
-  metric_name         = each.value.metric
-  dimensions          = { DBInstanceIdentifier = var.db_instance_identifier }
-  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
-  extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
+  alarm_name          = local.alarm_names[each.key]
+  alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why} Runbook: ${var.runbook_url}#${each.value.runbook}"
+  namespace           = can(each.value.metric) ? "AWS/RDS" : null
+  metric_name         = try(each.value.metric, null)
+  dimensions          = can(each.value.metric) ? { DBInstanceIdentifier = try(each.value.instance, var.db_instance_identifier) } : null
+  statistic           = can(regex("^p[0-9]", each.value.statistic)) ? null : try(each.value.statistic, null)
+  extended_statistic  = can(regex("^p[0-9]", each.value.statistic)) ? each.value.statistic : null
+  period              = can(each.value.metric) ? try(each.value.period, 60) : null
   comparison_operator = each.value.comparison
   threshold           = each.value.threshold
-  period              = 60
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.periods
   treat_missing_data  = each.value.missing
@@ -36,38 +33,31 @@ resource "aws_cloudwatch_metric_alarm" "metric" {
   ok_actions          = local.ok
   tags                = var.tags
 
-  lifecycle {
-    precondition {
-      condition     = local.is_known
-      error_message = "Memory and vCPUs of ${var.instance_class} are not known here: give memory_gib and vcpus."
+  dynamic "metric_query" {
+    for_each = can(each.value.counter) ? [each.value.counter] : []
+
+    content {
+      id          = "counter"
+      expression  = "DB_PERF_INSIGHTS('RDS', '${var.resource_id}', '${metric_query.value}')"
+      label       = metric_query.value
+      period      = try(each.value.period, 60)
+      return_data = true
     }
-  }
-}
-
-# CloudWatch has no metric of IOPS in per cent.
-resource "aws_cloudwatch_metric_alarm" "iops_saturation" {
-  count = contains(var.disabled, "iops_saturation") ? 0 : 1
-
-  alarm_name          = "${local.prefix}iops-saturation"
-  alarm_description   = "${local.iops_saturation.says} Missing data is ${local.iops_saturation.missing}: ${local.iops_saturation.why}"
-  comparison_operator = local.gt
-  threshold           = local.iops_saturation.threshold
-  evaluation_periods  = local.iops_saturation.periods
-  datapoints_to_alarm = local.iops_saturation.periods
-  treat_missing_data  = local.iops_saturation.missing
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = local.ok
-  tags                = var.tags
-
-  metric_query {
-    id          = "saturation"
-    expression  = "100 * (reads + writes) / ${local.iops}"
-    label       = "IOPS in per cent of ${local.iops}"
-    return_data = true
   }
 
   dynamic "metric_query" {
-    for_each = { reads = "ReadIOPS", writes = "WriteIOPS" }
+    for_each = can(each.value.math) ? [each.value.math.expression] : []
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = try(each.value.math.metrics, {})
 
     content {
       id = metric_query.key
@@ -76,7 +66,7 @@ resource "aws_cloudwatch_metric_alarm" "iops_saturation" {
         namespace   = "AWS/RDS"
         metric_name = metric_query.value
         dimensions  = { DBInstanceIdentifier = var.db_instance_identifier }
-        period      = 60
+        period      = try(each.value.period, 60)
         stat        = "Average"
       }
     }
@@ -84,51 +74,18 @@ resource "aws_cloudwatch_metric_alarm" "iops_saturation" {
 
   lifecycle {
     precondition {
+      condition     = local.is_known
+      error_message = "The class ${var.instance_class} is not in classes.json: give memory_gib, vcpus, instance_iops and instance_throughput."
+    }
+
+    precondition {
       condition     = local.has_iops
-      error_message = "What ${var.storage_type} can do does not follow from its size: give iops."
+      error_message = "The IOPS of ${var.storage_type} do not follow from its size: give iops."
+    }
+
+    precondition {
+      condition     = !can(each.value.most) || try(each.value.threshold < each.value.most, false)
+      error_message = "The alarm ${each.key} cannot fire: its threshold is ${each.value.threshold}, and its signal never exceeds ${try(each.value.most, 0)}. Lower its threshold in thresholds."
     }
   }
-}
-
-resource "aws_cloudwatch_metric_alarm" "insight" {
-  for_each = local.insight_alarms
-
-  alarm_name          = "${local.prefix}${replace(each.key, "_", "-")}"
-  alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why}"
-  comparison_operator = local.gt
-  threshold           = each.value.threshold
-  evaluation_periods  = each.value.periods
-  datapoints_to_alarm = each.value.periods
-  treat_missing_data  = each.value.missing
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = local.ok
-  tags                = var.tags
-
-  metric_query {
-    id          = "counter"
-    expression  = "DB_PERF_INSIGHTS('RDS', '${var.resource_id}', '${each.value.counter}')"
-    label       = each.value.counter
-    period      = 60
-    return_data = true
-  }
-}
-
-resource "aws_cloudwatch_metric_alarm" "replica_lag" {
-  for_each = local.lag_alarms
-
-  alarm_name          = "${local.prefix}replica-lag-${each.key}"
-  alarm_description   = "${local.replica_lag.says} Missing data is ${local.replica_lag.missing}: ${local.replica_lag.why}"
-  namespace           = "AWS/RDS"
-  metric_name         = "ReplicaLag"
-  dimensions          = { DBInstanceIdentifier = each.key }
-  statistic           = "Maximum"
-  comparison_operator = local.gt
-  threshold           = local.replica_lag.threshold
-  period              = 60
-  evaluation_periods  = local.replica_lag.periods
-  datapoints_to_alarm = local.replica_lag.periods
-  treat_missing_data  = local.replica_lag.missing
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = local.ok
-  tags                = var.tags
 }

@@ -6,12 +6,8 @@ output "topic_arn" {
 output "alarms" {
   description = "What is watched, by name: ARN, threshold, and how missing data counts. Replicas are `replica_lag/<identifier>`."
   value = {
-    for name, alarm in merge(
-      aws_cloudwatch_metric_alarm.metric,
-      aws_cloudwatch_metric_alarm.insight,
-      { for alarm in aws_cloudwatch_metric_alarm.iops_saturation : "iops_saturation" => alarm },
-      { for replica, alarm in aws_cloudwatch_metric_alarm.replica_lag : "replica_lag/${replica}" => alarm },
-    ) : name => { arn = alarm.arn, threshold = alarm.threshold, treat_missing_data = alarm.treat_missing_data }
+    for name, alarm in aws_cloudwatch_metric_alarm.this :
+    name => { arn = alarm.arn, threshold = alarm.threshold, treat_missing_data = alarm.treat_missing_data }
   }
 
   precondition {
@@ -21,13 +17,14 @@ output "alarms" {
 }
 
 output "size" {
-  description = "What the thresholds were computed from: `vcpus`, `memory_gib`, `max_connections`, `allocated_storage` (GiB), `iops`."
+  description = "What the thresholds were computed from: `vcpus`, `memory_gib`, `connections`, `allocated_storage` (GiB), and of storage and class the smaller `iops` and `throughput_bytes` (a second)."
   value = {
     vcpus             = local.vcpus
     memory_gib        = local.memory_gib
-    max_connections   = local.max_connections
+    connections       = local.connections
     allocated_storage = var.allocated_storage
     iops              = local.iops
+    throughput_bytes  = local.throughput_bytes
   }
 }
 

@@ -1,4 +1,8 @@
-# The SNS topic, on a key of its own: the AWS managed key of SNS does not let CloudWatch publish.
+# The SNS topic, on a key of its own: the AWS managed key of SNS does not let CloudWatch publish. And who hears of it.
+
+locals {
+  queues = { for name, subscription in var.subscriptions : name => subscription.endpoint if subscription.protocol == "sqs" }
+}
 
 resource "aws_kms_key" "topic" {
   count = var.create_topic ? 1 : 0
@@ -35,9 +39,31 @@ resource "aws_sns_topic_policy" "this" {
 resource "aws_sns_topic_subscription" "this" {
   for_each = var.subscriptions
 
-  topic_arn = aws_sns_topic.this[0].arn
-  protocol  = each.value.protocol
-  endpoint  = each.value.endpoint
+  topic_arn              = aws_sns_topic.this[0].arn
+  protocol               = each.value.protocol
+  endpoint               = each.value.endpoint
+  endpoint_auto_confirms = each.value.endpoint_auto_confirms ? true : null
+  subscription_role_arn  = each.value.subscription_role_arn
+
+  # A message that comes before the permission is lost.
+  depends_on = [aws_lambda_permission.this, aws_sqs_queue_policy.this]
+}
+
+resource "aws_lambda_permission" "this" {
+  for_each = { for name, subscription in var.subscriptions : name => subscription if subscription.protocol == "lambda" }
+
+  statement_id  = "${local.prefix}alarms-${each.key}"
+  action        = "lambda:InvokeFunction"
+  function_name = each.value.endpoint
+  principal     = "sns.amazonaws.com"
+  source_arn    = aws_sns_topic.this[0].arn
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  for_each = local.queues
+
+  queue_url = "https://sqs.${split(":", each.value)[3]}.${data.aws_partition.this.dns_suffix}/${split(":", each.value)[4]}/${split(":", each.value)[5]}"
+  policy    = data.aws_iam_policy_document.queue[each.key].json
 }
 
 data "aws_iam_policy_document" "key" {
@@ -89,7 +115,7 @@ data "aws_iam_policy_document" "topic" {
     }
   }
 
-  # For the rules of the module snapshot-guard. AWS supports no condition here: with one, EventBridge's messages
+  # For the rules of events.tf and of the module snapshot-guard. AWS supports no condition here: with one, EventBridge's messages
   # would not arrive. So the source of a message is not proven: take it as a signal.
   statement {
     sid       = "EventsOfRules"
@@ -117,6 +143,27 @@ data "aws_iam_policy_document" "topic" {
       test     = "Bool"
       variable = "aws:SecureTransport"
       values   = ["false"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "queue" {
+  for_each = local.queues
+
+  statement {
+    sid       = "AlarmsOfTheTopic"
+    actions   = ["sqs:SendMessage"]
+    resources = [each.value]
+
+    principals {
+      type        = "Service"
+      identifiers = ["sns.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_sns_topic.this[0].arn]
     }
   }
 }

@@ -9,14 +9,31 @@ variable "db_instance_identifier" {
   }
 }
 
+variable "engine" {
+  description = "Engine of the instance. `postgres` is the only one: Aurora publishes other metrics (`aws_db_instance.engine`)."
+  type        = string
+  default     = "postgres"
+  nullable    = false
+
+  validation {
+    condition     = var.engine == "postgres"
+    error_message = "engine must be postgres. Aurora has no FreeStorageSpace, IOPS limit or checkpoint lag: alarms on them would never have data."
+  }
+}
+
 variable "instance_class" {
-  description = "Instance class, such as `db.r7g.large`. Memory and vCPUs of the families t3, t4g, m5 to m8g, r5 to r8g and x2 are known from it; for others give `memory_gib` and `vcpus`."
+  description = "Instance class, such as `db.r7g.large`. `classes.json` has what the families t3, t4g, m5 to m8g, r5 to r8g, x2 and z1d can do; for others give `memory_gib`, `vcpus`, `instance_iops` and `instance_throughput`."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^db\\.[a-z0-9-]+\\.[a-z0-9.]+$", var.instance_class))
     error_message = "instance_class must be an RDS instance class, such as db.r7g.large."
+  }
+
+  validation {
+    condition     = var.instance_class != "db.serverless"
+    error_message = "instance_class db.serverless is Aurora's, which publishes other metrics."
   }
 }
 
@@ -42,25 +59,59 @@ variable "vcpus" {
   }
 }
 
-variable "max_connections" {
-  description = "Connections that the server takes. Null means RDS's default for the memory, `LEAST(memory / 9531392, 5000)`, which is a little more than the server really has: give it where you set it."
+variable "instance_iops" {
+  description = "IOPS that the instance class sustains between itself and the storage. Null means that of `instance_class`."
   type        = number
   default     = null
 
   validation {
-    condition     = var.max_connections == null || coalesce(var.max_connections, 0) >= 6
-    error_message = "max_connections must be 6 or more, as RDS has it."
+    condition     = var.instance_iops == null || coalesce(var.instance_iops, 0) > 0
+    error_message = "instance_iops must be more than 0."
+  }
+}
+
+variable "instance_throughput" {
+  description = "Throughput in MB/s that the instance class sustains between itself and the storage. Null means that of `instance_class`."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.instance_throughput == null || coalesce(var.instance_throughput, 0) > 0
+    error_message = "instance_throughput must be more than 0."
+  }
+}
+
+variable "connections_for_tenants" {
+  description = "Connections that tenants can hold: `max_connections` less `superuser_reserved_connections`, `reserved_connections` and `rds.rds_superuser_reserved_connections` (output of the module `rds-postgres`). Null means RDS's default for the memory, `LEAST(memory / 9531392, 5000)` less 5."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.connections_for_tenants == null || coalesce(var.connections_for_tenants, 0) >= 2
+    error_message = "connections_for_tenants must be 2 or more."
   }
 }
 
 variable "allocated_storage" {
-  description = "Storage in GiB. With storage autoscaling, what it is now: an alarm on 10 % of it comes after RDS should have grown it."
+  description = "Storage in GiB, as it is now: with storage autoscaling the instance's attribute, and not what was once configured."
   type        = number
   nullable    = false
 
   validation {
     condition     = var.allocated_storage >= 5 && var.allocated_storage <= 65536
     error_message = "allocated_storage must be from 5 to 65536 GiB."
+  }
+}
+
+variable "max_allocated_storage" {
+  description = "GiB up to which RDS grows the storage by itself; 0 without storage autoscaling. With it, `free_storage` waits until RDS had its time, and `storage_ceiling` watches the maximum."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.max_allocated_storage == 0 || var.max_allocated_storage >= var.allocated_storage
+    error_message = "max_allocated_storage must be 0, or allocated_storage at least."
   }
 }
 
@@ -77,13 +128,24 @@ variable "storage_type" {
 }
 
 variable "iops" {
-  description = "IOPS that the storage can do. Null means what comes with the size: gp3 3000, from 400 GiB 12000; gp2 3 for each GiB, 100 to 64000. Needed for io1 and io2."
+  description = "IOPS of the storage (`aws_db_instance.iops`). Null means what comes with the size: gp3 3000, from 400 GiB 12000; gp2 3 for each GiB, and in bursts 3000, from 400 GiB 12000. Needed for io1 and io2."
   type        = number
   default     = null
 
   validation {
     condition     = var.iops == null || coalesce(var.iops, 0) >= 100
     error_message = "iops must be 100 or more."
+  }
+}
+
+variable "storage_throughput" {
+  description = "Throughput of the storage in MiB/s (`aws_db_instance.storage_throughput`). Null means what comes with type and size: gp3 125, from 400 GiB 500; gp2 128, 250 above 170 GiB and 500 from 400 GiB; io1 and io2 a quarter of the IOPS, 4000 at most."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.storage_throughput == null || coalesce(var.storage_throughput, 0) >= 100
+    error_message = "storage_throughput must be 100 MiB/s or more."
   }
 }
 
@@ -128,22 +190,45 @@ variable "log_metrics_namespace" {
   default     = null
 }
 
+variable "parameter_group_names" {
+  description = "Names of the parameter groups of the instance and its replicas: changes that wait for a reboot are notified. None by default."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "thresholds" {
-  description = "What is too much, relative to the instance's size where that makes sense. Per cent: `connections_percent` of max_connections, `cpu_percent`, `memory_percent` and `storage_percent` that must stay free, `iops_percent` of the storage's IOPS, `ebs_balance_percent` of the burst that must stay, `wal_percent` of the storage that WAL or a replication slot may hold. Seconds: `latency_seconds` (90th percentile), `replica_lag_seconds`, `checkpoint_lag_seconds`, `idle_in_transaction_seconds`. Numbers: `load_per_vcpu` (active sessions), `transaction_ids` (of some 2000 million), `deadlocks` (more than which alarm), `blocked_transactions`."
+  description = <<-EOT
+    What is too much, relative to the instance's size where that makes sense. Per cent: `connections_percent` of
+    `connections_for_tenants`; `cpu_percent`; `memory_percent` that must stay free (null: 25, and 10 below 4 GiB of memory);
+    `storage_percent` and `storage_critical_percent` that must stay free; `storage_ceiling_percent` of
+    `max_allocated_storage`; `iops_percent` and `throughput_percent` of what storage and class can do;
+    `ebs_balance_percent`, `burst_balance_percent` and `cpu_credits_percent` of the burst that must stay;
+    `local_storage_percent` that must stay free; `wal_percent` of the storage that WAL or a replication slot may hold.
+    Seconds: `latency_seconds` (90th percentile), `replica_lag_seconds`, `checkpoint_lag_seconds`,
+    `idle_in_transaction_seconds`. Numbers: `load_per_vcpu` (active sessions), `transaction_ids` (of some 2000 million; above
+    `autovacuum_freeze_max_age`, at which autovacuum begins to freeze), `deadlocks` in five minutes, `blocked_transactions`.
+  EOT
   type = object({
     connections_percent         = optional(number, 90)
     cpu_percent                 = optional(number, 90)
-    memory_percent              = optional(number, 25)
+    memory_percent              = optional(number)
     storage_percent             = optional(number, 10)
+    storage_critical_percent    = optional(number, 5)
+    storage_ceiling_percent     = optional(number, 90)
     latency_seconds             = optional(number, 0.02)
     iops_percent                = optional(number, 80)
+    throughput_percent          = optional(number, 80)
     ebs_balance_percent         = optional(number, 10)
+    burst_balance_percent       = optional(number, 20)
+    cpu_credits_percent         = optional(number, 10)
+    local_storage_percent       = optional(number, 10)
     load_per_vcpu               = optional(number, 1)
     replica_lag_seconds         = optional(number, 60)
-    transaction_ids             = optional(number, 1000000000)
+    transaction_ids             = optional(number, 500000000)
     wal_percent                 = optional(number, 20)
     checkpoint_lag_seconds      = optional(number, 900)
-    deadlocks                   = optional(number, 0)
+    deadlocks                   = optional(number, 5)
     blocked_transactions        = optional(number, 5)
     idle_in_transaction_seconds = optional(number, 300)
   })
@@ -152,19 +237,31 @@ variable "thresholds" {
 
   validation {
     condition = alltrue([
-      for name, value in var.thresholds : value > 0 && value <= 100 if endswith(name, "_percent")
+      for name, value in var.thresholds : try(value > 0 && value <= 100, value == null) if endswith(name, "_percent")
     ])
     error_message = "Each of thresholds that ends in _percent must be more than 0 and at most 100."
   }
 
   validation {
-    condition     = alltrue([for name, value in var.thresholds : value > 0 if name != "deadlocks"]) && var.thresholds.deadlocks >= 0
-    error_message = "thresholds must be more than 0; deadlocks may be 0, which alarms at the first."
+    condition     = alltrue([for value in values(var.thresholds) : try(value > 0, value == null)])
+    error_message = "thresholds must be more than 0."
   }
 
   validation {
-    condition     = var.thresholds.transaction_ids <= 2000000000
-    error_message = "thresholds.transaction_ids must be at most 2000000000: PostgreSQL stops writing shortly behind it."
+    condition     = var.thresholds.transaction_ids > 200000000
+    error_message = "thresholds.transaction_ids must be more than 200000000, the default of autovacuum_freeze_max_age: tables get that old on a healthy server."
+  }
+}
+
+variable "runbook_url" {
+  description = "Page with a runbook for each alarm: an alarm's description ends with this URL and the section's anchor. The default is this provider's guide."
+  type        = string
+  default     = "https://github.com/pgtenant/terraform-provider-pgtenant/blob/main/docs/guides/operations.md"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^https://[^#\\s]{1,300}$", var.runbook_url))
+    error_message = "runbook_url must be an https URL without an anchor, of 300 characters at most."
   }
 }
 
@@ -187,8 +284,15 @@ variable "create_topic" {
   nullable    = false
 }
 
+variable "create_events" {
+  description = "Whether the topic also hears of RDS's events of the instance and its replicas: failover, failure, recovery, maintenance, replication errors, full storage, stop and start."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "topic_arn" {
-  description = "ARN of the SNS topic to notify when `create_topic` is false. If it is encrypted, its key must let `cloudwatch.amazonaws.com` use it: the AWS managed key does not."
+  description = "ARN of the SNS topic to notify when `create_topic` is false. Its policy must let `cloudwatch.amazonaws.com` and, for events, `events.amazonaws.com` publish. If it is encrypted, its key must let both use it: the AWS managed key does not."
   type        = string
   default     = null
 
@@ -204,10 +308,21 @@ variable "topic_arn" {
 }
 
 variable "subscriptions" {
-  description = "Who hears of alarms, by a name of your choice: `protocol` (email, https, sqs, lambda, ...) and `endpoint`. E-mail must be confirmed by its reader."
+  description = <<-EOT
+    Who hears of alarms and events, by a name of your choice: `protocol` and `endpoint`, and what the protocol needs.
+    `email`, `email-json`: the reader must confirm. `sms`: a number, as `+4915123456789`. `https`: a URL whose service confirms by
+    itself, as PagerDuty and Opsgenie do, with `endpoint_auto_confirms = true`. `lambda`: ARN of a function of this account; this
+    module permits the topic to invoke it. `sqs`: ARN of a queue of this account and region, with `replace_queue_policy = true`: this
+    module then owns the queue's policy, which lets this topic send and nobody else. The key of an encrypted queue must let
+    `sns.amazonaws.com` use it. `firehose`: ARN of a delivery stream, with `subscription_role_arn`, a role that SNS assumes to
+    write to it.
+  EOT
   type = map(object({
-    protocol = string
-    endpoint = string
+    protocol               = string
+    endpoint               = string
+    endpoint_auto_confirms = optional(bool, false)
+    replace_queue_policy   = optional(bool, false)
+    subscription_role_arn  = optional(string)
   }))
   default  = {}
   nullable = false
@@ -218,6 +333,38 @@ variable "subscriptions" {
       contains(["email", "email-json", "https", "sqs", "lambda", "firehose", "sms"], subscription.protocol)
     ])
     error_message = "The protocol of each of subscriptions must be email, email-json, https, sqs, lambda, firehose or sms; http would carry alarms in clear."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscription in values(var.subscriptions) : can(regex(lookup({
+        "email"      = "^[^@\\s]+@[^@\\s]+$"
+        "email-json" = "^[^@\\s]+@[^@\\s]+$"
+        "https"      = "^https://"
+        "sms"        = "^\\+[0-9]+$"
+        "sqs"        = "^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$"
+        "lambda"     = "^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+$"
+        "firehose"   = "^arn:[a-z-]+:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/.+$"
+      }, subscription.protocol, "."), subscription.endpoint))
+    ])
+    error_message = "The endpoint of each of subscriptions must be what its protocol takes: an address for email, a URL that begins with https:// for https, a number with + for sms, an ARN for sqs (a standard queue), lambda (a function without a version) and firehose."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscription in values(var.subscriptions) : (subscription.protocol == "firehose") == (subscription.subscription_role_arn != null)
+    ])
+    error_message = "A subscription with the protocol firehose needs subscription_role_arn, the role with which SNS writes to the stream; the others take none."
+  }
+
+  validation {
+    condition     = alltrue([for subscription in values(var.subscriptions) : (subscription.protocol == "https") == subscription.endpoint_auto_confirms])
+    error_message = "A subscription with the protocol https needs endpoint_auto_confirms = true, because Terraform cannot confirm it; the others take none. Subscribe an endpoint that does not confirm by itself outside of Terraform, with the output topic_arn."
+  }
+
+  validation {
+    condition     = alltrue([for subscription in values(var.subscriptions) : (subscription.protocol == "sqs") == subscription.replace_queue_policy])
+    error_message = "A subscription with the protocol sqs needs replace_queue_policy = true: without a policy that lets the topic send, nothing arrives. Where the queue has a policy of its own, subscribe it there, with the output topic_arn. The other protocols take none."
   }
 
   validation {

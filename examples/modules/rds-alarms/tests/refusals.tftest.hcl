@@ -37,12 +37,68 @@ run "vcpus" {
   expect_failures = [var.vcpus]
 }
 
-run "max_connections" {
+run "engine" {
   command = plan
   variables {
-    max_connections = 5
+    engine = "aurora-postgresql"
   }
-  expect_failures = [var.max_connections]
+  expect_failures = [var.engine]
+}
+
+run "serverless" {
+  command = plan
+  variables {
+    instance_class = "db.serverless"
+  }
+  expect_failures = [var.instance_class]
+}
+
+run "instance_iops" {
+  command = plan
+  variables {
+    instance_iops = 0
+  }
+  expect_failures = [var.instance_iops]
+}
+
+run "instance_throughput" {
+  command = plan
+  variables {
+    instance_throughput = 0
+  }
+  expect_failures = [var.instance_throughput]
+}
+
+run "connections_for_tenants" {
+  command = plan
+  variables {
+    connections_for_tenants = 1
+  }
+  expect_failures = [var.connections_for_tenants]
+}
+
+run "max_allocated_storage" {
+  command = plan
+  variables {
+    max_allocated_storage = 99
+  }
+  expect_failures = [var.max_allocated_storage]
+}
+
+run "storage_throughput" {
+  command = plan
+  variables {
+    storage_throughput = 99
+  }
+  expect_failures = [var.storage_throughput]
+}
+
+run "runbook_url" {
+  command = plan
+  variables {
+    runbook_url = "https://wiki.example.com/postgres#page"
+  }
+  expect_failures = [var.runbook_url]
 }
 
 run "allocated_storage" {
@@ -112,7 +168,7 @@ run "not_positive" {
 run "transaction_ids" {
   command = plan
   variables {
-    thresholds = { transaction_ids = 2100000000 }
+    thresholds = { transaction_ids = 200000000 }
   }
   expect_failures = [var.thresholds]
 }
@@ -158,6 +214,38 @@ run "protocol" {
   expect_failures = [var.subscriptions]
 }
 
+run "endpoint" {
+  command = plan
+  variables {
+    subscriptions = { a = { protocol = "lambda", endpoint = "https://example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "firehose_without_a_role" {
+  command = plan
+  variables {
+    subscriptions = { a = { protocol = "firehose", endpoint = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/alarms" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "https_that_nobody_confirms" {
+  command = plan
+  variables {
+    subscriptions = { a = { protocol = "https", endpoint = "https://example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "queue_without_a_policy" {
+  command = plan
+  variables {
+    subscriptions = { a = { protocol = "sqs", endpoint = "arn:aws:sqs:eu-west-1:123456789012:alarms" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
 run "subscriptions_elsewhere" {
   command = plan
   variables {
@@ -171,9 +259,9 @@ run "subscriptions_elsewhere" {
 run "class_of_unknown_size" {
   command = plan
   variables {
-    instance_class = "db.z1d.large"
+    instance_class = "db.m99g.large"
   }
-  expect_failures = [aws_cloudwatch_metric_alarm.metric]
+  expect_failures = [aws_cloudwatch_metric_alarm.this]
 }
 
 run "provisioned_without_iops" {
@@ -181,7 +269,16 @@ run "provisioned_without_iops" {
   variables {
     storage_type = "io2"
   }
-  expect_failures = [aws_cloudwatch_metric_alarm.iops_saturation]
+  expect_failures = [aws_cloudwatch_metric_alarm.this]
+}
+
+run "alarm_that_cannot_fire" {
+  command = plan
+  variables {
+    connections_for_tenants = 87
+    thresholds              = { connections_percent = 100 }
+  }
+  expect_failures = [aws_cloudwatch_metric_alarm.this["connections"]]
 }
 
 run "deadlocks_watched_by_nothing" {
