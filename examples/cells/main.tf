@@ -39,13 +39,19 @@ module "alarms" {
   source   = "../modules/rds-alarms"
   for_each = local.cells
 
-  db_instance_identifier = module.postgres[each.key].identifier
-  resource_id            = module.postgres[each.key].resource_id
-  instance_class         = module.postgres[each.key].instance_class
-  allocated_storage      = module.postgres[each.key].allocated_storage
-  iops                   = module.postgres[each.key].iops
-  max_connections        = module.postgres[each.key].max_connections
-  subscriptions          = var.subscriptions
+  db_instance_identifier  = module.postgres[each.key].identifier
+  resource_id             = module.postgres[each.key].resource_id
+  instance_class          = module.postgres[each.key].instance_class
+  allocated_storage       = module.postgres[each.key].allocated_storage
+  iops                    = module.postgres[each.key].iops
+  max_allocated_storage   = module.postgres[each.key].max_allocated_storage
+  storage_type            = module.postgres[each.key].storage_type
+  storage_throughput      = module.postgres[each.key].storage_throughput
+  connections_for_tenants = module.postgres[each.key].connections_for_tenants
+  parameter_group_names   = [module.postgres[each.key].parameter_group_name]
+  # Of the module log_metrics below, written out: with for_each, it waits for all of this one.
+  log_metrics_namespace = "pgtenant/${module.postgres[each.key].identifier}"
+  subscriptions         = var.subscriptions
 }
 
 module "log_metrics" {

@@ -108,8 +108,14 @@ variable "watchdog" {
 }
 
 variable "subscriptions" {
-  description = "Who hears of alarms of all cells, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
-  type        = map(object({ protocol = string, endpoint = string }))
-  default     = {}
-  nullable    = false
+  description = "Who hears of alarms of all cells, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`, and what the protocol needs, as the module `rds-alarms` takes it."
+  type = map(object({
+    protocol               = string
+    endpoint               = string
+    endpoint_auto_confirms = optional(bool, false)
+    replace_queue_policy   = optional(bool, false)
+    subscription_role_arn  = optional(string)
+  }))
+  default  = {}
+  nullable = false
 }

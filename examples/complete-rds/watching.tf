@@ -3,15 +3,19 @@
 module "alarms" {
   source = "../modules/rds-alarms"
 
-  db_instance_identifier = module.postgres.identifier
-  resource_id            = module.postgres.resource_id
-  instance_class         = module.postgres.instance_class
-  allocated_storage      = module.postgres.allocated_storage
-  iops                   = module.postgres.iops
-  max_connections        = module.postgres.max_connections
-  log_metrics_namespace  = module.log_metrics.namespace
-  subscriptions          = var.subscriptions
-  tags                   = var.tags
+  db_instance_identifier  = module.postgres.identifier
+  resource_id             = module.postgres.resource_id
+  instance_class          = module.postgres.instance_class
+  allocated_storage       = module.postgres.allocated_storage
+  iops                    = module.postgres.iops
+  max_allocated_storage   = module.postgres.max_allocated_storage
+  storage_type            = module.postgres.storage_type
+  storage_throughput      = module.postgres.storage_throughput
+  connections_for_tenants = module.postgres.connections_for_tenants
+  parameter_group_names   = [module.postgres.parameter_group_name]
+  log_metrics_namespace   = module.log_metrics.namespace
+  subscriptions           = var.subscriptions
+  tags                    = var.tags
 }
 
 module "log_metrics" {

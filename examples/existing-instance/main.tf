@@ -32,19 +32,19 @@ module "tenants" {
 module "alarms" {
   source = "../modules/rds-alarms"
 
-  db_instance_identifier = var.instance.identifier
-  resource_id            = var.instance.resource_id
-  instance_class         = var.instance.instance_class
-  allocated_storage      = var.instance.allocated_storage
-  storage_type           = var.instance.storage_type
-  iops                   = var.instance.iops
-  memory_gib             = var.instance.memory_gib
-  vcpus                  = var.instance.vcpus
-  performance_insights   = var.instance.performance_insights
-  replica_identifiers    = var.instance.replica_identifiers
-  max_connections        = var.instance.max_connections
-  log_metrics_namespace  = module.log_metrics.namespace
-  subscriptions          = var.subscriptions
+  db_instance_identifier  = var.instance.identifier
+  resource_id             = var.instance.resource_id
+  instance_class          = var.instance.instance_class
+  allocated_storage       = var.instance.allocated_storage
+  storage_type            = var.instance.storage_type
+  iops                    = var.instance.iops
+  memory_gib              = var.instance.memory_gib
+  vcpus                   = var.instance.vcpus
+  performance_insights    = var.instance.performance_insights
+  replica_identifiers     = var.instance.replica_identifiers
+  connections_for_tenants = var.instance.max_connections - var.kept_connections
+  log_metrics_namespace   = module.log_metrics.namespace
+  subscriptions           = var.subscriptions
 }
 
 # The instance must export its log `postgresql` to CloudWatch.
