@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::check::copy;
 use crate::stub;
 
 pub struct Planned {
@@ -15,7 +16,7 @@ pub struct Planned {
 #[track_caller]
 pub fn module(name: &str, variables: &str) -> Planned {
     let workspace = stub::workspace();
-    workspace.copy_from(&Path::new(stub::ROOT).join("examples/modules").join(name)).unwrap();
+    copy(&Path::new(stub::ROOT).join("examples/modules").join(name), &workspace.dir);
     workspace.write("terraform.tfvars", variables);
     workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
     let planned = workspace.plan().json["planned_values"].clone();
