@@ -27,8 +27,10 @@ locals {
     gp3 = var.allocated_storage >= 400 ? 12000 : 3000
     gp2 = max(var.allocated_storage >= 400 ? 12000 : 3000, min(var.allocated_storage * 3, 64000))
   }
-  has_iops     = var.iops != null || contains(keys(local.storage_iops_by_type), var.storage_type)
-  storage_iops = try(coalesce(var.iops, lookup(local.storage_iops_by_type, var.storage_type, null)), 100)
+  # AWS says 0 of what it does not say.
+  given_iops   = var.iops == 0 ? null : var.iops
+  has_iops     = local.given_iops != null || contains(keys(local.storage_iops_by_type), var.storage_type)
+  storage_iops = try(coalesce(local.given_iops, lookup(local.storage_iops_by_type, var.storage_type, null)), 100)
 
   storage_throughput_by_type = {
     gp3 = var.allocated_storage >= 400 ? 500 : 125
@@ -36,7 +38,7 @@ locals {
     io1 = min(local.storage_iops / 4, 4000)
     io2 = min(local.storage_iops / 4, 4000)
   }
-  storage_throughput = coalesce(var.storage_throughput, local.storage_throughput_by_type[var.storage_type])
+  storage_throughput = coalesce(var.storage_throughput == 0 ? null : var.storage_throughput, local.storage_throughput_by_type[var.storage_type])
 
   # What is used up first: the storage (MiB/s), or what the class sustains between it and the storage (MB/s).
   iops             = min(local.storage_iops, try(coalesce(var.instance_iops, local.class.iops), 100))

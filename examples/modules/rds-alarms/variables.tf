@@ -128,24 +128,24 @@ variable "storage_type" {
 }
 
 variable "iops" {
-  description = "IOPS of the storage (`aws_db_instance.iops`). Null means what comes with the size: gp3 3000, from 400 GiB 12000; gp2 3 for each GiB, and in bursts 3000, from 400 GiB 12000. Needed for io1 and io2."
+  description = "IOPS of the storage (`aws_db_instance.iops`). Null or 0 means what comes with the size: gp3 3000, from 400 GiB 12000; gp2 3 for each GiB, and in bursts 3000, from 400 GiB 12000. Needed for io1 and io2."
   type        = number
   default     = null
 
   validation {
-    condition     = var.iops == null || coalesce(var.iops, 0) >= 100
-    error_message = "iops must be 100 or more."
+    condition     = coalesce(var.iops, 0) == 0 || coalesce(var.iops, 0) >= 100
+    error_message = "iops must be 100 or more, or 0 or null for what comes with type and size."
   }
 }
 
 variable "storage_throughput" {
-  description = "Throughput of the storage in MiB/s (`aws_db_instance.storage_throughput`). Null means what comes with type and size: gp3 125, from 400 GiB 500; gp2 128, 250 above 170 GiB and 500 from 400 GiB; io1 and io2 a quarter of the IOPS, 4000 at most."
+  description = "Throughput of the storage in MiB/s (`aws_db_instance.storage_throughput`). Null or 0 means what comes with type and size: gp3 125, from 400 GiB 500; gp2 128, 250 above 170 GiB and 500 from 400 GiB; io1 and io2 a quarter of the IOPS, 4000 at most."
   type        = number
   default     = null
 
   validation {
-    condition     = var.storage_throughput == null || coalesce(var.storage_throughput, 0) >= 100
-    error_message = "storage_throughput must be 100 MiB/s or more."
+    condition     = coalesce(var.storage_throughput, 0) == 0 || coalesce(var.storage_throughput, 0) >= 100
+    error_message = "storage_throughput must be 100 MiB/s or more, or 0 or null for what comes with type and size."
   }
 }
 

@@ -236,8 +236,10 @@ run "burstable" {
   command = plan
 
   variables {
-    instance_class    = "db.t4g.micro"
-    allocated_storage = 20
+    instance_class     = "db.t4g.micro"
+    allocated_storage  = 20
+    iops               = 0
+    storage_throughput = 0
   }
 
   assert {
