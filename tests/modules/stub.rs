@@ -69,6 +69,39 @@ fn what_the_real_provider_refuses_is_refused() {
             "resource \"aws_db_parameter_group\" \"this\" {{\n  family = \"postgres17\"\n  parameter {{\n{more}\n  }}\n}}\n"
         )
     };
+    let cluster = |more: &str| {
+        format!(
+            "resource \"aws_rds_cluster\" \"this\" {{\n  engine = \"aurora-postgresql\"\n  skip_final_snapshot = true\n{more}\n}}\n"
+        )
+    };
+    let of_cluster = |family: &str, more: &str| {
+        format!(
+            "resource \"aws_rds_cluster_parameter_group\" \"this\" {{\n  family = \"{family}\"\n  parameter {{\n{more}\n  }}\n}}\n"
+        )
+    };
+    let capacity = |min: &str, max: &str| {
+        cluster(&format!(
+            "  serverlessv2_scaling_configuration {{\n  min_capacity = {min}\n  max_capacity = {max}\n  }}"
+        ))
+    };
+    check(&cluster("  engine_lifecycle_support = \"none\""), "engine_lifecycle_support must be one of");
+    check(&cluster("  network_type = \"IPV6\""), "network_type must be one of");
+    check(&cluster("  storage_type = \"gp3\""), "storage_type must be one of");
+    check(&cluster("  enabled_cloudwatch_logs_exports = [\"upgrade\"]"), "enabled_cloudwatch_logs_exports may hold");
+    check(&cluster("  backup_retention_period = 36"), "Backups of a cluster are kept for 1 to 35 days");
+    check(&cluster("  database_insights_mode = \"advanced\""), "advanced needs");
+    check(&cluster("  final_snapshot_identifier = \"a--b\""), "is no name of a snapshot");
+    check(&capacity("4", "2"), "Capacity is from 0 to 256 ACUs");
+    check(&capacity("0.5", "7.3"), "Capacity is from 0 to 256 ACUs");
+    check("resource \"aws_rds_cluster\" \"this\" {\n  engine = \"aurora-postgresql\"\n}", "is required unless");
+    check(
+        &of_cluster("aurora-postgresql17", "name = \"rds.logical_replication\"\n  value = 1"),
+        "counts from a restart only",
+    );
+    check(
+        &of_cluster("aurora-postgresql18", "name = \"log_connections\"\n  value = 1"),
+        "Invalid parameter value: 1 for: log_connections",
+    );
     check(&instance("instance_class = \"db.t4g.small\"\n  instance_clas = 1"), "Unsupported argument");
     check(&instance("engine = \"postgres\""), "The argument \"instance_class\" is required");
     check(&instance("instance_class = \"x\"\n  address = \"y\""), "Read-only attribute");

@@ -26,6 +26,8 @@ enum Id {
 /// Type; id; service; whether its ARN names a region; what its ARN ends in, where `{}` is the name and
 /// `{id}` the id.
 const OBJECTS: &[(&str, Id, &str, bool, &str)] = &[
+    ("aws_appautoscaling_policy", Id::Name, "autoscaling", true, "scalingPolicy:{id}:policyName/{}"),
+    ("aws_appautoscaling_target", Id::Name, "application-autoscaling", true, "scalable-target/{}"),
     ("aws_backup_plan", Id::Uuid, "backup", true, "backup-plan:{id}"),
     ("aws_backup_selection", Id::Uuid, "", false, ""),
     ("aws_backup_vault", Id::Name, "backup", true, "backup-vault:{}"),
@@ -46,6 +48,9 @@ const OBJECTS: &[(&str, Id, &str, bool, &str)] = &[
     ("aws_kms_alias", Id::Name, "kms", true, "{}"),
     ("aws_kms_key", Id::Uuid, "kms", true, "key/{id}"),
     ("aws_organizations_policy", Id::Made("p-", 8), "organizations", false, "policy/o-exampleorg/{id}"),
+    ("aws_rds_cluster", Id::Name, "rds", true, "cluster:{}"),
+    ("aws_rds_cluster_instance", Id::Name, "rds", true, "db:{}"),
+    ("aws_rds_cluster_parameter_group", Id::Name, "rds", true, "cluster-pg:{}"),
     ("aws_secretsmanager_secret", Id::Arn, "secretsmanager", true, "secret:{}-AbCdEf"),
     ("aws_security_group", Id::Made("sg-", 17), "ec2", true, "security-group/{id}"),
     ("aws_sns_topic", Id::Arn, "sns", true, "{}"),
@@ -129,14 +134,19 @@ impl<'a> Made<'a> {
         Some(match attribute {
             "id" => self.id.as_str().into(),
             "region" => self.region.into(),
-            "name" | "identifier" => self.name.as_str().into(),
+            "name" | "identifier" | "cluster_identifier" => self.name.as_str().into(),
             "arn" | "dashboard_arn" | "db_snapshot_arn" => self.arn.as_str().into(),
             "owner" | "owner_id" | "customer_aws_id" => ACCOUNT.into(),
             "address" => address().into(),
+            // A cluster has no port in its endpoints, and a reader's name of its own.
+            "endpoint" if self.type_name.starts_with("aws_rds_cluster") => address().into(),
+            "reader_endpoint" => address().replacen(&self.name, &format!("{}-ro", self.name), 1).into(),
             "endpoint" => format!("{}:{}", address(), port()).into(),
             "port" => port().into(),
             "hosted_zone_id" => "Z29XKXDKYMONMX".into(),
             "resource_id" | "key_id" | "security_group_rule_id" | "query_definition_id" => self.id.as_str().into(),
+            "cluster_resource_id" => format!("cluster-{}", self.hash[..26].to_uppercase()).into(),
+            "dbi_resource_id" => format!("db-{}", self.hash[..26].to_uppercase()).into(),
             "availability_zone" => format!("{}a", self.region).into(),
             "ca_cert_identifier" => "rds-ca-rsa2048-g1".into(),
             "status" => "available".into(),
@@ -170,10 +180,15 @@ impl<'a> Made<'a> {
     }
 
     fn master_secret(&self, known: &Value) -> Value {
-        if self.type_name != "aws_db_instance" || values::known(known, "manage_master_user_password") != Some(true) {
+        let kind = match self.type_name {
+            "aws_db_instance" => "",
+            "aws_rds_cluster" => "cluster-",
+            _ => return Value::List(Vec::new()),
+        };
+        if values::known(known, "manage_master_user_password") != Some(true) {
             return Value::List(Vec::new());
         }
-        let secret = format!("secret:rds!{}-AbCdEf", self.id.to_lowercase());
+        let secret = format!("secret:rds!{kind}{}-AbCdEf", self.id.to_lowercase());
         let key = values::known::<String>(known, "master_user_secret_kms_key_id");
         Value::List(vec![Value::object([
             ("kms_key_id", key.map_or_else(|| self.sibling("kms", "alias/aws/secretsmanager"), Value::from)),
@@ -185,10 +200,21 @@ impl<'a> Made<'a> {
 
 /// As configured, or as Terraform makes one: the prefix and 26 digits.
 fn name(planned: &Value, hash: &str) -> String {
-    let names = ["name", "identifier", "alarm_name", "dashboard_name", "db_snapshot_identifier", "rule", "policy_name"];
+    let names = [
+        "name",
+        "identifier",
+        "alarm_name",
+        "dashboard_name",
+        "db_snapshot_identifier",
+        "rule",
+        "policy_name",
+        "cluster_identifier",
+        "resource_id",
+    ];
     let of = |names: &[&str]| names.iter().find_map(|name| values::known::<String>(planned, name));
     of(&names).unwrap_or_else(|| {
-        let prefix = of(&["name_prefix", "identifier_prefix"]).unwrap_or_else(|| "terraform-".to_owned());
+        let prefix = of(&["name_prefix", "identifier_prefix", "cluster_identifier_prefix"])
+            .unwrap_or_else(|| "terraform-".to_owned());
         format!("{prefix}{}", &hash[..26])
     })
 }

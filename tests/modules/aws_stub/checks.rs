@@ -25,6 +25,14 @@ const WORDS: &[(&str, &str, &[&str])] = &[
     ),
     ("aws_cloudwatch_metric_alarm", "treat_missing_data", &["breaching", "notBreaching", "ignore", "missing"]),
     ("aws_cloudwatch_metric_alarm", "statistic", &["SampleCount", "Average", "Sum", "Minimum", "Maximum"]),
+    ("aws_appautoscaling_policy", "policy_type", &["StepScaling", "TargetTrackingScaling", "PredictiveScaling"]),
+    (
+        "aws_appautoscaling_policy",
+        "predefined_metric_type",
+        &["RDSReaderAverageCPUUtilization", "RDSReaderAverageDatabaseConnections"],
+    ),
+    ("aws_appautoscaling_target", "scalable_dimension", &["rds:cluster:ReadReplicaCount"]),
+    ("aws_appautoscaling_target", "service_namespace", &["rds"]),
     ("aws_db_parameter_group", "apply_method", &["immediate", "pending-reboot"]),
     ("aws_db_instance", "database_insights_mode", &["standard", "advanced"]),
     (
@@ -38,6 +46,19 @@ const WORDS: &[(&str, &str, &[&str])] = &[
         &["open-source-rds-extended-support", "open-source-rds-extended-support-disabled"],
     ),
     ("aws_db_instance", "network_type", &["DUAL", "IPV4"]),
+    ("aws_rds_cluster", "database_insights_mode", &["standard", "advanced"]),
+    ("aws_rds_cluster", "enabled_cloudwatch_logs_exports", &["iam-db-auth-error", "instance", "postgresql"]),
+    ("aws_rds_cluster", "engine", &["aurora-mysql", "aurora-postgresql", "mysql", "postgres"]),
+    (
+        "aws_rds_cluster",
+        "engine_lifecycle_support",
+        &["open-source-rds-extended-support", "open-source-rds-extended-support-disabled"],
+    ),
+    ("aws_rds_cluster", "network_type", &["IPV4", "DUAL"]),
+    ("aws_rds_cluster", "restore_type", &["copy-on-write", "full-copy"]),
+    ("aws_rds_cluster", "storage_type", &["", "aurora", "aurora-iopt1", "io1", "io2"]),
+    ("aws_rds_cluster_instance", "engine", &["aurora-mysql", "aurora-postgresql", "mysql", "postgres"]),
+    ("aws_rds_cluster_parameter_group", "apply_method", &["immediate", "pending-reboot"]),
     ("aws_db_instance", "storage_type", &["standard", "gp2", "gp3", "io1", "io2"]),
     ("aws_cloudwatch_log_group", "log_group_class", &["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"]),
 ];
@@ -63,13 +84,19 @@ pub fn check(type_name: &str, block: &Block, config: &Value) -> Diagnostics {
 fn walk(type_name: &str, block: &Block, value: &Value, at: &Path, found: &mut Diagnostics) {
     for attribute in &block.attributes {
         let (name, path) = (attribute.name, at.clone().then(attribute.name));
+        let words = WORDS.iter().find(|(of, attribute, _)| *of == type_name && *attribute == name);
+        if let (Some((_, _, words)), Value::List(elements)) = (words, value.get(name)) {
+            for text in elements.iter().filter_map(Value::as_str).filter(|text| !words.contains(text)) {
+                let detail = format!("{path} may hold {}; got {text:?}.", words.join(", "));
+                found.push(Diagnostic::error("Invalid value", detail).at(path.clone()));
+            }
+        }
         let Some(text) = value.get(name).as_str() else { continue };
         if JSON.contains(&name)
             && let Err(error) = serde_json::from_str::<serde_json::Value>(text)
         {
             found.push(Diagnostic::error("Invalid JSON", format!("{path} must be JSON: {error}.")).at(path.clone()));
         }
-        let words = WORDS.iter().find(|(of, attribute, _)| *of == type_name && *attribute == name);
         if let Some((_, _, words)) = words
             && !words.contains(&text)
         {

@@ -23,19 +23,22 @@ const REMAINS: &str = "AWS_STUB_REMAINS";
 
 pub fn check(type_name: &str, config: &Value, found: &mut Diagnostics) {
     match type_name {
-        "aws_db_parameter_group" => parameters(config, found),
+        "aws_db_parameter_group" | "aws_rds_cluster_parameter_group" => parameters(config, found),
         "aws_db_instance" => storage(config, found),
+        "aws_rds_cluster" => cluster(config, found),
         _ => {}
     }
 }
 
 fn parameters(group: &Value, found: &mut Diagnostics) {
     let (family, Value::List(blocks)) = (known::<String>(group, "family"), group.get("parameter")) else { return };
-    let major = family.as_deref().and_then(|family| family.strip_prefix("postgres")?.parse::<i64>().ok());
-    let Some(major) = major else { return };
+    // Aurora's families are taken to be as RDS's: what is told of one of them alone is not in the table.
+    let Some(family) = family else { return };
+    let of_engine = family.strip_prefix("aurora-postgresql").or_else(|| family.strip_prefix("postgres"));
+    let Some(major) = of_engine.and_then(|major| major.parse::<i64>().ok()) else { return };
     for block in blocks {
         let (Some(name), value) = (block.get("name").as_str(), block.get("value").as_str()) else { continue };
-        if let Err(why) = parameter(major, name, value, block.get("apply_method")) {
+        if let Err(why) = parameter(&family, major, name, value, block.get("apply_method")) {
             found.push(Diagnostic::error("Parameter refused", why).at(Path::attribute("parameter")));
         }
     }
@@ -53,12 +56,12 @@ fn parameters(group: &Value, found: &mut Diagnostics) {
 }
 
 /// Left out, the apply method is `immediate`. A name that the table does not have may be one that RDS has.
-fn parameter(major: i64, name: &str, value: Option<&str>, method: &Value) -> Result<(), String> {
+fn parameter(family: &str, major: i64, name: &str, value: Option<&str>, method: &Value) -> Result<(), String> {
     let rows = PARAMETERS.iter().filter(|row| row["name"] == name);
     let of_family =
         |row: &&Json| (row["from"].as_i64().unwrap_or(13)..=row["to"].as_i64().unwrap_or(18)).contains(&major);
     let Some(row) = rows.clone().find(of_family) else {
-        return if rows.count() == 0 { Ok(()) } else { Err(format!("postgres{major} has no parameter {name}.")) };
+        return if rows.count() == 0 { Ok(()) } else { Err(format!("{family} has no parameter {name}.")) };
     };
     let immediate = method.is_null() || method.as_str() == Some("immediate");
     if immediate && row["apply"] == "static" {
@@ -146,6 +149,45 @@ fn storage(instance: &Value, found: &mut Diagnostics) {
         && most * 10 < size * 11
     {
         refuse(format!("Max storage size must be 10 % above {size} at least; got {most}."));
+    }
+}
+
+/// What a cluster may not have together, and ranges.
+fn cluster(config: &Value, found: &mut Diagnostics) {
+    let mut refuse = |attribute: &'static str, detail: String| {
+        found.push(Diagnostic::error("Invalid cluster", detail).at_attribute(attribute));
+    };
+    if let Some(days) = known::<i64>(config, "backup_retention_period")
+        && !(1..=35).contains(&days)
+    {
+        refuse("backup_retention_period", format!("Backups of a cluster are kept for 1 to 35 days; got {days}."));
+    }
+    let final_snapshot = config.get("final_snapshot_identifier");
+    if known::<bool>(config, "skip_final_snapshot") != Some(true) && final_snapshot.is_null() {
+        let detail = "final_snapshot_identifier is required unless skip_final_snapshot is true.";
+        refuse("final_snapshot_identifier", detail.to_owned());
+    }
+    if let Some(name) = final_snapshot.as_str()
+        && (!name.starts_with(|c: char| c.is_ascii_alphabetic())
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            || name.contains("--")
+            || name.ends_with('-'))
+    {
+        refuse("final_snapshot_identifier", format!("{name:?} is no name of a snapshot."));
+    }
+    let insights = known::<i64>(config, "performance_insights_retention_period").unwrap_or(7);
+    if config.get("database_insights_mode").as_str() == Some("advanced") && insights < 465 {
+        refuse("database_insights_mode", "advanced needs performance_insights_retention_period of 465.".to_owned());
+    }
+    if let Value::List(blocks) = config.get("serverlessv2_scaling_configuration") {
+        let of = |block: &Value, name: &str| known::<f64>(block, name);
+        for (min, max) in blocks.iter().filter_map(|it| Some((of(it, "min_capacity")?, of(it, "max_capacity")?))) {
+            let halves = [min, max].iter().all(|capacity| (capacity * 2.0).fract() == 0.0);
+            if !halves || min > max || max < 1.0 || max > 256.0 || min < 0.0 {
+                let detail = format!("Capacity is from 0 to 256 ACUs by halves, min before max; got {min} and {max}.");
+                refuse("serverlessv2_scaling_configuration", detail);
+            }
+        }
     }
 }
 
