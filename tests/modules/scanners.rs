@@ -148,10 +148,23 @@ fn cfn_lint_finds_what_is_wrong() {
         one("aws_cloudwatch_metric_alarm", values)
     };
     assert_eq!(instance("db.m7g.large", "17"), "");
+    let cluster = |version: &str, window: &str| {
+        let values = json!({ "engine": "aurora-postgresql", "engine_version": version, "master_username": "a",
+                             "manage_master_user_password": true, "preferred_maintenance_window": window });
+        one("aws_rds_cluster", values)
+    };
+    let member = |class: &str| {
+        let values = json!({ "engine": "aurora-postgresql", "instance_class": class, "cluster_identifier": "a" });
+        one("aws_rds_cluster_instance", values)
+    };
     assert_eq!(alarm("GreaterThanThreshold", 60), "");
+    assert_eq!(cluster("17", "sun:04:00-sun:05:00"), "");
+    assert_eq!(member("db.serverless"), "");
     for (wrong, word) in [
         (instance("db.m7g.tiny", "17"), "db.m7g.tiny"),
         (instance("db.m7g.large", "17.99"), "17.99"),
+        (cluster("17.99", "sun:04:00-sun:05:00"), "17.99"),
+        (member("db.r7g.tiny"), "db.r7g.tiny"),
         (alarm("GreaterThan", 60), "GreaterThan"),
         (alarm("GreaterThanThreshold", 45), "45"),
     ] {
@@ -230,6 +243,63 @@ const TYPES: &[(&str, &str, Attributes)] = &[
     (
         "aws_db_parameter_group",
         "AWS::RDS::DBParameterGroup",
+        &[("description", "Description", As::It), ("family", "Family", As::It), ("parameter", "Parameters", As::Pairs)],
+    ),
+    (
+        "aws_rds_cluster",
+        "AWS::RDS::DBCluster",
+        &[
+            ("backup_retention_period", "BackupRetentionPeriod", As::It),
+            ("cluster_identifier", "DBClusterIdentifier", As::It),
+            ("copy_tags_to_snapshot", "CopyTagsToSnapshot", As::It),
+            ("database_insights_mode", "DatabaseInsightsMode", As::It),
+            ("delete_automated_backups", "DeleteAutomatedBackups", As::It),
+            ("deletion_protection", "DeletionProtection", As::It),
+            ("enabled_cloudwatch_logs_exports", "EnableCloudwatchLogsExports", As::It),
+            ("engine", "Engine", As::It),
+            ("engine_lifecycle_support", "EngineLifecycleSupport", As::It),
+            ("engine_mode", "EngineMode", As::It),
+            ("engine_version", "EngineVersion", As::It),
+            ("iam_database_authentication_enabled", "EnableIAMDatabaseAuthentication", As::It),
+            ("kms_key_id", "KmsKeyId", As::It),
+            ("manage_master_user_password", "ManageMasterUserPassword", As::It),
+            ("master_username", "MasterUsername", As::It),
+            ("network_type", "NetworkType", As::It),
+            ("performance_insights_enabled", "PerformanceInsightsEnabled", As::It),
+            ("performance_insights_retention_period", "PerformanceInsightsRetentionPeriod", As::It),
+            ("port", "Port", As::It),
+            ("preferred_backup_window", "PreferredBackupWindow", As::It),
+            ("preferred_maintenance_window", "PreferredMaintenanceWindow", As::It),
+            (
+                "serverlessv2_scaling_configuration",
+                "ServerlessV2ScalingConfiguration",
+                As::Block(&[("max_capacity", "MaxCapacity", As::It), ("min_capacity", "MinCapacity", As::It)]),
+            ),
+            ("storage_encrypted", "StorageEncrypted", As::It),
+            ("storage_type", "StorageType", As::It),
+        ],
+    ),
+    (
+        "aws_rds_cluster_instance",
+        "AWS::RDS::DBInstance",
+        &[
+            ("auto_minor_version_upgrade", "AutoMinorVersionUpgrade", As::It),
+            ("ca_cert_identifier", "CACertificateIdentifier", As::It),
+            ("cluster_identifier", "DBClusterIdentifier", As::It),
+            ("engine", "Engine", As::It),
+            ("identifier", "DBInstanceIdentifier", As::It),
+            ("instance_class", "DBInstanceClass", As::It),
+            ("monitoring_interval", "MonitoringInterval", As::It),
+            ("monitoring_role_arn", "MonitoringRoleArn", As::It),
+            ("performance_insights_enabled", "EnablePerformanceInsights", As::It),
+            ("performance_insights_retention_period", "PerformanceInsightsRetentionPeriod", As::It),
+            ("promotion_tier", "PromotionTier", As::It),
+            ("publicly_accessible", "PubliclyAccessible", As::It),
+        ],
+    ),
+    (
+        "aws_rds_cluster_parameter_group",
+        "AWS::RDS::DBClusterParameterGroup",
         &[("description", "Description", As::It), ("family", "Family", As::It), ("parameter", "Parameters", As::Pairs)],
     ),
     (
