@@ -1,0 +1,73 @@
+# Alarms on an Aurora PostgreSQL cluster, with thresholds that follow from its size, and rules for RDS's own events.
+
+data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
+
+data "aws_region" "this" {}
+
+locals {
+  prefix    = "${var.cluster_identifier}-"
+  topic_arn = var.create_topic ? aws_sns_topic.this[0].arn : var.topic_arn
+  ok        = var.notify_ok ? [local.topic_arn] : []
+
+  metric_alarms = { for name, signal in local.signals : name => signal if !contains(var.disabled, name) }
+
+  insight_alarms = merge([
+    for name, signal in local.insights : {
+      for instance, resource_id in var.instance_resource_ids :
+      "${name}/${instance}" => merge(signal, { resource_id = resource_id }) if !contains(var.disabled, name)
+    }
+  ]...)
+}
+
+resource "aws_cloudwatch_metric_alarm" "metric" {
+  for_each = local.metric_alarms
+
+  alarm_name          = "${local.prefix}${replace(each.key, "_", "-")}"
+  alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why} What to do: ${var.runbook_url}"
+  namespace           = "AWS/RDS"
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  period              = try(each.value.period, 60)
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.periods
+  treat_missing_data  = each.value.missing
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = local.ok
+  tags                = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = local.is_known
+      error_message = "Memory and vCPUs of ${var.instance_class} are not known here: give memory_gib and vcpus, or max_capacity for db.serverless."
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "insight" {
+  for_each = local.insight_alarms
+
+  alarm_name          = "${local.prefix}${replace(each.key, "/[_/]/", "-")}"
+  alarm_description   = "${each.value.says} Missing data is notBreaching: Counters are reported while there is something to count. What to do: ${var.runbook_url}"
+  comparison_operator = local.gt
+  threshold           = each.value.threshold
+  evaluation_periods  = 5
+  datapoints_to_alarm = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = local.ok
+  tags                = var.tags
+
+  metric_query {
+    id          = "counter"
+    expression  = "DB_PERF_INSIGHTS('RDS', '${each.value.resource_id}', '${each.value.counter}')"
+    label       = each.value.counter
+    period      = 60
+    return_data = true
+  }
+}

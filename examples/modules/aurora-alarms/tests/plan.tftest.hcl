@@ -1,0 +1,156 @@
+# What is watched by default, and how it follows the size of the cluster.
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+variables {
+  cluster_identifier      = "tenants"
+  instance_class          = "db.r7g.large"
+  connections_for_tenants = 395
+}
+
+run "defaults" {
+  command = plan
+
+  assert {
+    condition = keys(aws_cloudwatch_metric_alarm.metric) == [
+      "availability", "buffer_cache", "commit_latency", "connections", "cpu", "db_load", "deadlocks", "freeable_memory",
+      "local_storage", "read_latency", "reader_connections", "reader_cpu", "replica_lag", "transaction_ids", "volume", "wal_usage",
+    ]
+    error_message = "The alarms are not those documented: ${jsonencode(keys(aws_cloudwatch_metric_alarm.metric))}"
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.metric : name => alarm.threshold } == {
+      availability    = 1, buffer_cache = 90, commit_latency = 50, connections = 355, cpu = 90, db_load = 2, deadlocks = 1 / 60
+      freeable_memory = 858993459, local_storage = 4294967296, read_latency = 0.02, reader_connections = 355, reader_cpu = 90
+      replica_lag     = 2000, transaction_ids = 500000000, volume = 1099511627776, wal_usage = 53687091200
+    }
+    error_message = "The thresholds are not those that follow from the size: ${jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.metric : name => alarm.threshold })}"
+  }
+
+  # What Aurora does not have must not be waited for.
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.metric : !contains(["FreeStorageSpace", "DiskQueueDepth", "EBSIOBalance%", "EBSByteBalance%", "CheckpointLag", "ReplicaLag"], alarm.metric_name)])
+    error_message = "An alarm waits for a metric that Aurora does not have."
+  }
+
+  # A writer that is gone is one page, by the alarm that watches for it.
+  assert {
+    condition     = [for name, alarm in aws_cloudwatch_metric_alarm.metric : name if alarm.treat_missing_data == "breaching"] == ["availability", "replica_lag"]
+    error_message = "Missing data is more than one page for one cause."
+  }
+
+  assert {
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.metric : alarm.dimensions["DBClusterIdentifier"] == "tenants" && (name == "volume" || contains(["READER", "WRITER"], try(alarm.dimensions["Role"], "")))])
+    error_message = "An alarm does not follow a failover."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.insight) == 0
+    error_message = "There is an alarm on Performance Insights of an instance that was not named."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.metric : endswith(alarm.alarm_description, "docs/guides/operations") && length(alarm.alarm_description) <= 1024])
+    error_message = "An alarm does not say what to do."
+  }
+
+  assert {
+    condition = { for name, rule in aws_cloudwatch_event_rule.this : name => jsondecode(rule.event_pattern).detail } == {
+      cluster    = { EventCategories = ["failover", "failure", "maintenance", "notification"], SourceIdentifier = ["tenants"] }
+      instances  = { EventCategories = ["availability", "failure", "low storage", "maintenance", "notification", "recovery"], SourceIdentifier = [{ prefix = "tenants-" }] }
+      parameters = { EventCategories = ["configuration change"], SourceIdentifier = [{ prefix = "tenants-" }] }
+    }
+    error_message = "The events are not those documented."
+  }
+}
+
+# However few connections tenants have, the last of them is above the threshold.
+run "few_connections" {
+  command = plan
+
+  variables {
+    connections_for_tenants = 5
+    thresholds              = { connections_percent = 99.9 }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.metric["connections"].threshold < 5
+    error_message = "The alarm on connections cannot fire."
+  }
+}
+
+run "serverless" {
+  command = plan
+
+  variables {
+    instance_class = "db.serverless"
+    max_capacity   = 8
+    readers        = false
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.metric), "local_storage") && !contains(keys(aws_cloudwatch_metric_alarm.metric), "replica_lag")
+    error_message = "A serverless instance does not report its local storage, and a single one no lag."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.metric["capacity"].metric_name == "ACUUtilization" && aws_cloudwatch_metric_alarm.metric["capacity"].threshold == 90
+    error_message = "The capacity is not watched."
+  }
+
+  assert {
+    condition     = output.size.memory_gib == 16 && output.size.vcpus == 2
+    error_message = "The size does not follow from the capacity."
+  }
+}
+
+run "burstable_with_insights" {
+  command = plan
+
+  variables {
+    instance_class        = "db.t4g.medium"
+    instance_resource_ids = { one = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ", two = "db-BCDEFGHIJKLMNOPQRSTUVWXYZA" }
+    disabled              = ["buffer_cache", "idle_in_transaction"]
+    events                = false
+    create_topic          = false
+    topic_arn             = "arn:aws:sns:eu-west-1:123456789012:alarms"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.metric["cpu_credits"].threshold == 50 && !contains(keys(aws_cloudwatch_metric_alarm.metric), "buffer_cache")
+    error_message = "The credits are not watched, or a disabled alarm is there."
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.insight) == ["blocked_transactions/one", "blocked_transactions/two"] && aws_cloudwatch_metric_alarm.insight["blocked_transactions/one"].alarm_name == "tenants-blocked-transactions-one"
+    error_message = "The alarms on Performance Insights are not those of the instances."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.this) == 0 && length(aws_sns_topic.this) == 0
+    error_message = "What was switched off is there."
+  }
+}
+
+run "heard" {
+  variables {
+    subscriptions = {
+      mail  = { protocol = "email", endpoint = "oncall@example.com" }
+      pager = { protocol = "https", endpoint = "https://events.example.com/hook", endpoint_auto_confirms = true }
+      lake  = { protocol = "firehose", endpoint = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/alarms", subscription_role_arn = "arn:aws:iam::123456789012:role/firehose" }
+    }
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.metric : alarm.alarm_actions == toset([output.topic_arn])]) && alltrue([for target in aws_cloudwatch_event_target.this : target.arn == output.topic_arn])
+    error_message = "An alarm or an event notifies nobody."
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.this) == 3 && aws_sns_topic_subscription.this["lake"].subscription_role_arn == "arn:aws:iam::123456789012:role/firehose"
+    error_message = "A subscription is not made as asked."
+  }
+}

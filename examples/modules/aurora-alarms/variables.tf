@@ -1,0 +1,234 @@
+variable "cluster_identifier" {
+  description = "Identifier of the Aurora cluster to watch. Part of every name made here."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,62}$", var.cluster_identifier))
+    error_message = "cluster_identifier must be an RDS cluster identifier: a lower-case letter, then letters, digits and hyphens, at most 63 characters."
+  }
+}
+
+variable "instance_class" {
+  description = "Class of the smallest instance that may write, such as `db.r7g.large`, or `db.serverless` together with `max_capacity`. Memory and vCPUs of the families t3, t4g, r5 to r8g and x2g are known from it; for others give `memory_gib` and `vcpus`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^db\\.(serverless|[a-z0-9-]+\\.[a-z0-9.]+)$", var.instance_class))
+    error_message = "instance_class must be db.serverless, or an RDS instance class such as db.r7g.large."
+  }
+}
+
+variable "max_capacity" {
+  description = "Aurora capacity units to which a serverless instance grows. Needed for `db.serverless`."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.max_capacity == null ? var.instance_class != "db.serverless" : var.max_capacity >= 1 && var.max_capacity <= 256
+    error_message = "max_capacity must be from 1 to 256, and is needed for db.serverless."
+  }
+}
+
+variable "memory_gib" {
+  description = "Memory of the writer in GiB. Null means that of `instance_class`."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.memory_gib == null || coalesce(var.memory_gib, 0) > 0
+    error_message = "memory_gib must be more than 0."
+  }
+}
+
+variable "vcpus" {
+  description = "Number of vCPUs. Null means that of `instance_class`; give it where the number was lowered (Optimize CPUs)."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.vcpus == null || coalesce(var.vcpus, 0) > 0
+    error_message = "vcpus must be more than 0."
+  }
+}
+
+variable "connections_for_tenants" {
+  description = "Connections that each instance has for tenants: the output of that name of the module `aurora-postgres`, which is `max_connections` less what is kept for superusers and operators. Tenants are refused here, and not at `max_connections`."
+  type        = number
+  nullable    = false
+
+  validation {
+    condition     = var.connections_for_tenants >= 5
+    error_message = "connections_for_tenants must be 5 or more."
+  }
+}
+
+variable "readers" {
+  description = "Whether the cluster has readers: then a reader that is missing or behind is an alarm."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "volume_budget_gib" {
+  description = "GiB that the cluster's volume is meant to stay below. It has no size of its own: it grows until 128 TiB, or until somebody looks at the bill."
+  type        = number
+  default     = 1024
+  nullable    = false
+
+  validation {
+    condition     = var.volume_budget_gib >= 10 && var.volume_budget_gib <= 131072
+    error_message = "volume_budget_gib must be from 10 to 131072: the volume begins at 10 GiB, and ends at 128 TiB."
+  }
+}
+
+variable "instance_resource_ids" {
+  description = "Resource IDs of the instances, `db-...`, by a name of yours for each: their names in Performance Insights, in which blocked and idle transactions are counted. None makes no such alarm."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in values(var.instance_resource_ids) : can(regex("^db-[A-Z0-9]+$", id))])
+    error_message = "instance_resource_ids must be resource IDs such as db-ABCDEFGHIJKL: not identifiers and not ARNs."
+  }
+}
+
+variable "thresholds" {
+  description = "What is too much, relative to the size where that makes sense. Per cent: `connections_percent` of `connections_for_tenants`, `cpu_percent`, `memory_percent` that must stay free, `cache_hit_percent` that must come from memory, `capacity_percent` of `max_capacity`. Times: `latency_seconds` (90th percentile of reads), `commit_latency_ms`, `replica_lag_ms`, `idle_in_transaction_seconds`. GiB: `local_storage_gib` that must stay free, `wal_gib`. Numbers: `load_per_vcpu` (active sessions), `transaction_ids` (of some 2000 million), `deadlocks_per_minute`, `blocked_transactions`, `cpu_credits` that must stay."
+  type = object({
+    connections_percent         = optional(number, 90)
+    cpu_percent                 = optional(number, 90)
+    memory_percent              = optional(number, 5)
+    cache_hit_percent           = optional(number, 90)
+    capacity_percent            = optional(number, 90)
+    latency_seconds             = optional(number, 0.02)
+    commit_latency_ms           = optional(number, 50)
+    replica_lag_ms              = optional(number, 2000)
+    idle_in_transaction_seconds = optional(number, 300)
+    local_storage_gib           = optional(number, 4)
+    wal_gib                     = optional(number, 50)
+    load_per_vcpu               = optional(number, 1)
+    transaction_ids             = optional(number, 500000000)
+    deadlocks_per_minute        = optional(number, 1)
+    blocked_transactions        = optional(number, 5)
+    cpu_credits                 = optional(number, 50)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    # At 100 % nothing is above the threshold any more.
+    condition     = alltrue([for name, value in var.thresholds : value > 0 && value < 100 if endswith(name, "_percent")])
+    error_message = "Each of thresholds that ends in _percent must be more than 0 and less than 100: an alarm at 100 never fires."
+  }
+
+  validation {
+    condition     = alltrue([for value in values(var.thresholds) : value > 0])
+    error_message = "thresholds must be more than 0."
+  }
+
+  validation {
+    condition     = var.thresholds.transaction_ids <= 2000000000
+    error_message = "thresholds.transaction_ids must be at most 2000000000: PostgreSQL stops writing shortly behind it."
+  }
+}
+
+variable "disabled" {
+  description = "Names of alarms to leave out, such as `buffer_cache`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(var.disabled, local.known_names)) == 0
+    error_message = "disabled names an unknown alarm. An alarm is one of: ${join(", ", local.known_names)}."
+  }
+}
+
+variable "events" {
+  description = "Whether the topic also hears of RDS's own events: failover, failure, low storage, maintenance, recovery, changed parameter groups."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "runbook_url" {
+  description = "Address of the page that says what to do, which every alarm's description ends in."
+  type        = string
+  default     = "https://registry.terraform.io/providers/pgtenant/pgtenant/latest/docs/guides/operations"
+  nullable    = false
+
+  validation {
+    condition     = startswith(var.runbook_url, "https://")
+    error_message = "runbook_url must begin with https://."
+  }
+}
+
+variable "create_topic" {
+  description = "Whether to make an SNS topic, encrypted with a key of its own, for the alarms and for events."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "topic_arn" {
+  description = "ARN of the SNS topic to notify when `create_topic` is false. If it is encrypted, its key must let `cloudwatch.amazonaws.com` use it: the AWS managed key does not."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.create_topic == (var.topic_arn == null)
+    error_message = "Give topic_arn with create_topic = false, and only then."
+  }
+
+  validation {
+    condition     = var.topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", var.topic_arn))
+    error_message = "topic_arn must be the ARN of an SNS topic."
+  }
+}
+
+variable "subscriptions" {
+  description = "Who hears of alarms, by a name of your choice: `protocol` (email, https, sqs, lambda, firehose, ...) and `endpoint`; for firehose `subscription_role_arn` too, and for an https endpoint that confirms by itself `endpoint_auto_confirms`. E-mail must be confirmed by its reader."
+  type = map(object({
+    protocol               = string
+    endpoint               = string
+    subscription_role_arn  = optional(string)
+    endpoint_auto_confirms = optional(bool)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for subscription in values(var.subscriptions) :
+      contains(["email", "email-json", "https", "sqs", "lambda", "firehose", "sms"], subscription.protocol)
+    ])
+    error_message = "The protocol of each of subscriptions must be email, email-json, https, sqs, lambda, firehose or sms; http would carry alarms in clear."
+  }
+
+  validation {
+    condition     = var.create_topic || length(var.subscriptions) == 0
+    error_message = "subscriptions are for the topic made here: with create_topic = false subscribe where that topic is made."
+  }
+
+  validation {
+    condition     = alltrue([for it in values(var.subscriptions) : (it.protocol == "firehose") == (it.subscription_role_arn != null)])
+    error_message = "A subscription of firehose needs subscription_role_arn, and no other takes it."
+  }
+}
+
+variable "notify_ok" {
+  description = "Whether the topic also hears when an alarm is over."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of all that can have them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
