@@ -155,6 +155,73 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
 }
 
 #[test]
+fn complete_aurora_leads_from_nothing_to_governed_tenants() {
+    let (server, watchdog) = server("complete_aurora_leads_from_nothing_to_governed_tenants");
+    let mut variables = json!({
+        "region": "eu-west-1",
+        "vpc_id": "vpc-0123456789abcdef0",
+        "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+        "allowed_security_group_ids": { "applications": "sg-0123456789abcdef0" },
+        "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000",
+        "port": server.port,
+        "roles": {
+            "dba": ["arn:aws:iam::123456789012:role/dba"],
+            "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
+            "terraform": ["arn:aws:iam::123456789012:role/terraform"],
+        },
+        "sslrootcert": server.ca(),
+        "tenants": { "acme": { "connection_limit": 20, "statement_timeout": "30s" }, "globex": {} },
+        "passwords": { "acme": PASSWORD, "globex": PASSWORD },
+        "watchdog": watchdog,
+    });
+    let workspace = furnish("complete-aurora", &server, &variables);
+    let plan = workspace.plan();
+    assert_eq!(plan.after_unknown("module.aurora.aws_rds_cluster.this[0]")["endpoint"], true);
+    assert_eq!(plan.actions("module.tenants.pgtenant_tenant.this[\"acme\"]"), ["create"]);
+    assert_eq!(tenants(&server), Vec::<String>::new());
+
+    workspace.apply();
+    assert_governed(&server, &workspace);
+    assert_alarms_are_heard(&workspace);
+    let state = workspace.state_file();
+    for secret in [PASSWORD, &server.admin_password] {
+        assert!(!state.contains(secret), "in the state: {secret}");
+    }
+
+    // Larger instances and a third one: nothing is made anew, and no tenant is touched.
+    variables["cluster"] =
+        json!({ "instance_class": "db.r7g.xlarge", "instances": { "one": {}, "two": {}, "three": {} } });
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    let plan = workspace.plan();
+    for (address, action) in [
+        ("module.aurora.aws_rds_cluster_instance.this[\"one\"]", "update"),
+        ("module.aurora.aws_rds_cluster_instance.this[\"three\"]", "create"),
+    ] {
+        assert_eq!(plan.actions(address), [action], "{address}");
+    }
+    let changes = plan.json["resource_changes"].as_array().unwrap();
+    let gone: Vec<_> = changes
+        .iter()
+        .filter(|it| it["change"]["actions"].as_array().is_some_and(|actions| actions.contains(&json!("delete"))))
+        .map(|it| &it["address"])
+        .collect();
+    assert!(gone.is_empty(), "{gone:?}");
+    workspace.apply();
+    assert_governed(&server, &workspace);
+
+    // A destroy leaves the key, the log groups and a snapshot of a name that was free.
+    variables["tenants_deletion_protection"] = false.into();
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    workspace.apply();
+    let state = workspace.state();
+    let snapshot = state["values"]["outputs"]["final_snapshot_identifier"]["value"].as_str().unwrap();
+    assert!(snapshot.starts_with("tenants-final-"), "{snapshot}");
+    let keys = workspace.state_file().matches("\"type\": \"aws_kms_key\"").count();
+    assert_eq!(keys, 1, "only the key of the alarms' topic may go with a destroy");
+    workspace.destroy();
+}
+
+#[test]
 fn tenants_move_into_an_instance_that_exists() {
     let (server, watchdog) = server("tenants_move_into_an_instance_that_exists");
     let mut variables = json!({

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const GUIDES: [&str; 9] = [
+const GUIDES: [&str; 10] = [
     "adopting.md",
+    "aurora.md",
     "compliance.md",
     "limits-of-roles.md",
     "migrating-from-postgresql-provider.md",

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Compose modules.
-const COMPOSITIONS: &[&str] = &["cells", "complete-rds", "existing-instance", "pgbouncer"];
+const COMPOSITIONS: &[&str] = &["cells", "complete-aurora", "complete-rds", "existing-instance", "pgbouncer"];
 
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
