@@ -17,26 +17,26 @@ module "aurora" {
   cron                       = var.watchdog
   tags                       = var.tags
 
-  engine_version                     = var.cluster.engine_version
-  engine_lifecycle_support           = var.cluster.engine_lifecycle_support
-  allow_major_version_upgrade        = var.cluster.allow_major_version_upgrade
-  apply_immediately                  = var.cluster.apply_immediately
-  instance_class                     = var.cluster.instance_class
-  instances                          = var.cluster.instances
-  serverlessv2_scaling_configuration = var.cluster.serverlessv2_scaling_configuration
-  autoscaling_enabled                = var.cluster.autoscaling_enabled
-  autoscaling_max_capacity           = var.cluster.autoscaling_max_capacity
-  storage_type                       = var.cluster.storage_type
-  max_connections                    = var.cluster.max_connections
-  logical_replication                = var.cluster.logical_replication
-  parameters                         = var.cluster.parameters
-  instance_parameters                = var.cluster.instance_parameters
-  backup_retention_days              = var.cluster.backup_retention_days
-  deletion_protection                = var.cluster.deletion_protection
-  snapshot_identifier                = var.cluster.snapshot_identifier
-  restore_to_point_in_time           = var.cluster.restore_to_point_in_time
-  permissions_boundary               = var.cluster.permissions_boundary
-  timeouts                           = var.cluster.timeouts
+  engine_version                       = var.cluster.engine_version
+  engine_lifecycle_support             = var.cluster.engine_lifecycle_support
+  allow_major_version_upgrade          = var.cluster.allow_major_version_upgrade
+  apply_immediately                    = var.cluster.apply_immediately
+  instance_class                       = var.cluster.instance_class
+  instances                            = var.cluster.instances
+  serverlessv2_scaling_configuration   = var.cluster.serverlessv2_scaling_configuration
+  autoscaling_enabled                  = var.cluster.autoscaling_enabled
+  autoscaling_max_capacity             = var.cluster.autoscaling_max_capacity
+  storage_type                         = var.cluster.storage_type
+  max_connections                      = var.cluster.max_connections
+  logical_replication                  = var.cluster.logical_replication
+  parameters                           = var.cluster.parameters
+  instance_parameters                  = var.cluster.instance_parameters
+  backup_retention_period              = var.cluster.backup_retention_period
+  deletion_protection                  = var.cluster.deletion_protection
+  snapshot_identifier                  = var.cluster.snapshot_identifier
+  restore_to_point_in_time             = var.cluster.restore_to_point_in_time
+  monitoring_role_permissions_boundary = var.cluster.monitoring_role_permissions_boundary
+  timeouts                             = var.cluster.timeouts
 }
 
 # The password that AWS made. Read in each run, kept nowhere.

@@ -66,7 +66,7 @@ variable "cluster" {
     logical_replication      = optional(bool)
     parameters               = optional(map(string))
     instance_parameters      = optional(map(string))
-    backup_retention_days    = optional(number, 14)
+    backup_retention_period  = optional(number, 14)
     deletion_protection      = optional(bool, true)
     snapshot_identifier      = optional(string)
     restore_to_point_in_time = optional(object({
@@ -75,7 +75,7 @@ variable "cluster" {
       restore_to_time            = optional(string)
       restore_type               = optional(string, "full-copy")
     }))
-    permissions_boundary = optional(string)
+    monitoring_role_permissions_boundary = optional(string)
     timeouts = optional(object({
       create = optional(string, "120m")
       update = optional(string, "120m")
@@ -176,10 +176,15 @@ variable "roles" {
 }
 
 variable "subscriptions" {
-  description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`."
-  type        = map(object({ protocol = string, endpoint = string }))
-  default     = {}
-  nullable    = false
+  description = "Who hears of alarms, by a name of yours, as the module `aurora-alarms` takes it: `protocol` (email, https, firehose, ...) and `endpoint`."
+  type = map(object({
+    protocol               = string
+    endpoint               = string
+    subscription_role_arn  = optional(string)
+    endpoint_auto_confirms = optional(bool, false)
+  }))
+  default  = {}
+  nullable = false
 }
 
 variable "tags" {

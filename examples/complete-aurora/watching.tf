@@ -10,6 +10,7 @@ module "alarms" {
   readers                 = length(var.cluster.instances) > 1
   volume_budget_gib       = var.volume_budget_gib
   instance_resource_ids   = { for name, instance in module.aurora.instances : name => instance.resource_id }
+  parameter_group_names   = [module.aurora.parameter_group_name]
   subscriptions           = var.subscriptions
   tags                    = var.tags
 }

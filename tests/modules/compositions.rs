@@ -215,7 +215,7 @@ fn complete_aurora_leads_from_nothing_to_governed_tenants() {
     workspace.apply();
     let state = workspace.state();
     let snapshot = state["values"]["outputs"]["final_snapshot_identifier"]["value"].as_str().unwrap();
-    assert!(snapshot.starts_with("tenants-final-"), "{snapshot}");
+    assert!(snapshot.starts_with("final-tenants-"), "{snapshot}");
     let keys = workspace.state_file().matches("\"type\": \"aws_kms_key\"").count();
     assert_eq!(keys, 1, "only the key of the alarms' topic may go with a destroy");
     workspace.destroy();

@@ -57,7 +57,7 @@ run "serverless_and_alone" {
   }
 
   assert {
-    condition     = startswith(output.final_snapshot_identifier, "tenants-final-")
+    condition     = startswith(output.final_snapshot_identifier, "final-tenants-")
     error_message = "A destroy leaves nothing."
   }
 }

@@ -25,7 +25,7 @@ resource "aws_cloudwatch_metric_alarm" "metric" {
   for_each = local.metric_alarms
 
   alarm_name          = "${local.prefix}${replace(each.key, "_", "-")}"
-  alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why} What to do: ${var.runbook_url}"
+  alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why} Runbook: ${var.runbook_url}#${each.value.runbook}"
   namespace           = "AWS/RDS"
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
@@ -53,7 +53,7 @@ resource "aws_cloudwatch_metric_alarm" "insight" {
   for_each = local.insight_alarms
 
   alarm_name          = "${local.prefix}${replace(each.key, "/[_/]/", "-")}"
-  alarm_description   = "${each.value.says} Missing data is notBreaching: Counters are reported while there is something to count. What to do: ${var.runbook_url}"
+  alarm_description   = "${each.value.says} Missing data is notBreaching: Counters are reported while there is something to count. Runbook: ${var.runbook_url}#${each.value.runbook}"
   comparison_operator = local.gt
   threshold           = each.value.threshold
   evaluation_periods  = 5

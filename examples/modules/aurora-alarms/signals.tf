@@ -1,4 +1,5 @@
-# What is watched, as data: the alarms of main.tf are made of it. Where a metric has the dimension Role, the alarm follows
+# What is watched, as data: the alarms of main.tf are made of it. `runbook` is the heading of the
+# guide that says what to do. Where a metric has the dimension Role, the alarm follows
 # a failover: WRITER is whichever instance writes, READER all the others together.
 locals {
   gt = "GreaterThanThreshold"
@@ -19,18 +20,21 @@ locals {
       # Seconds since the start: a server that runs is never below it.
       threshold = 1
       says      = "The cluster has no writer that reports: it is down, or fails over for more than three minutes."
+      runbook   = "runaway-queries"
       missing   = "breaching", why = "A running writer always reports it."
     }
     connections = {
       metric    = "DatabaseConnections", dimensions = local.writer, statistic = "Maximum", comparison = local.gt, periods = 5
       threshold = local.connections
       says      = "Connections are near the ${var.connections_for_tenants} that the writer has for tenants: they will be refused."
+      runbook   = "connections"
       missing   = "missing", why = local.says_nothing
     }
     cpu = {
       metric    = "CPUUtilization", dimensions = local.writer, statistic = "Average", comparison = local.gt, periods = 5
       threshold = var.thresholds.cpu_percent
       says      = "The CPUs of the writer are busy: all tenants wait for one another."
+      runbook   = "runaway-queries"
       missing   = "missing", why = local.says_nothing
     }
     freeable_memory = {
@@ -38,24 +42,28 @@ locals {
       # Aurora gives some three quarters of the memory to shared_buffers, so that a quarter is never free.
       threshold = floor(local.memory_gib * local.gib * var.thresholds.memory_percent / 100)
       says      = "Little of ${local.memory_gib} GiB of memory is free on the writer: next the server is killed, and restarts for everybody."
+      runbook   = "runaway-queries"
       missing   = "missing", why = local.says_nothing
     }
     commit_latency = {
       metric    = "CommitLatency", dimensions = local.writer, statistic = "Average", comparison = local.gt, periods = 5
       threshold = var.thresholds.commit_latency_ms
       says      = "Commits are slow: every tenant that writes waits for them."
+      runbook   = "runaway-queries"
       missing   = "missing", why = "Without commits there is no latency."
     }
     read_latency = {
       metric    = "ReadLatency", dimensions = local.writer, statistic = "p90", comparison = local.gt, periods = 5
       threshold = var.thresholds.latency_seconds
       says      = "Reads from the volume are slow."
+      runbook   = "runaway-queries"
       missing   = "missing", why = "Without reads there is no latency."
     }
     buffer_cache = {
       metric    = "BufferCacheHitRatio", dimensions = local.writer, statistic = "Average", comparison = local.lt, periods = 30
       threshold = var.thresholds.cache_hit_percent
       says      = "Much is read from the volume rather than from memory: slow, and billed by the I/O unless the storage is I/O-Optimized."
+      runbook   = "runaway-queries"
       missing   = "missing", why = local.says_nothing
     }
     deadlocks = {
@@ -63,30 +71,35 @@ locals {
       # The metric is a rate: deadlocks in a second.
       threshold = var.thresholds.deadlocks_per_minute / 60
       says      = "Transactions are ended to resolve deadlocks, minute after minute."
+      runbook   = "locks-and-transactions"
       missing   = "notBreaching", why = "Reported while there is something to count."
     }
     transaction_ids = {
       metric    = "MaximumUsedTransactionIDs", dimensions = local.writer, statistic = "Maximum", comparison = local.gt, periods = 1
       threshold = var.thresholds.transaction_ids
       says      = "Autovacuum is behind: transaction IDs are used up faster than tables are frozen. A long transaction of any tenant, on a reader too, or a slot can hold it back."
+      runbook   = "autovacuum-bloat-and-storage"
       missing   = "missing", why = "Reported at intervals: a gap says nothing."
     }
     db_load = {
       metric    = "DBLoad", dimensions = local.writer, statistic = "Average", comparison = local.gt, periods = 15
       threshold = local.vcpus * var.thresholds.load_per_vcpu
       says      = "More sessions are active than ${local.vcpus} vCPUs can serve."
+      runbook   = "runaway-queries"
       missing   = "notBreaching", why = "Reported under load only: none is the best there is."
     }
     wal_usage = {
       metric    = "TransactionLogsDiskUsage", dimensions = local.writer, statistic = "Maximum", comparison = local.gt, periods = 15
       threshold = var.thresholds.wal_gib * local.gib
       says      = "A replication slot that nobody reads holds WAL back."
+      runbook   = "autovacuum-bloat-and-storage"
       missing   = "notBreaching", why = "Reported with logical replication only."
     }
     volume = {
       metric    = "VolumeBytesUsed", dimensions = local.cluster, statistic = "Maximum", comparison = local.gt, periods = 1, period = 3600
       threshold = var.volume_budget_gib * local.gib
       says      = "The volume is larger than the ${var.volume_budget_gib} GiB that it was meant to be. It grows by itself, to 128 TiB, and is billed by the GiB."
+      runbook   = "autovacuum-bloat-and-storage"
       missing   = "missing", why = "Reported at intervals: a gap says nothing."
     }
   }
@@ -97,6 +110,7 @@ locals {
       metric    = "FreeLocalStorage", dimensions = local.writer, statistic = "Minimum", comparison = local.lt, periods = 5
       threshold = var.thresholds.local_storage_gib * local.gib
       says      = "Temporary files of tenants fill the writer's local disk: statements that sort or hash will fail for all. Lower temp_file_limit."
+      runbook   = "runaway-queries"
       missing   = "missing", why = local.says_nothing
     }
   }
@@ -106,6 +120,7 @@ locals {
       metric    = "ACUUtilization", dimensions = local.writer, statistic = "Average", comparison = local.gt, periods = 15
       threshold = var.thresholds.capacity_percent
       says      = "The writer is near its max_capacity of ${coalesce(var.max_capacity, 0)} capacity units, and grows no more: raise max_capacity, or find who takes it."
+      runbook   = "runaway-queries"
       missing   = "missing", why = local.says_nothing
     }
   }
@@ -115,6 +130,7 @@ locals {
       metric    = "CPUCreditBalance", dimensions = local.writer, statistic = "Minimum", comparison = local.lt, periods = 5
       threshold = var.thresholds.cpu_credits
       says      = "The CPU credits of ${local.class} are nearly spent: next all tenants are slowed down, or the surplus is billed."
+      runbook   = "runaway-queries"
       missing   = "missing", why = local.says_nothing
     }
   }
@@ -124,18 +140,21 @@ locals {
       metric    = "AuroraReplicaLag", dimensions = local.readers, statistic = "Maximum", comparison = local.gt, periods = 10
       threshold = var.thresholds.replica_lag_ms
       says      = "A reader is behind: who reads from it reads the past. One that falls far behind restarts, and ends its sessions."
+      runbook   = "runaway-queries"
       missing   = "breaching", why = "A reader always reports it, so without data no reader is left to fail over to."
     }
     reader_connections = {
       metric    = "DatabaseConnections", dimensions = local.readers, statistic = "Maximum", comparison = local.gt, periods = 5
       threshold = local.connections
       says      = "Connections are near the ${var.connections_for_tenants} that a reader has for tenants: they will be refused there."
+      runbook   = "connections"
       missing   = "missing", why = "That readers live is watched by replica_lag."
     }
     reader_cpu = {
       metric    = "CPUUtilization", dimensions = local.readers, statistic = "Maximum", comparison = local.gt, periods = 15
       threshold = var.thresholds.cpu_percent
       says      = "The CPUs of a reader are busy."
+      runbook   = "runaway-queries"
       missing   = "missing", why = "That readers live is watched by replica_lag."
     }
   }
@@ -146,11 +165,13 @@ locals {
       counter   = "db.Transactions.blocked_transactions.avg"
       threshold = var.thresholds.blocked_transactions
       says      = "Transactions wait for locks of others: pgtenant_signals names who blocks whom."
+      runbook   = "locks-and-transactions"
     }
     idle_in_transaction = {
       counter   = "db.state.idle_in_transaction_max_time.avg"
       threshold = var.thresholds.idle_in_transaction_seconds
       says      = "A transaction is open and does nothing: it holds locks, and back VACUUM in all of its database. The watchdog ends it on the writer, and not on a reader."
+      runbook   = "locks-and-transactions"
     }
   }
 

@@ -40,7 +40,7 @@ resource "aws_sns_topic_subscription" "this" {
   endpoint  = each.value.endpoint
 
   subscription_role_arn  = each.value.subscription_role_arn
-  endpoint_auto_confirms = each.value.endpoint_auto_confirms
+  endpoint_auto_confirms = each.value.endpoint_auto_confirms ? true : null
 }
 
 data "aws_iam_policy_document" "key" {

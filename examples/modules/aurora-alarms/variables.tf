@@ -147,22 +147,29 @@ variable "disabled" {
   }
 }
 
-variable "events" {
-  description = "Whether the topic also hears of RDS's own events: failover, failure, low storage, maintenance, recovery, changed parameter groups."
+variable "create_events" {
+  description = "Whether the topic also hears of RDS's own events: failover, failure, low storage, maintenance, recovery, and parameters that wait for a restart."
   type        = bool
   default     = true
   nullable    = false
 }
 
+variable "parameter_group_names" {
+  description = "Names of the instances' parameter groups: a changed parameter that waits for a restart is reported."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "runbook_url" {
-  description = "Address of the page that says what to do, which every alarm's description ends in."
+  description = "Page with a runbook for each alarm: an alarm's description ends with this URL and the section's anchor. The default is this provider's guide."
   type        = string
-  default     = "https://registry.terraform.io/providers/pgtenant/pgtenant/latest/docs/guides/operations"
+  default     = "https://github.com/pgtenant/terraform-provider-pgtenant/blob/main/docs/guides/operations.md"
   nullable    = false
 
   validation {
-    condition     = startswith(var.runbook_url, "https://")
-    error_message = "runbook_url must begin with https://."
+    condition     = can(regex("^https://[^#\\s]{1,300}$", var.runbook_url))
+    error_message = "runbook_url must be an https URL without an anchor, of 300 characters at most."
   }
 }
 
@@ -190,12 +197,12 @@ variable "topic_arn" {
 }
 
 variable "subscriptions" {
-  description = "Who hears of alarms, by a name of your choice: `protocol` (email, https, sqs, lambda, firehose, ...) and `endpoint`; for firehose `subscription_role_arn` too, and for an https endpoint that confirms by itself `endpoint_auto_confirms`. E-mail must be confirmed by its reader."
+  description = "Who hears of alarms, by a name of your choice: `protocol` (email, email-json, https, firehose or sms) and `endpoint`; with firehose `subscription_role_arn` too, and with https `endpoint_auto_confirms = true`, since Terraform cannot confirm. E-mail must be confirmed by its reader. Queues and functions need permissions of their own: subscribe them elsewhere, with the output `topic_arn`."
   type = map(object({
     protocol               = string
     endpoint               = string
     subscription_role_arn  = optional(string)
-    endpoint_auto_confirms = optional(bool)
+    endpoint_auto_confirms = optional(bool, false)
   }))
   default  = {}
   nullable = false
@@ -203,9 +210,9 @@ variable "subscriptions" {
   validation {
     condition = alltrue([
       for subscription in values(var.subscriptions) :
-      contains(["email", "email-json", "https", "sqs", "lambda", "firehose", "sms"], subscription.protocol)
+      contains(["email", "email-json", "https", "firehose", "sms"], subscription.protocol)
     ])
-    error_message = "The protocol of each of subscriptions must be email, email-json, https, sqs, lambda, firehose or sms; http would carry alarms in clear."
+    error_message = "The protocol of each of subscriptions must be email, email-json, https, firehose or sms; http would carry alarms in clear, and sqs and lambda need permissions of their own."
   }
 
   validation {
@@ -216,6 +223,11 @@ variable "subscriptions" {
   validation {
     condition     = alltrue([for it in values(var.subscriptions) : (it.protocol == "firehose") == (it.subscription_role_arn != null)])
     error_message = "A subscription of firehose needs subscription_role_arn, and no other takes it."
+  }
+
+  validation {
+    condition     = alltrue([for it in values(var.subscriptions) : (it.protocol == "https") == it.endpoint_auto_confirms])
+    error_message = "A subscription of https needs endpoint_auto_confirms = true, because Terraform cannot confirm it; no other takes it."
   }
 }
 

@@ -37,7 +37,7 @@ resource "terraform_data" "final_snapshot" {
 resource "aws_rds_cluster" "this" {
   #checkov:skip=CKV_AWS_326:backtracking exists in Aurora MySQL only
   #checkov:skip=CKV2_AWS_27:the parameter group logs slow statements, and pgAudit the rest; log_statement would log the passwords that tenants set
-  #checkov:skip=CKV2_AWS_8:backups are those of the cluster itself, kept for backup_retention_days, and AWS Backup is the choice of its user
+  #checkov:skip=CKV2_AWS_8:backups are those of the cluster itself, kept for backup_retention_period, and AWS Backup is the choice of its user
   count = var.create ? 1 : 0
 
   cluster_identifier = var.identifier
@@ -68,20 +68,20 @@ resource "aws_rds_cluster" "this" {
   db_instance_parameter_group_name = var.allow_major_version_upgrade ? local.db_parameter_group_name : null
 
   preferred_backup_window      = var.backup_window
-  backup_retention_period      = var.backup_retention_days
+  backup_retention_period      = var.backup_retention_period
   preferred_maintenance_window = var.maintenance_window
   delete_automated_backups     = false
   copy_tags_to_snapshot        = true
   deletion_protection          = var.deletion_protection
   skip_final_snapshot          = false
-  final_snapshot_identifier    = "${var.identifier}-final-${substr(terraform_data.final_snapshot[0].id, 0, 8)}"
+  final_snapshot_identifier    = "${var.final_snapshot_identifier_prefix}-${var.identifier}-${substr(terraform_data.final_snapshot[0].id, 0, 8)}"
   snapshot_identifier          = var.snapshot_identifier
 
   enabled_cloudwatch_logs_exports       = local.log_exports
   database_insights_mode                = var.database_insights_mode
   performance_insights_enabled          = true
   performance_insights_kms_key_id       = var.kms_key_arn
-  performance_insights_retention_period = var.performance_insights_retention_days
+  performance_insights_retention_period = var.performance_insights_retention_period
 
   tags = merge(var.tags, var.cluster_tags)
 
@@ -115,8 +115,8 @@ resource "aws_rds_cluster" "this" {
 
   lifecycle {
     precondition {
-      condition     = var.database_insights_mode != "advanced" || var.performance_insights_retention_days >= 465
-      error_message = "database_insights_mode \"advanced\" needs performance_insights_retention_days of 465 or more."
+      condition     = var.database_insights_mode != "advanced" || var.performance_insights_retention_period >= 465
+      error_message = "database_insights_mode \"advanced\" needs performance_insights_retention_period of 465 or more."
     }
 
     precondition {
@@ -151,15 +151,15 @@ resource "aws_rds_cluster_instance" "this" {
   ca_cert_identifier         = var.ca_cert_identifier
   db_subnet_group_name       = local.db_subnet_group_name
   db_parameter_group_name    = local.db_parameter_group_name
-  auto_minor_version_upgrade = true
+  auto_minor_version_upgrade = var.auto_minor_version_upgrade
   apply_immediately          = var.apply_immediately
   copy_tags_to_snapshot      = true
 
-  monitoring_interval                   = var.monitoring_interval_seconds
+  monitoring_interval                   = var.monitoring_interval
   monitoring_role_arn                   = local.monitoring_role_arn
   performance_insights_enabled          = true
   performance_insights_kms_key_id       = var.kms_key_arn
-  performance_insights_retention_period = var.performance_insights_retention_days
+  performance_insights_retention_period = var.performance_insights_retention_period
 
   tags = merge(var.tags, var.instance_tags)
 
@@ -215,11 +215,11 @@ resource "aws_appautoscaling_policy" "readers" {
 
 # Made before the cluster, under the names that Aurora writes to.
 resource "aws_cloudwatch_log_group" "this" {
-  for_each = var.create ? toset(local.log_exports) : toset([])
+  for_each = var.create && var.create_cloudwatch_log_group ? toset(local.log_exports) : toset([])
 
   name              = "/aws/rds/cluster/${var.identifier}/${each.value}"
-  retention_in_days = var.log_retention_days
+  retention_in_days = var.cloudwatch_log_group_retention_in_days
   kms_key_id        = var.kms_key_arn
-  skip_destroy      = var.log_group_skip_destroy
+  skip_destroy      = var.cloudwatch_log_group_skip_destroy
   tags              = var.tags
 }

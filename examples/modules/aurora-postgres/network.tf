@@ -1,11 +1,11 @@
 # Where the instances are, and who may connect: made here, or brought.
 
 locals {
-  db_subnet_group_name = var.db_subnet_group_name != null ? var.db_subnet_group_name : one(aws_db_subnet_group.this[*].name)
+  db_subnet_group_name = var.create_db_subnet_group ? one(aws_db_subnet_group.this[*].name) : var.db_subnet_group_name
 }
 
 resource "aws_db_subnet_group" "this" {
-  count = var.create && var.db_subnet_group_name == null ? 1 : 0
+  count = var.create && var.create_db_subnet_group ? 1 : 0
 
   name_prefix = "${var.identifier}-"
   description = "Subnets of ${var.identifier}"
@@ -15,7 +15,7 @@ resource "aws_db_subnet_group" "this" {
   lifecycle {
     precondition {
       condition     = length(var.subnet_ids) >= 2
-      error_message = "subnet_ids must name two subnets at least, each in an availability zone of its own, or db_subnet_group_name a group that exists."
+      error_message = "subnet_ids must name two subnets at least, each in an availability zone of its own."
     }
   }
 }

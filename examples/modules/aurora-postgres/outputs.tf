@@ -91,7 +91,7 @@ output "kms_key_arn" {
 
 output "log_group_names" {
   description = "CloudWatch log groups, by what is exported: `postgresql` and `iam-db-auth-error`."
-  value       = { for export, group in aws_cloudwatch_log_group.this : export => group.name }
+  value       = { for export in local.log_exports : export => try(aws_cloudwatch_log_group.this[export].name, "/aws/rds/cluster/${var.identifier}/${export}") }
 }
 
 output "final_snapshot_identifier" {

@@ -9,11 +9,9 @@ locals {
   family = "aurora-postgresql${local.major}"
 
   db_cluster_parameter_group_name = (
-    var.db_cluster_parameter_group_name != null ? var.db_cluster_parameter_group_name : one(aws_rds_cluster_parameter_group.this[*].name)
+    var.create_db_cluster_parameter_group ? one(aws_rds_cluster_parameter_group.this[*].name) : var.db_cluster_parameter_group_name
   )
-  db_parameter_group_name = (
-    var.db_parameter_group_name != null ? var.db_parameter_group_name : one(aws_db_parameter_group.this[*].name)
-  )
+  db_parameter_group_name = var.create_db_parameter_group ? one(aws_db_parameter_group.this[*].name) : var.db_parameter_group_name
 
   libraries = sort(distinct(concat(
     ["pg_stat_statements", "pgaudit"],
@@ -89,7 +87,7 @@ locals {
 }
 
 resource "aws_rds_cluster_parameter_group" "this" {
-  count = var.create && var.db_cluster_parameter_group_name == null ? 1 : 0
+  count = var.create && var.create_db_cluster_parameter_group ? 1 : 0
 
   name_prefix = "${var.identifier}-${local.family}-"
   family      = local.family
@@ -124,7 +122,7 @@ resource "aws_rds_cluster_parameter_group" "this" {
 }
 
 resource "aws_db_parameter_group" "this" {
-  count = var.create && var.db_parameter_group_name == null ? 1 : 0
+  count = var.create && var.create_db_parameter_group ? 1 : 0
 
   name_prefix = "${var.identifier}-${local.family}-"
   family      = local.family

@@ -47,6 +47,13 @@ variable "allow_major_version_upgrade" {
   nullable    = false
 }
 
+variable "auto_minor_version_upgrade" {
+  description = "Whether AWS upgrades minor versions in the maintenance window."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "instance_class" {
   description = "Class of the instances. `db.serverless` scales between the capacities of `serverlessv2_scaling_configuration`. Burstable classes (`db.t*`) run out of CPU credits for all tenants at once."
   type        = string
@@ -217,17 +224,29 @@ variable "vpc_id" {
   }
 }
 
+variable "create_db_subnet_group" {
+  description = "Whether to make the subnet group, of `subnet_ids`."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "subnet_ids" {
-  description = "Private subnets of the cluster, in two availability zones at least. Not needed with `db_subnet_group_name`."
+  description = "Private subnets of the cluster, in two availability zones at least. Not needed without `create_db_subnet_group`."
   type        = set(string)
   default     = []
   nullable    = false
 }
 
 variable "db_subnet_group_name" {
-  description = "Name of a subnet group that exists. Default: one of `subnet_ids`. A change replaces the cluster."
+  description = "Name of a subnet group of yours, with `create_db_subnet_group = false`. A change replaces the cluster."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.create_db_subnet_group == (var.db_subnet_group_name == null)
+    error_message = "Give db_subnet_group_name with create_db_subnet_group = false, and only then."
+  }
 }
 
 variable "create_security_group" {
@@ -403,27 +422,51 @@ variable "preload_libraries" {
   nullable    = false
 }
 
+variable "create_db_cluster_parameter_group" {
+  description = "Whether to make the cluster's parameter group. Without it nothing that this module says of TLS, pgAudit, pg_cron and logs is set."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "db_cluster_parameter_group_name" {
-  description = "Name of a cluster parameter group that exists, which must force TLS and preload pgAudit and, with `cron`, pg_cron. Default: one of this module."
+  description = "Name of a cluster parameter group of yours, with `create_db_cluster_parameter_group = false`."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.create_db_cluster_parameter_group == (var.db_cluster_parameter_group_name == null)
+    error_message = "Give db_cluster_parameter_group_name with create_db_cluster_parameter_group = false, and only then."
+  }
+}
+
+variable "create_db_parameter_group" {
+  description = "Whether to make the instances' parameter group. Without it set `max_connections` in yours to what this module has."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "db_parameter_group_name" {
-  description = "Name of an instance parameter group that exists, whose `max_connections` is that of this module. Default: one of this module."
+  description = "Name of an instance parameter group of yours, with `create_db_parameter_group = false`."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.create_db_parameter_group == (var.db_parameter_group_name == null)
+    error_message = "Give db_parameter_group_name with create_db_parameter_group = false, and only then."
+  }
 }
 
-variable "backup_retention_days" {
+variable "backup_retention_period" {
   description = "Days for which automated backups, and with them recovery to a point in time, are kept."
   type        = number
   default     = 14
   nullable    = false
 
   validation {
-    condition     = var.backup_retention_days >= 14 && var.backup_retention_days <= 35
-    error_message = "backup_retention_days must be from 14 to 35: all tenants' data hangs on it."
+    condition     = var.backup_retention_period >= 14 && var.backup_retention_period <= 35
+    error_message = "backup_retention_period must be from 14 to 35: all tenants' data hangs on it."
   }
 }
 
@@ -465,6 +508,18 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "final_snapshot_identifier_prefix" {
+  description = "Beginning of the name of the snapshot that a destroy leaves: prefix, `identifier`, and eight characters that are new for each cluster."
+  type        = string
+  default     = "final"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.final_snapshot_identifier_prefix)) && length(var.final_snapshot_identifier_prefix) <= 100
+    error_message = "final_snapshot_identifier_prefix must begin with a letter, and hold only lower-case letters, digits and single hyphens."
+  }
+}
+
 variable "snapshot_identifier" {
   description = "Snapshot that the cluster is restored from: the name or ARN of a cluster snapshot. Leave it in place afterwards: a change replaces the cluster."
   type        = string
@@ -497,20 +552,27 @@ variable "restore_to_point_in_time" {
   }
 }
 
-variable "monitoring_interval_seconds" {
+variable "monitoring_interval" {
   description = "How often Enhanced Monitoring measures the operating system."
   type        = number
   default     = 60
   nullable    = false
 
   validation {
-    condition     = contains([1, 5, 10, 15, 30, 60], var.monitoring_interval_seconds)
-    error_message = "monitoring_interval_seconds must be 1, 5, 10, 15, 30 or 60."
+    condition     = contains([1, 5, 10, 15, 30, 60], var.monitoring_interval)
+    error_message = "monitoring_interval must be 1, 5, 10, 15, 30 or 60."
   }
 }
 
+variable "create_monitoring_role" {
+  description = "Whether to make the role of Enhanced Monitoring."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "monitoring_role_arn" {
-  description = "ARN of a role that exists, as which RDS writes what Enhanced Monitoring measures. Default: a role of this module."
+  description = "ARN of a role of yours as which RDS writes what Enhanced Monitoring measures, with `create_monitoring_role = false`."
   type        = string
   default     = null
 
@@ -518,16 +580,21 @@ variable "monitoring_role_arn" {
     condition     = var.monitoring_role_arn == null ? true : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/", var.monitoring_role_arn))
     error_message = "monitoring_role_arn must be the ARN of an IAM role."
   }
+
+  validation {
+    condition     = var.create_monitoring_role == (var.monitoring_role_arn == null)
+    error_message = "Give monitoring_role_arn with create_monitoring_role = false, and only then."
+  }
 }
 
-variable "permissions_boundary" {
+variable "monitoring_role_permissions_boundary" {
   description = "ARN of the policy that bounds the role that this module makes."
   type        = string
   default     = null
 
   validation {
-    condition     = var.permissions_boundary == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.permissions_boundary))
-    error_message = "permissions_boundary must be the ARN of an IAM policy."
+    condition     = var.monitoring_role_permissions_boundary == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.monitoring_role_permissions_boundary))
+    error_message = "monitoring_role_permissions_boundary must be the ARN of an IAM policy."
   }
 }
 
@@ -543,31 +610,38 @@ variable "database_insights_mode" {
   }
 }
 
-variable "performance_insights_retention_days" {
+variable "performance_insights_retention_period" {
   description = "Days for which Performance Insights keeps its samples: 7 (free), 731, or months of 31 days. `advanced` needs 465 at least."
   type        = number
   default     = 7
   nullable    = false
 
   validation {
-    condition     = contains(concat([7, 731], [for month in range(1, 24) : month * 31]), var.performance_insights_retention_days)
-    error_message = "performance_insights_retention_days must be 7, 731, or a multiple of 31 up to 713."
+    condition     = contains(concat([7, 731], [for month in range(1, 24) : month * 31]), var.performance_insights_retention_period)
+    error_message = "performance_insights_retention_period must be 7, 731, or a multiple of 31 up to 713."
   }
 }
 
-variable "log_retention_days" {
+variable "create_cloudwatch_log_group" {
+  description = "Whether to make the log groups. `false` for an identifier whose log groups an earlier cluster has left."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "cloudwatch_log_group_retention_in_days" {
   description = "Days for which CloudWatch keeps the logs: evidence of who did what."
   type        = number
   default     = 365
   nullable    = false
 
   validation {
-    condition     = contains([365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a number of days that CloudWatch knows, a year or more: 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+    condition     = contains([365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.cloudwatch_log_group_retention_in_days)
+    error_message = "cloudwatch_log_group_retention_in_days must be a number of days that CloudWatch knows, a year or more: 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
 
-variable "log_group_skip_destroy" {
+variable "cloudwatch_log_group_skip_destroy" {
   description = "Whether a destroy leaves the log groups, which say who did what, and takes them out of the state only."
   type        = bool
   default     = true

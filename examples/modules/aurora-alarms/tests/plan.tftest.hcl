@@ -53,15 +53,14 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.metric : endswith(alarm.alarm_description, "docs/guides/operations") && length(alarm.alarm_description) <= 1024])
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.metric : can(regex("Runbook: https://.*/docs/guides/operations.md#[a-z-]+$", alarm.alarm_description)) && length(alarm.alarm_description) <= 1024])
     error_message = "An alarm does not say what to do."
   }
 
   assert {
     condition = { for name, rule in aws_cloudwatch_event_rule.this : name => jsondecode(rule.event_pattern).detail } == {
-      cluster    = { EventCategories = ["failover", "failure", "maintenance", "notification"], SourceIdentifier = ["tenants"] }
-      instances  = { EventCategories = ["availability", "failure", "low storage", "maintenance", "notification", "recovery"], SourceIdentifier = [{ prefix = "tenants-" }] }
-      parameters = { EventCategories = ["configuration change"], SourceIdentifier = [{ prefix = "tenants-" }] }
+      cluster   = { EventCategories = ["failover", "failure", "maintenance", "notification"], SourceIdentifier = ["tenants"] }
+      instances = { EventCategories = ["availability", "failure", "low storage", "maintenance", "recovery"], SourceIdentifier = [{ prefix = "tenants-" }] }
     }
     error_message = "The events are not those documented."
   }
@@ -114,7 +113,7 @@ run "burstable_with_insights" {
     instance_class        = "db.t4g.medium"
     instance_resource_ids = { one = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ", two = "db-BCDEFGHIJKLMNOPQRSTUVWXYZA" }
     disabled              = ["buffer_cache", "idle_in_transaction"]
-    events                = false
+    create_events         = false
     create_topic          = false
     topic_arn             = "arn:aws:sns:eu-west-1:123456789012:alarms"
   }
@@ -137,6 +136,7 @@ run "burstable_with_insights" {
 
 run "heard" {
   variables {
+    parameter_group_names = ["tenants-aurora-postgresql17"]
     subscriptions = {
       mail  = { protocol = "email", endpoint = "oncall@example.com" }
       pager = { protocol = "https", endpoint = "https://events.example.com/hook", endpoint_auto_confirms = true }
@@ -152,5 +152,10 @@ run "heard" {
   assert {
     condition     = length(aws_sns_topic_subscription.this) == 3 && aws_sns_topic_subscription.this["lake"].subscription_role_arn == "arn:aws:iam::123456789012:role/firehose"
     error_message = "A subscription is not made as asked."
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_event_target.this) == ["cluster", "instances", "pending-reboot"]
+    error_message = "A parameter that waits for a restart is not reported."
   }
 }

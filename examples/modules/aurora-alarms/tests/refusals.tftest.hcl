@@ -202,3 +202,13 @@ run "unknown_class" {
 
   expect_failures = [aws_cloudwatch_metric_alarm.metric]
 }
+
+run "https_unconfirmed" {
+  command = plan
+
+  variables {
+    subscriptions = { a = { protocol = "https", endpoint = "https://example.com/hook" } }
+  }
+
+  expect_failures = [var.subscriptions]
+}

@@ -108,18 +108,18 @@ run "null_is_the_default" {
   command = plan
 
   variables {
-    create                      = null
-    deletion_protection         = null
-    instances                   = null
-    backup_retention_days       = null
-    log_group_skip_destroy      = null
-    log_retention_days          = null
-    cron                        = null
-    max_connections             = null
-    monitoring_interval_seconds = null
-    engine_lifecycle_support    = null
-    parameters                  = null
-    timeouts                    = null
+    create                                 = null
+    deletion_protection                    = null
+    instances                              = null
+    backup_retention_period                = null
+    cloudwatch_log_group_skip_destroy      = null
+    cloudwatch_log_group_retention_in_days = null
+    cron                                   = null
+    max_connections                        = null
+    monitoring_interval                    = null
+    engine_lifecycle_support               = null
+    parameters                             = null
+    timeouts                               = null
   }
 
   assert {
@@ -192,15 +192,20 @@ run "brought" {
   command = plan
 
   variables {
-    vpc_id                          = null
-    subnet_ids                      = []
-    db_subnet_group_name            = "platform"
-    create_security_group           = false
-    vpc_security_group_ids          = ["sg-0123456789abcdef0"]
-    db_cluster_parameter_group_name = "cluster-parameters"
-    db_parameter_group_name         = "instance-parameters"
-    monitoring_role_arn             = "arn:aws:iam::123456789012:role/monitoring"
-    allowed_security_group_ids      = { applications = "sg-0123456789abcdef1" }
+    vpc_id                            = null
+    subnet_ids                        = []
+    create_db_subnet_group            = false
+    create_db_cluster_parameter_group = false
+    create_db_parameter_group         = false
+    create_monitoring_role            = false
+    create_cloudwatch_log_group       = false
+    db_subnet_group_name              = "platform"
+    create_security_group             = false
+    vpc_security_group_ids            = ["sg-0123456789abcdef0"]
+    db_cluster_parameter_group_name   = "cluster-parameters"
+    db_parameter_group_name           = "instance-parameters"
+    monitoring_role_arn               = "arn:aws:iam::123456789012:role/monitoring"
+    allowed_security_group_ids        = { applications = "sg-0123456789abcdef1" }
   }
 
   assert {
@@ -211,6 +216,7 @@ run "brought" {
       length(aws_rds_cluster_parameter_group.this) == 0,
       length(aws_db_parameter_group.this) == 0,
       length(aws_iam_role.monitoring) == 0,
+      length(aws_cloudwatch_log_group.this) == 0,
     ])
     error_message = "What was brought is made once more."
   }
@@ -230,11 +236,11 @@ run "restored_and_bounded" {
   command = plan
 
   variables {
-    restore_to_point_in_time = { source_cluster_identifier = "tenants-lost", restore_to_time = "2026-01-31T12:00:00Z" }
-    permissions_boundary     = "arn:aws:iam::123456789012:policy/boundary"
-    timeouts                 = { delete = "6h" }
-    cluster_tags             = { backup = "daily" }
-    tags                     = { owner = "platform" }
+    restore_to_point_in_time             = { source_cluster_identifier = "tenants-lost", restore_to_time = "2026-01-31T12:00:00Z" }
+    monitoring_role_permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+    timeouts                             = { delete = "6h" }
+    cluster_tags                         = { backup = "daily" }
+    tags                                 = { owner = "platform" }
   }
 
   assert {
@@ -273,6 +279,7 @@ run "upgraded" {
   variables {
     engine_version              = "16.4"
     allow_major_version_upgrade = true
+    create_db_parameter_group   = false
     db_parameter_group_name     = "instance-parameters"
   }
 
@@ -308,7 +315,7 @@ run "made" {
   }
 
   assert {
-    condition     = can(regex("^tenants-final-[0-9a-f]{8}$", aws_rds_cluster.this[0].final_snapshot_identifier))
+    condition     = can(regex("^final-tenants-[0-9a-f]{8}$", aws_rds_cluster.this[0].final_snapshot_identifier))
     error_message = "The final snapshot has no name of its own: ${aws_rds_cluster.this[0].final_snapshot_identifier}"
   }
 

@@ -301,14 +301,14 @@ run "instance_parameters_of_the_cluster" {
   expect_failures = [var.instance_parameters]
 }
 
-run "backup_retention_days" {
+run "backup_retention_period" {
   command = plan
 
   variables {
-    backup_retention_days = 7
+    backup_retention_period = 7
   }
 
-  expect_failures = [var.backup_retention_days]
+  expect_failures = [var.backup_retention_period]
 }
 
 run "backup_window" {
@@ -361,34 +361,35 @@ run "restore_to_time" {
   expect_failures = [var.restore_to_point_in_time]
 }
 
-run "monitoring_interval_seconds" {
+run "monitoring_interval" {
   command = plan
 
   variables {
-    monitoring_interval_seconds = 0
+    monitoring_interval = 0
   }
 
-  expect_failures = [var.monitoring_interval_seconds]
+  expect_failures = [var.monitoring_interval]
 }
 
 run "monitoring_role_arn" {
   command = plan
 
   variables {
-    monitoring_role_arn = "monitoring"
+    create_monitoring_role = false
+    monitoring_role_arn    = "monitoring"
   }
 
   expect_failures = [var.monitoring_role_arn]
 }
 
-run "permissions_boundary" {
+run "monitoring_role_permissions_boundary" {
   command = plan
 
   variables {
-    permissions_boundary = "boundary"
+    monitoring_role_permissions_boundary = "boundary"
   }
 
-  expect_failures = [var.permissions_boundary]
+  expect_failures = [var.monitoring_role_permissions_boundary]
 }
 
 run "database_insights_mode" {
@@ -401,24 +402,24 @@ run "database_insights_mode" {
   expect_failures = [var.database_insights_mode]
 }
 
-run "performance_insights_retention_days" {
+run "performance_insights_retention_period" {
   command = plan
 
   variables {
-    performance_insights_retention_days = 8
+    performance_insights_retention_period = 8
   }
 
-  expect_failures = [var.performance_insights_retention_days]
+  expect_failures = [var.performance_insights_retention_period]
 }
 
-run "log_retention_days" {
+run "cloudwatch_log_group_retention_in_days" {
   command = plan
 
   variables {
-    log_retention_days = 30
+    cloudwatch_log_group_retention_in_days = 30
   }
 
-  expect_failures = [var.log_retention_days]
+  expect_failures = [var.cloudwatch_log_group_retention_in_days]
 }
 
 run "timeouts" {
@@ -525,4 +526,54 @@ run "reserved_connections_too_many" {
   }
 
   expect_failures = [aws_db_parameter_group.this]
+}
+
+run "subnet_group_of_nobody" {
+  command = plan
+
+  variables {
+    create_db_subnet_group = false
+  }
+
+  expect_failures = [var.db_subnet_group_name]
+}
+
+run "cluster_parameter_group_of_nobody" {
+  command = plan
+
+  variables {
+    create_db_cluster_parameter_group = false
+  }
+
+  expect_failures = [var.db_cluster_parameter_group_name]
+}
+
+run "parameter_group_of_nobody" {
+  command = plan
+
+  variables {
+    create_db_parameter_group = false
+  }
+
+  expect_failures = [var.db_parameter_group_name]
+}
+
+run "monitoring_role_of_nobody" {
+  command = plan
+
+  variables {
+    create_monitoring_role = false
+  }
+
+  expect_failures = [var.monitoring_role_arn]
+}
+
+run "final_snapshot_identifier_prefix" {
+  command = plan
+
+  variables {
+    final_snapshot_identifier_prefix = "-"
+  }
+
+  expect_failures = [var.final_snapshot_identifier_prefix]
 }
