@@ -154,3 +154,86 @@ fn another_key_does_not_make_the_instance_anew() {
     assert!(said.contains("The storage of an instance keeps its key"), "{said}");
     assert_eq!(output(&workspace, "instance"), before);
 }
+
+const CLUSTER: &str = r#"
+provider "aws" {
+  region = "eu-west-1"
+}
+
+variable "deletion_protection" {
+  type    = bool
+  default = null
+}
+
+variable "create_cloudwatch_log_group" {
+  type    = bool
+  default = null
+}
+
+variable "kms_key_arn" {
+  type    = string
+  default = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-4333-8444-555555555555"
+}
+
+module "aurora" {
+  source                      = "./aurora-postgres"
+  identifier                  = "tenants"
+  vpc_id                      = "vpc-0123456789abcdef0"
+  subnet_ids                  = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+  kms_key_arn                 = var.kms_key_arn
+  deletion_protection         = var.deletion_protection
+  create_cloudwatch_log_group = var.create_cloudwatch_log_group
+}
+
+output "snapshot" {
+  value = module.aurora.final_snapshot_identifier
+}
+"#;
+
+/// The key is nowhere in the configuration, and so is nothing that a destroy could take.
+#[test]
+fn what_a_destroy_of_a_cluster_leaves_can_be_read() {
+    let mut workspace = workspace();
+    copy(&Path::new(ROOT).join("examples/modules/aurora-postgres"), &workspace.dir.join("aurora-postgres"));
+    let remains = workspace.dir.join("remains.txt");
+    workspace.write("main.tf", CLUSTER);
+    workspace.env("AWS_STUB_REMAINS", &remains.display().to_string());
+    workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
+    workspace.apply();
+    assert!(!workspace.state_file().contains("\"aws_kms_key\""), "the key is in the state");
+    let first = output(&workspace, "snapshot");
+
+    // Although null was handed to the module.
+    let said = refused(workspace.run(&["destroy", "-auto-approve"]));
+    assert!(said.contains("Cannot delete protected Cluster tenants"), "{said}");
+
+    workspace.env("TF_VAR_deletion_protection", "false");
+    workspace.apply();
+    workspace.destroy();
+    let lines = || fs::read_to_string(&remains).unwrap().lines().map(str::to_owned).collect::<BTreeSet<String>>();
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-4333-8444-555555555555";
+    let left = lines();
+    for export in ["iam-db-auth-error", "postgresql"] {
+        let group = format!("aws_cloudwatch_log_group /aws/rds/cluster/tenants/{export}");
+        assert!(left.contains(&group), "{left:#?}");
+    }
+    assert!(left.contains(&format!("aws_db_cluster_snapshot {first} with {key}")), "{left:#?}");
+    assert!(left.iter().any(|line| line.ends_with("for 14 days")), "{left:#?}");
+    assert_eq!(left.len(), 4, "{left:#?}");
+
+    // A second life meets the logs of the first. A third, which another key makes anew, leaves a snapshot of its own too.
+    assert!(workspace.apply_error().contains("ResourceAlreadyExistsException"));
+    workspace.env("TF_VAR_create_cloudwatch_log_group", "false");
+    workspace.apply();
+    let second = output(&workspace, "snapshot");
+    workspace.env("TF_VAR_kms_key_arn", &key.replace("1111-", "9999-"));
+    workspace.apply();
+    let third = output(&workspace, "snapshot");
+    workspace.destroy();
+    let left = lines();
+    assert_eq!(BTreeSet::from([&first, &second, &third]).len(), 3, "{first} {second} {third}");
+    for snapshot in [first, second, third] {
+        let found = left.iter().any(|line| line.starts_with(&format!("aws_db_cluster_snapshot {snapshot} ")));
+        assert!(found, "{snapshot}: {left:#?}");
+    }
+}

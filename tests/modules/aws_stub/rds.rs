@@ -183,7 +183,7 @@ fn cluster(config: &Value, found: &mut Diagnostics) {
         let of = |block: &Value, name: &str| known::<f64>(block, name);
         for (min, max) in blocks.iter().filter_map(|it| Some((of(it, "min_capacity")?, of(it, "max_capacity")?))) {
             let halves = [min, max].iter().all(|capacity| (capacity * 2.0).fract() == 0.0);
-            if !halves || min > max || max < 1.0 || max > 256.0 || min < 0.0 {
+            if !halves || min > max || !(1.0..=256.0).contains(&max) || min < 0.0 {
                 let detail = format!("Capacity is from 0 to 256 ACUs by halves, min before max; got {min} and {max}.");
                 refuse("serverlessv2_scaling_configuration", detail);
             }
@@ -198,6 +198,7 @@ pub fn apply(type_name: &str, prior: Option<&Value>, planned: Option<&Value>) ->
     match (type_name, prior, planned) {
         ("aws_db_instance", _, Some(planned)) => storage(planned, &mut found),
         ("aws_db_instance", Some(prior), None) => delete_instance(prior, &mut found),
+        ("aws_rds_cluster", Some(prior), None) => delete_cluster(prior, &mut found),
         ("aws_cloudwatch_log_group", Some(prior), None) if known(prior, "skip_destroy") == Some(true) => {
             leave(&format!("{type_name} {}", name(prior, "name")));
         }
@@ -243,6 +244,31 @@ fn delete_instance(instance: &Value, found: &mut Diagnostics) {
             text("resource_id"),
             known::<i64>(instance, "backup_retention_period").unwrap_or(0)
         ));
+    }
+}
+
+fn delete_cluster(cluster: &Value, found: &mut Diagnostics) {
+    let text = |attribute: &str| known::<String>(cluster, attribute).unwrap_or_default();
+    let is = |attribute: &str| known(cluster, attribute) == Some(true);
+    let mut refuse = |summary: &str, detail: String| found.push(Diagnostic::error(summary, detail));
+    if is("deletion_protection") {
+        let detail = format!("Cannot delete protected Cluster {}.", text("cluster_identifier"));
+        return refuse("InvalidParameterCombination", detail);
+    }
+    if !is("skip_final_snapshot") {
+        let snapshot = text("final_snapshot_identifier");
+        let left = format!("aws_db_cluster_snapshot {snapshot} with {}", text("kms_key_id"));
+        // The name alone must be free, whatever the key.
+        let taken = format!("aws_db_cluster_snapshot {snapshot} ");
+        if remains().iter().any(|line| line.starts_with(&taken)) {
+            let detail = format!("Cannot create the cluster snapshot {snapshot}: it is there.");
+            return refuse("DBClusterSnapshotAlreadyExistsFault", detail);
+        }
+        leave(&left);
+    }
+    if known(cluster, "delete_automated_backups") == Some(false) {
+        let days = known::<i64>(cluster, "backup_retention_period").unwrap_or(1);
+        leave(&format!("automated backups of {} for {days} days", text("cluster_resource_id")));
     }
 }
 
