@@ -16,12 +16,12 @@ locals {
   # One page for a writer that is gone: all others count missing data as missing.
   of_writer = {
     availability = {
-      metric = "EngineUptime", dimensions = local.writer, statistic = "Maximum", comparison = local.lt, periods = 3
-      # Seconds since the start: a server that runs is never below it.
+      metric = "EngineUptime", dimensions = local.writer, statistic = "SampleCount", comparison = local.lt, periods = 3
+      # How often a writer reported.
       threshold = 1
-      says      = "The cluster has no writer that reports: it is down, or fails over for more than three minutes."
+      says      = "The cluster has no writer that reports: it is down, or fails over for minutes."
       runbook   = "runaway-queries"
-      missing   = "breaching", why = "A running writer always reports it."
+      missing   = "breaching", why = "A running writer always reports."
     }
     connections = {
       metric    = "DatabaseConnections", dimensions = local.writer, statistic = "Maximum", comparison = local.gt, periods = 5
