@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::math;
 
-/// Who is asked for a value: the dimension's instance, or the resource ID for a counter of Performance Insights; the
-/// metric; the minute.
+/// Who is asked for a value: the dimension's instance, the cluster and the role in it (`tenants/WRITER`), or the resource ID
+/// for a counter of Performance Insights; the metric; the minute.
 pub type World<'a> = dyn Fn(&str, &str, usize) -> Option<f64> + 'a;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +53,18 @@ pub struct Alarm {
     result: String,
 }
 
+fn dimension(of: &Value) -> String {
+    let names = ["DBInstanceIdentifier", "DBClusterIdentifier", "Role"];
+    names.iter().filter_map(|name| of[name].as_str()).collect::<Vec<_>>().join("/")
+}
+
 impl Alarm {
     /// Of an `aws_cloudwatch_metric_alarm` in a plan, its values.
     pub fn planned(values: &Value) -> Alarm {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let count = |name: &str| values[name].as_u64().unwrap_or_else(|| panic!("{name} of {values:#}")) as usize;
         let metric = |values: &Value, statistic: String| Query::Metric {
-            instance: text(&values["dimensions"]["DBInstanceIdentifier"]),
+            instance: dimension(&values["dimensions"]),
             metric: text(&values["metric_name"]),
             statistic,
         };

@@ -1,9 +1,10 @@
-//! The alarms of `rds-alarms`, as planned, over made-up series of their metrics: when each of them fires, and when not.
+//! The alarms of `rds-alarms` and `aurora-alarms`, as planned, over made-up series of their metrics: when each of them fires, and when not.
 //!
 //! A row of the table is an alarm: the last value at which it is quiet, the first at which it rings, for how long. A scenario
 //! is what happens to all metrics of a server, and says which alarms ring. Both are written down here and not computed from
 //! the plan, so that a change of a threshold, a period or of what missing data counts for fails: that it does, is tested too.
 
+mod aurora;
 mod cloudwatch;
 mod events;
 mod math;
@@ -29,9 +30,10 @@ const FIVE_MINUTELY: &[&str] = &["BurstBalance", "CPUCreditBalance"];
 const EVENT: usize = 120;
 const END: usize = 360;
 
-/// A server, as `rds-alarms` hears of it, and the alarms that it has.
+/// A server, as its module hears of it, and the alarms that it has.
 struct Server {
     name: &'static str,
+    module: &'static str,
     variables: &'static str,
     memory: f64,
     storage: f64,
@@ -90,6 +92,7 @@ const SILENT_FOR_SEVEN_MINUTES: Scenario = Scenario {
 /// 387 connections for tenants. The class sustains 3600 IOPS and 78.75 MB/s; the storage does 3000, and 125 MiB/s.
 const STANDARD: Server = Server {
     name: "db.m7g.large, 100 GiB of gp3 that grow to 500, a replica",
+    module: "rds-alarms",
     variables: r#"
 db_instance_identifier  = "tenants"
 resource_id             = "db-A"
@@ -265,6 +268,7 @@ replica_identifiers     = ["tenants-replica"]
 /// 107 connections by RDS's default. The class sustains 500 IOPS and 10.875 MB/s.
 const SMALL: Server = Server {
     name: "db.t4g.micro, 20 GiB of gp2 that do not grow, with rds-log-metrics",
+    module: "rds-alarms",
     variables: r#"
 db_instance_identifier = "tenants"
 resource_id            = "db-A"
@@ -338,6 +342,7 @@ log_metrics_namespace  = "pgtenant/tenants"
 /// A class without burst, and with a local disk: the storage is what is used up first, 12000 IOPS and 500 MiB/s.
 const LARGE: Server = Server {
     name: "db.r6gd.8xlarge, 500 GiB of gp3",
+    module: "rds-alarms",
     variables: r#"
 db_instance_identifier  = "tenants"
 resource_id             = "db-A"
@@ -379,11 +384,14 @@ disabled                = ["availability"]
     ],
 };
 
-const SERVERS: &[&Server] = &[&STANDARD, &SMALL, &LARGE];
+const SERVERS: &[&Server] = &[&STANDARD, &SMALL, &LARGE, &aurora::PROVISIONED, &aurora::SERVERLESS];
 
 impl Server {
     /// What the metrics of a server that is well show, and of one that is none of the servers' nothing.
     fn healthy(&self, of: &str, metric: &str) -> Option<f64> {
+        if self.module == "aurora-alarms" {
+            return aurora::healthy(self, of, metric);
+        }
         let expected = match metric {
             "ReplicaLag" => "tenants-replica",
             counter if counter.contains('.') => "db-A",
@@ -424,7 +432,8 @@ impl Server {
                 return None;
             }
             let healthy = self.healthy(of, metric)?;
-            match minute.checked_sub(EVENT).map_or(Nothing, |since| change(metric, since)) {
+            let named = if self.module == "aurora-alarms" { aurora::of_role(of, metric) } else { metric.to_owned() };
+            match minute.checked_sub(EVENT).map_or(Nothing, |since| change(&named, since)) {
                 Nothing => Some(healthy),
                 Value(value) => Some(value),
                 NoData => None,
@@ -491,7 +500,7 @@ struct Watched {
 
 static WATCHED: LazyLock<Vec<Watched>> = LazyLock::new(|| {
     let watched = |server: &&'static Server| {
-        let planned = planned::module("rds-alarms", server.variables);
+        let planned = planned::module(server.module, server.variables);
         let planned = planned.of_type("aws_cloudwatch_metric_alarm");
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         Watched {
@@ -505,7 +514,7 @@ static WATCHED: LazyLock<Vec<Watched>> = LazyLock::new(|| {
 
 #[test]
 fn alarms_ring_when_they_should_and_no_more() {
-    let (mut cells, mut wrong, mut table) = (0, Vec::new(), String::new());
+    let (mut cells, mut wrong, mut table) = (BTreeMap::new(), Vec::new(), String::new());
     for Watched { server, alarms, .. } in &*WATCHED {
         let watched: BTreeSet<&str> = server.rows.iter().map(|row| row.alarm).collect();
         let planned: BTreeSet<&str> =
@@ -520,14 +529,16 @@ fn alarms_ring_when_they_should_and_no_more() {
         }
         for (name, alarm) in alarms {
             let (looked_at, complaints) = server.complaints(name, alarm);
-            cells += looked_at;
+            *cells.entry(server.module).or_insert(0) += looked_at;
             wrong.extend(complaints);
         }
     }
     let dir = Path::new(ROOT).join("target/modules");
     fs::create_dir_all(&dir).and_then(|()| fs::write(dir.join("alarms.md"), table)).unwrap();
-    let outcome = if wrong.is_empty() { Outcome::Passed(format!("{cells} cells")) } else { Outcome::Failed };
-    record("modules/rds-alarms", "series", outcome);
+    for (module, cells) in cells {
+        let outcome = if wrong.is_empty() { Outcome::Passed(format!("{cells} cells")) } else { Outcome::Failed };
+        record(&format!("modules/{module}"), "series", outcome);
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
