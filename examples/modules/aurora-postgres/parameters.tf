@@ -20,7 +20,7 @@ locals {
   )))
 
   # None of these needs a restart in any version that has it.
-  dynamic_names = concat(keys(local.family_defaults), [
+  dynamic_names = concat(tolist(setsubtract(keys(local.family_defaults), ["temp_file_limit"])), [
     "autovacuum_analyze_scale_factor", "autovacuum_naptime", "autovacuum_vacuum_cost_delay", "autovacuum_vacuum_cost_limit",
     "autovacuum_vacuum_insert_scale_factor", "autovacuum_vacuum_scale_factor", "autovacuum_vacuum_threshold",
     "default_statistics_target", "idle_in_transaction_session_timeout", "idle_session_timeout", "jit", "lock_timeout",
@@ -33,7 +33,7 @@ locals {
   # PostgreSQL 18 made an enumeration of what was a switch, and RDS takes the words of the enumeration only.
   log_connections = local.major >= 18 ? "all" : "1"
 
-  # Of the dynamic parameters that are set below or likely to be asked for, the families' own defaults.
+  # Of what is set below or likely to be asked for, the families' own defaults. temp_file_limit is static on RDS.
   family_defaults = {
     autovacuum                  = "1"
     deadlock_timeout            = "1000"

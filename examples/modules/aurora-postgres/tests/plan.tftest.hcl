@@ -71,7 +71,7 @@ run "defaults" {
   assert {
     condition = { for p in aws_db_parameter_group.this[0].parameter : p.name => "${p.value} ${p.apply_method}" } == {
       max_connections = "400 pending-reboot"
-      temp_file_limit = "4194304 immediate"
+      temp_file_limit = "4194304 pending-reboot"
     }
     error_message = "The instances' parameters are not those documented: ${jsonencode(aws_db_parameter_group.this[0].parameter)}"
   }
@@ -176,7 +176,7 @@ run "postgresql_18" {
     condition = { for p in aws_db_parameter_group.this[0].parameter : p.name => "${p.value} ${p.apply_method}" } == {
       max_connections      = "400 pending-reboot"
       reserved_connections = "10 pending-reboot"
-      temp_file_limit      = "4194304 immediate"
+      temp_file_limit      = "4194304 pending-reboot"
       work_mem             = "16384 immediate"
     }
     error_message = "The instances' parameters are not those documented."
