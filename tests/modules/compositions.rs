@@ -210,6 +210,7 @@ fn complete_aurora_leads_from_nothing_to_governed_tenants() {
     assert_governed(&server, &workspace);
 
     // A destroy leaves the key, the log groups and a snapshot of a name that was free.
+    variables["cluster"]["deletion_protection"] = false.into();
     variables["tenants_deletion_protection"] = false.into();
     workspace.write("test.auto.tfvars.json", &variables.to_string());
     workspace.apply();

@@ -24,6 +24,7 @@ variables {
   subnet_ids                 = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
   allowed_security_group_ids = { applications = "sg-0123456789abcdef0" }
   kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  cluster                    = { deletion_protection = false }
   tenants                    = { acme = { connection_limit = 20, statement_timeout = "30s" } }
   passwords                  = { acme = "0123456789abcdef" }
 }

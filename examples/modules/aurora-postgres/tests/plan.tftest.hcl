@@ -310,6 +310,7 @@ run "nothing" {
 # Applied by a stand-in that makes up what AWS answers.
 run "made" {
   variables {
+    deletion_protection        = false
     allowed_security_group_ids = { applications = "sg-0123456789abcdef0" }
     allowed_cidr_blocks        = { office = "192.0.2.0/24" }
   }
@@ -333,7 +334,8 @@ run "made" {
 # The same name once more, with another key: another cluster, whose final snapshot must not meet that of the first.
 run "made_anew" {
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-1111-1111-1111-111111111111"
+    deletion_protection = false
+    kms_key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/11111111-1111-1111-1111-111111111111"
   }
 
   assert {
