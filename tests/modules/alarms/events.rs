@@ -1,4 +1,4 @@
-//! Which of RDS's events the rules of `rds-alarms` match.
+//! Which of RDS's events the rules of `rds-alarms` and `aurora-alarms` match.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ parameter_group_names  = ["tenants-postgres17"]
 "#;
 
 /// EventBridge's patterns, as far as they are used: every key must be there, each with one of its values; `$or`;
-/// `wildcard`.
+/// `wildcard`; `prefix`.
 fn matches(pattern: &Value, event: &Value) -> bool {
     pattern.as_object().expect("a pattern is an object").iter().all(|(key, wanted)| match wanted {
         Value::Array(patterns) if key == "$or" => patterns.iter().any(|pattern| matches(pattern, event)),
@@ -28,6 +28,9 @@ fn matches(pattern: &Value, event: &Value) -> bool {
 }
 
 fn is(value: &Value, found: &Value) -> bool {
+    if let Some(prefix) = value["prefix"].as_str() {
+        return found.as_str().is_some_and(|found| found.starts_with(prefix));
+    }
     let Some(pattern) = value.get("wildcard") else { return value == found };
     let (Some(pattern), Some(mut rest)) = (pattern.as_str(), found.as_str()) else { return false };
     let (first, parts) = pattern.split_once('*').unwrap_or((pattern, ""));
@@ -120,5 +123,61 @@ fn events_that_somebody_must_know_of_are_sent() {
             let expected: Vec<&str> = expected[autoscaling].into_iter().collect();
             assert_eq!(matched, expected, "{message}, of {of}, growing up to {maximum} GiB");
         }
+    }
+}
+
+const CLUSTER: &str = r#"
+cluster_identifier      = "tenants"
+instance_class          = "db.r7g.large"
+connections_for_tenants = 395
+parameter_group_names   = ["tenants-aurora-postgresql17"]
+"#;
+
+/// Source type, who it is of, category, message; the rule that must match.
+const OF_CLUSTERS: &[(&str, &str, &str, &str, Option<&str>)] = &[
+    ("Cluster", "tenants", "failover", "Started cross AZ failover to DB instance: tenants-two", Some("cluster")),
+    ("Cluster", "tenants", "failure", "The DB cluster is unable to become available.", Some("cluster")),
+    ("Cluster", "tenants", "maintenance", "Database cluster engine version has been upgraded", Some("cluster")),
+    ("Cluster", "tenants", "notification", "DB cluster stopped", Some("cluster")),
+    ("Cluster", "tenants", "creation", "DB cluster created", None),
+    ("Cluster", "tenants-other", "failover", "Started cross AZ failover", None),
+    ("Instance", "tenants-one", "availability", "DB instance restarted", Some("instances")),
+    ("Instance", "tenants-one", "failure", "The instance has failed.", Some("instances")),
+    ("Instance", "tenants-two", "recovery", "Recovery of the DB instance is complete.", Some("instances")),
+    ("Instance", "tenants-one", "backup", "Backing up DB instance", None),
+    ("Instance", "other-one", "failure", "The instance has failed.", None),
+    ("Cluster Snapshot", "rds:tenants-2026", "backup", "Creating automated cluster snapshot", None),
+    (
+        "Parameter Group",
+        "tenants-aurora-postgresql17",
+        "configuration change",
+        "Updated parameter max_connections to 500 with apply method pending-reboot",
+        Some("pending-reboot"),
+    ),
+    (
+        "Parameter Group",
+        "tenants-aurora-postgresql17",
+        "configuration change",
+        "Updated parameter work_mem to 4096 with apply method immediate",
+        None,
+    ),
+];
+
+#[test]
+fn events_of_a_cluster_that_somebody_must_know_of_are_sent() {
+    let planned = planned::module("aurora-alarms", CLUSTER);
+    let rules = planned.of_type("aws_cloudwatch_event_rule");
+    assert_eq!(rules.len(), 3);
+    for (kind, of, category, message, expected) in OF_CLUSTERS {
+        let number = if *kind == "Parameter Group" { "RDS-EVENT-0037" } else { "RDS-EVENT-0000" };
+        let event = json!({
+            "source": "aws.rds",
+            "detail-type": format!("RDS DB {kind} Event"),
+            "detail": { "SourceIdentifier": of, "EventCategories": [category], "EventID": number, "Message": message },
+        });
+        let pattern = |rule: &Value| serde_json::from_str(rule["values"]["event_pattern"].as_str().unwrap()).unwrap();
+        let matching = rules.iter().filter(|rule| matches(&pattern(rule), &event));
+        let matched: Vec<&str> = matching.map(|rule| rule["index"].as_str().unwrap()).collect();
+        assert_eq!(matched, expected.iter().copied().collect::<Vec<_>>(), "{message}, of {of}");
     }
 }
