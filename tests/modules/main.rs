@@ -19,5 +19,6 @@ mod planned;
 mod policies;
 mod python;
 mod readme;
+mod readme_blocks;
 mod scanners;
 mod stub;
