@@ -11,6 +11,7 @@ variable "network" {
     subnet_ids                 = set(string)
     allowed_security_group_ids = map(string)
   })
+  nullable = false
 }
 
 variable "ports" {
@@ -65,6 +66,7 @@ variable "tenants" {
       valid_until      = optional(string)
     })), {})
   }))
+  nullable = false
 
   validation {
     condition     = alltrue([for tenant in var.tenants : contains(["blue", "green"], tenant.cell)])
@@ -75,6 +77,7 @@ variable "tenants" {
 variable "passwords" {
   description = "The tenants' passwords, by name, 16 characters or more. In no state."
   type        = map(string)
+  nullable    = false
   sensitive   = true
 }
 

@@ -14,16 +14,19 @@ variable "name" {
 variable "vpc_id" {
   description = "VPC of the instance."
   type        = string
+  nullable    = false
 }
 
 variable "subnet_ids" {
   description = "Private subnets of the instance, in two availability zones at least."
   type        = set(string)
+  nullable    = false
 }
 
 variable "allowed_security_group_ids" {
   description = "Security groups that may connect: pgBouncer's, and that of whatever runs Terraform. The key is a name of yours for each."
   type        = map(string)
+  nullable    = false
 }
 
 variable "instance_class" {
@@ -86,6 +89,7 @@ variable "tenants" {
       valid_until      = optional(string)
     })), {})
   }))
+  nullable = false
 }
 
 variable "watched_tenants" {
@@ -103,6 +107,7 @@ variable "watched_tenants" {
 variable "passwords" {
   description = "The tenants' passwords, by name, 16 characters or more. In no state."
   type        = map(string)
+  nullable    = false
   sensitive   = true
 }
 
@@ -152,6 +157,7 @@ variable "roles" {
     break_glass = list(string)
     terraform   = list(string)
   })
+  nullable = false
 }
 
 variable "subscriptions" {
@@ -170,6 +176,7 @@ variable "subscriptions" {
 variable "pgbouncer_networks" {
   description = "Networks, in CIDR notation, from which applications come to pgBouncer."
   type        = list(string)
+  nullable    = false
 }
 
 variable "tags" {

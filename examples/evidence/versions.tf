@@ -2,7 +2,8 @@ terraform {
   required_version = ">= 1.11"
   required_providers {
     pgtenant = {
-      source = "pgtenant/pgtenant"
+      source  = "pgtenant/pgtenant"
+      version = "~> 0.1"
     }
   }
 }

@@ -28,6 +28,7 @@ variable "instance" {
     port                 = optional(number, 5432)
     max_connections      = number
   })
+  nullable = false
 
   validation {
     condition     = startswith(var.instance.resource_id, "db-")
@@ -52,6 +53,7 @@ variable "username" {
 variable "admin_secret_arn" {
   description = "ARN of the secret with that role's password: JSON with a `password`, as RDS makes it."
   type        = string
+  nullable    = false
 }
 
 variable "sslrootcert" {
@@ -93,6 +95,7 @@ variable "tenants" {
       valid_until      = optional(string)
     })), {})
   }))
+  nullable = false
 }
 
 variable "watched_tenants" {
@@ -110,6 +113,7 @@ variable "watched_tenants" {
 variable "passwords" {
   description = "The tenants' passwords, by name, 16 characters or more. In no state."
   type        = map(string)
+  nullable    = false
   sensitive   = true
 }
 
@@ -152,6 +156,7 @@ variable "roles" {
     break_glass = list(string)
     terraform   = list(string)
   })
+  nullable = false
 }
 
 variable "subscriptions" {

@@ -18,6 +18,7 @@ variable "tenants" {
 variable "passwords" {
   description = "The password of each tenant, and of each role of the console."
   type        = map(string)
+  nullable    = false
   sensitive   = true
 }
 

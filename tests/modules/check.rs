@@ -240,6 +240,39 @@ pub fn copy(from: &Path, to: &Path) {
     copied().unwrap_or_else(|error: std::io::Error| panic!("cannot copy {}: {error}", from.display()));
 }
 
+/// What is written beside a configuration, such as verifiers, is not to be committed with a copy of it.
+#[test]
+fn what_an_example_writes_beside_itself_is_ignored_by_git() {
+    let mut written = 0;
+    for dir in fs::read_dir(examples::root()).unwrap().map(|entry| entry.unwrap().path()) {
+        let ignored = fs::read_to_string(dir.join(".gitignore")).unwrap_or_default();
+        let text: String = files(&dir, "tf").iter().map(|file| read(file)).collect();
+        for place in text.split("\"${path.module}/").skip(1).filter_map(|rest| rest.split('"').next()) {
+            written += 1;
+            let line = format!("/{place}");
+            assert!(ignored.lines().any(|it| it == line), "{}: .gitignore lacks {line}", dir.display());
+        }
+    }
+    assert!(written >= 3, "only {written} places were found");
+}
+
+/// A root module pins the providers that it needs; a module of others says from which version on.
+#[test]
+fn every_required_provider_has_a_version() {
+    let all = examples::modules().into_iter().chain(examples::applied());
+    for dir in all {
+        for file in files(&examples::root().join(&dir), "tf") {
+            let text = read(&file);
+            if !text.contains("required_providers") {
+                continue;
+            }
+            let (sources, versions) = (text.matches(" source  = \"").count(), text.matches(" version = \"").count());
+            let unpinned = text.matches(" source = \"").count();
+            assert!(unpinned == 0 && sources == versions, "{}: a provider has no version", file.display());
+        }
+    }
+}
+
 #[test]
 fn conditions_and_the_runs_that_meet_them_are_found() {
     let module = r#"

@@ -8,6 +8,7 @@ variable "tenants" {
     idle_in_transaction_session_timeout = optional(string, "60s")
     suspended                           = optional(bool, false)
   }))
+  nullable = false
 
   validation {
     condition     = alltrue([for name, tenant in var.tenants : can(regex("^[A-Za-z_][A-Za-z0-9_.-]{0,62}$", coalesce(tenant.database, name))) && can(regex("^[A-Za-z_][A-Za-z0-9_.-]{0,62}$", coalesce(tenant.role, name)))])
@@ -70,6 +71,7 @@ variable "stats_roles" {
 variable "host" {
   description = "The PostgreSQL server: a host name (an RDS instance's `address`), an IP address, or the directory of its Unix socket."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9/_.:-]+$", var.host))

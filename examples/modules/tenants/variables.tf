@@ -41,6 +41,7 @@ variable "tenants" {
       valid_until      = optional(string)
     })), {})
   }))
+  nullable = false
 
   validation {
     condition     = alltrue([for tenant in var.tenants : tenant.connection_limit >= 1])
@@ -51,6 +52,7 @@ variable "tenants" {
 variable "passwords" {
   description = "The tenants' passwords, by name. Only SCRAM verifiers of them reach the server, and no state holds them."
   type        = map(string)
+  nullable    = false
   sensitive   = true
 
   validation {
@@ -82,6 +84,7 @@ variable "passwords_version" {
 variable "available_connections" {
   description = "Connections that the limits of all tenants together may come to, such as `connections_for_tenants` of the module `rds-postgres`."
   type        = number
+  nullable    = false
 }
 
 variable "baseline" {
