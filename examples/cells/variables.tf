@@ -51,6 +51,7 @@ variable "tenants" {
     template                            = optional(string)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)
+    password_version                    = optional(number, 0)
     comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
     extension = optional(set(object({
@@ -64,6 +65,7 @@ variable "tenants" {
       parameters       = optional(map(string), {})
       authentication   = optional(string, "password")
       valid_until      = optional(string)
+      password_version = optional(number, 0)
     })), {})
   }))
   nullable = false

@@ -27,3 +27,8 @@ output "scp_json" {
   description = "Service control policy that keeps snapshots from everybody else: for the organisation's management account."
   value       = module.snapshot_guard.scp_json
 }
+
+output "secret_arns" {
+  description = "For each login, the ARN of its secret: JSON with `engine`, `dbname`, `username` and `password`."
+  value       = { for name, secret in aws_secretsmanager_secret.login : name => secret.arn }
+}

@@ -19,7 +19,7 @@ resource "terraform_data" "pgbouncer" {
     module.pgbouncer.pgbouncer_ini,
     module.pgbouncer.pg_hba_conf,
     module.pgbouncer.userlist_roles,
-    var.passwords_version,
+    { for name, login in module.tenants.logins : name => login.password_version },
   ]
 
   provisioner "local-exec" {

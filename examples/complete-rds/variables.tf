@@ -74,6 +74,7 @@ variable "tenants" {
     template                            = optional(string)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)
+    password_version                    = optional(number, 0)
     comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
     extension = optional(set(object({
@@ -87,6 +88,7 @@ variable "tenants" {
       parameters       = optional(map(string), {})
       authentication   = optional(string, "password")
       valid_until      = optional(string)
+      password_version = optional(number, 0)
     })), {})
   }))
   nullable = false
@@ -120,7 +122,7 @@ variable "role_passwords" {
 }
 
 variable "passwords_version" {
-  description = "Raise it to have the passwords set again."
+  description = "Raise it to set all passwords again, on the server, in Secrets Manager and for pgBouncer. A tenant's `password_version` does it for one."
   type        = number
   default     = 1
   nullable    = false
@@ -131,6 +133,18 @@ variable "deletion_protection" {
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "secret_recovery_window_in_days" {
+  description = "Days for which a deleted secret can be restored, 7 to 30; 0 deletes it at once."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.secret_recovery_window_in_days == 0 || var.secret_recovery_window_in_days >= 7 && var.secret_recovery_window_in_days <= 30
+    error_message = "secret_recovery_window_in_days must be 0, or 7 to 30."
+  }
 }
 
 variable "tenants_deletion_protection" {

@@ -80,6 +80,7 @@ variable "tenants" {
     template                            = optional(string)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)
+    password_version                    = optional(number, 0)
     comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
     extension = optional(set(object({
@@ -93,6 +94,7 @@ variable "tenants" {
       parameters       = optional(map(string), {})
       authentication   = optional(string, "password")
       valid_until      = optional(string)
+      password_version = optional(number, 0)
     })), {})
   }))
   nullable = false

@@ -42,6 +42,9 @@ fn furnish(composition: &str, server: &Server, variables: &Value) -> Workspace {
     workspace.dir = root.join(composition);
     workspace.write("test.auto.tfvars.json", &variables.to_string());
     workspace.env("AWS_STUB_DB_ADDRESS", "localhost").env("AWS_STUB_DB_PASSWORD", &server.admin_password);
+    let secrets = workspace.dir.join("secrets-manager");
+    std::fs::create_dir(&secrets).unwrap();
+    workspace.env("AWS_STUB_SECRETS", &secrets.display().to_string());
     workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
     workspace
 }
@@ -99,6 +102,13 @@ fn assert_alarms_are_heard(workspace: &Workspace) {
     }
 }
 
+/// What Secrets Manager has for a login.
+fn secret(workspace: &Workspace, login: &str) -> Value {
+    let version = workspace.resource(&format!("aws_secretsmanager_secret_version.login[\"{login}\"]"));
+    let file = workspace.dir.join("secrets-manager").join(version["version_id"].as_str().unwrap());
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
 #[test]
 fn complete_rds_leads_from_nothing_to_governed_tenants() {
     let (server, watchdog) = server("complete_rds_leads_from_nothing_to_governed_tenants");
@@ -143,6 +153,37 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
     let state = workspace.state_file();
     for secret in [PASSWORD, &server.admin_password, &verifier] {
         assert!(!state.contains(secret), "in the state: {secret}");
+    }
+
+    let found = secret(&workspace, "acme");
+    let expected = json!({ "engine": "postgres", "dbname": "acme", "username": "acme", "password": PASSWORD });
+    assert_eq!(found, expected);
+
+    // One tenant's password is rotated: on the server, in its secret and for pgBouncer, and nobody else's.
+    let (old, new) = (PASSWORD, "another correct horse battery");
+    variables["passwords"]["acme"] = new.into();
+    variables["tenants"]["acme"]["password_version"] = 1.into();
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    let plan = workspace.plan();
+    let mut changed = plan.addresses();
+    changed.sort();
+    let expected = [
+        "aws_secretsmanager_secret_version.login[\"acme\"]",
+        "module.tenants.pgtenant_tenant.this[\"acme\"]",
+        "terraform_data.pgbouncer",
+    ];
+    assert_eq!(changed, expected);
+    workspace.apply();
+    server.session_with_password("acme", "acme", new).map(drop).unwrap();
+    server.session_with_password("globex", "globex", PASSWORD).map(drop).unwrap();
+    let refused = server.session_with_password("acme", "acme", old).err().expect("the old password");
+    assert_eq!(refused.sqlstate, "28P01");
+    assert_eq!(secret(&workspace, "acme")["password"], new);
+    assert_eq!(secret(&workspace, "globex")["password"], PASSWORD);
+    let verifier = server.superuser("SELECT rolpassword FROM pg_authid WHERE rolname = 'acme'")[0][0].clone().unwrap();
+    assert!(rendered("userlist.txt").contains(&verifier), "pgBouncer has another verifier than the server");
+    for secret in [old, new, &verifier] {
+        assert!(!workspace.state_file().contains(secret), "in the state: {secret}");
     }
 
     variables["tenants_deletion_protection"] = false.into();

@@ -49,6 +49,16 @@ run "all_of_it" {
   }
 }
 
+run "a_recovery_window_too_short" {
+  command = plan
+
+  variables {
+    secret_recovery_window_in_days = 3
+  }
+
+  expect_failures = [var.secret_recovery_window_in_days]
+}
+
 run "a_tenant_that_is_not_there" {
   command = plan
 
@@ -57,4 +67,21 @@ run "a_tenant_that_is_not_there" {
   }
 
   expect_failures = [var.watched_tenants]
+}
+
+run "a_secret_for_each_login" {
+  variables {
+    tenants        = { acme = { password_version = 2, roles = { reader = { access = "read" }, ci = { access = "write", authentication = "rds_iam" } } } }
+    role_passwords = { acme_reader = "0123456789abcdef" }
+  }
+
+  assert {
+    condition     = { for name, secret in aws_secretsmanager_secret_version.login : name => secret.secret_string_wo_version } == { acme = 3, acme_reader = 1 }
+    error_message = "The secrets are not those of the logins with a password, each with its version."
+  }
+
+  assert {
+    condition     = alltrue([for secret in aws_secretsmanager_secret.login : secret.kms_key_id == module.postgres.kms_key_arn && secret.recovery_window_in_days == 30])
+    error_message = "The secrets are not encrypted with the instance's key, or are deleted too soon."
+  }
 }

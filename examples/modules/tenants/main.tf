@@ -19,12 +19,11 @@ resource "terraform_data" "salt" {
 }
 
 locals {
-  # New passwords get a new salt.
-  salt = "${terraform_data.salt.output}/${var.passwords_version}"
-
-  # One verifier for the server and for pgBouncer, which can log in with no other.
+  # One verifier for the server and for pgBouncer, which can log in with no other. A new password gets a new salt.
   verifiers = {
-    for name, password in var.passwords : name => provider::pgtenant::scram_verifier(password, name, local.salt)
+    for name, password in var.passwords : name => provider::pgtenant::scram_verifier(
+      password, name, "${terraform_data.salt.output}/${local.password_versions[name]}",
+    ) if contains(keys(var.tenants), name)
   }
 
   roles = merge([
@@ -32,6 +31,15 @@ locals {
       for suffix, role in tenant.roles : "${name}_${suffix}" => merge(role, { tenant = name })
     }
   ]...)
+
+  # What raises the version of a login's password sets it again.
+  password_versions = merge(
+    { for name, tenant in var.tenants : name => var.passwords_version + tenant.password_version },
+    {
+      for name, role in local.roles : name => var.passwords_version + role.password_version
+      if contains(nonsensitive(keys(var.role_passwords)), name)
+    },
+  )
 
   connections = sum(concat(
     [for tenant in var.tenants : tenant.connection_limit],
@@ -52,7 +60,7 @@ resource "pgtenant_tenant" "this" {
   admin_connections   = each.value.admin_connections
   template            = each.value.template
   password_wo         = local.verifiers[each.key]
-  password_wo_version = var.passwords_version
+  password_wo_version = local.password_versions[each.key]
   valid_until         = each.value.valid_until
   comment             = each.value.comment
   on_destroy          = each.value.on_destroy
@@ -80,7 +88,7 @@ resource "pgtenant_role" "this" {
   authentication      = each.value.authentication
   valid_until         = each.value.valid_until
   password_wo         = try(var.role_passwords[each.key], null)
-  password_wo_version = contains(nonsensitive(keys(var.role_passwords)), each.key) ? var.passwords_version : null
+  password_wo_version = lookup(local.password_versions, each.key, null)
 }
 
 resource "pgtenant_guardrails" "this" {

@@ -12,6 +12,16 @@ output "tenants" {
   }
 }
 
+output "logins" {
+  description = "The logins with a password, of tenants and of further roles: the database of each, and the version of its password."
+  value = {
+    for name, version in local.password_versions : name => {
+      database         = pgtenant_tenant.this[try(local.roles[name].tenant, name)].database
+      password_version = version
+    }
+  }
+}
+
 output "verifiers" {
   description = "SCRAM verifiers by role, for the module `pgbouncer`."
   value       = { for name, tenant in pgtenant_tenant.this : tenant.role => local.verifiers[name] }

@@ -6,10 +6,11 @@ variable "tenants" {
     the first, and whether it makes more itself (`allow_create_schema`); whether `replication` out of its database
     is meant; how many `admin_connections` its database has for the admin's own work (-1: it has no limit); the
     `template` that its database is copied from; whether it is `suspended`; when its password expires
-    (`valid_until`); what its database's `comment` says of it to people; what a destroy does, `on_destroy` (`drop`
-    or `archive`); and its further `roles`, each by the end of its name behind the tenant's: what it may do
-    (`access`: `owner`, `write`, `read` or `connect`), its connections, parameters, `valid_until`, and
-    `authentication` (`password`, `rds_iam` or `certificate`).
+    (`valid_until`); its `password_version`, which is added to `passwords_version`: raise it with a new password to
+    have that one alone set; what its database's `comment` says of it to people; what a destroy does, `on_destroy`
+    (`drop` or `archive`); and its further `roles`, each by the end of its name behind the tenant's: what it may do
+    (`access`: `owner`, `write`, `read` or `connect`), its connections, parameters, `valid_until`,
+    `password_version`, and `authentication` (`password`, `rds_iam` or `certificate`).
   EOT
   type = map(object({
     connection_limit                    = optional(number, 10)
@@ -26,6 +27,7 @@ variable "tenants" {
     template                            = optional(string)
     suspended                           = optional(bool, false)
     valid_until                         = optional(string)
+    password_version                    = optional(number, 0)
     comment                             = optional(string)
     on_destroy                          = optional(string, "archive")
     extension = optional(set(object({
@@ -39,6 +41,7 @@ variable "tenants" {
       parameters       = optional(map(string), {})
       authentication   = optional(string, "password")
       valid_until      = optional(string)
+      password_version = optional(number, 0)
     })), {})
   }))
   nullable = false
@@ -75,7 +78,7 @@ variable "role_passwords" {
 }
 
 variable "passwords_version" {
-  description = "Raise it to have the passwords set again, with new salts."
+  description = "Raise it to set all passwords again, with new salts."
   type        = number
   default     = 1
   nullable    = false

@@ -132,6 +132,8 @@ impl<'a> Made<'a> {
             std::env::var(ADDRESS).unwrap_or(made_up)
         };
         Some(match attribute {
+            "arn" if self.type_name == "aws_secretsmanager_secret_version" => known.get("secret_id").clone(),
+            "version_id" => uuid(&self.hash).into(),
             "id" => self.id.as_str().into(),
             "region" => self.region.into(),
             "name" | "identifier" | "cluster_identifier" => self.name.as_str().into(),

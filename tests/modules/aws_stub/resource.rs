@@ -5,7 +5,7 @@ use pgtenant::tf_provider::{
     async_trait,
 };
 
-use crate::{Configured, answers, checks, rds, schema};
+use crate::{Configured, answers, checks, rds, schema, values};
 
 pub struct Stubbed {
     type_name: &'static str,
@@ -75,6 +75,9 @@ impl Resource for Stubbed {
         }
         let state = request.planned.map(|mut planned| {
             answers::fill_in(self.type_name, &self.schema().block, &mut planned, &self.configured.settings().region);
+            if self.type_name == "aws_secretsmanager_secret_version" {
+                keep(&request.config, &planned);
+            }
             planned
         });
         Applied { state, private: request.private, ..Applied::default() }
@@ -83,4 +86,15 @@ impl Resource for Stubbed {
     async fn import(&self, _: &Context, _: &str) -> Result<State, Diagnostics> {
         Err(Diagnostic::error("Nothing to import", "This stand-in for hashicorp/aws keeps nothing.").into())
     }
+}
+
+/// The directory in which a test finds what a version of a secret says, in a file by the version's id.
+const SECRETS: &str = "AWS_STUB_SECRETS";
+
+fn keep(config: &Value, planned: &Value) {
+    let Some(directory) = std::env::var_os(SECRETS) else { return };
+    let text = |value: &Value, name: &str| values::known::<String>(value, name).unwrap_or_default();
+    let file = std::path::Path::new(&directory).join(text(planned, "version_id"));
+    let said = std::fs::write(&file, text(config, "secret_string_wo"));
+    said.unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
 }

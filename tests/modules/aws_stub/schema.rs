@@ -89,6 +89,7 @@ const REPLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("aws_rds_cluster_parameter_group", &["name", "name_prefix", "family", "description"]),
+    ("aws_secretsmanager_secret_version", &["secret_id", "secret_binary", "secret_string", "secret_string_wo_version"]),
     ("aws_security_group", &["name", "name_prefix", "description", "vpc_id"]),
     ("aws_sns_topic", &["name", "name_prefix"]),
 ];

@@ -50,6 +50,26 @@ run "tenants_are_governed" {
   }
 }
 
+run "one_password_is_rotated" {
+  variables {
+    tenants = {
+      acme   = { password_version = 2, roles = { migrator = { access = "owner", password_version = 4 }, reader = { access = "read" } } }
+      globex = {}
+    }
+    role_passwords = { acme_migrator = "0123456789abcdef" }
+  }
+
+  assert {
+    condition     = { for name, login in output.logins : name => login.password_version } == { acme = 3, acme_migrator = 5, globex = 1 }
+    error_message = "The logins with a password are others, or their versions: ${jsonencode(output.logins)}"
+  }
+
+  assert {
+    condition     = pgtenant_tenant.this["acme"].password_wo_version == 3 && pgtenant_role.this["acme_migrator"].password_wo_version == 5 && pgtenant_role.this["acme_reader"].password_wo_version == null
+    error_message = "The versions do not arrive at the logins."
+  }
+}
+
 run "roles_go_with_their_tenant" {
   variables {
     role_passwords = { acme_migrator = "0123456789abcdef" }
