@@ -12,20 +12,22 @@ variable "name" {
 }
 
 variable "vpc_id" {
-  description = "VPC of the instance."
+  description = "VPC of the instance's security group. Null with `postgres.create_security_group = false`."
   type        = string
-  nullable    = false
+  default     = null
 }
 
 variable "subnet_ids" {
-  description = "Private subnets of the instance, in two availability zones at least."
+  description = "Private subnets of the instance, in two availability zones at least. None with `postgres.create_db_subnet_group = false`."
   type        = set(string)
+  default     = []
   nullable    = false
 }
 
 variable "allowed_security_group_ids" {
   description = "Security groups that may connect: pgBouncer's, and that of whatever runs Terraform. The key is a name of yours for each."
   type        = map(string)
+  default     = {}
   nullable    = false
 }
 
@@ -48,6 +50,94 @@ variable "max_connections" {
   type        = number
   default     = 400
   nullable    = false
+}
+
+variable "reserved_connections" {
+  description = "Connections kept for members of `pg_use_reserved_connections`, so that operators get in when tenants have taken the rest. PostgreSQL 16+, nothing before. `null` leaves the parameter out: nobody was seen to set it on RDS, so RDS may refuse it."
+  type        = number
+  default     = 10
+  nullable    = true
+}
+
+variable "postgres" {
+  description = "Everything else that the module `rds-postgres` takes, under its names: versions and upgrades, storage, backups, restoring, parameters, protection, windows, and what you bring yourself. What is left out or null has the module's default."
+  type = object({
+    engine_version                  = optional(string)
+    engine_lifecycle_support        = optional(string)
+    allow_major_version_upgrade     = optional(bool)
+    auto_minor_version_upgrade      = optional(bool)
+    blue_green_update               = optional(bool)
+    storage_type                    = optional(string)
+    allocated_storage               = optional(number)
+    max_allocated_storage           = optional(number)
+    iops                            = optional(number)
+    storage_throughput              = optional(number)
+    dedicated_log_volume            = optional(bool)
+    multi_az                        = optional(bool)
+    availability_zone               = optional(string)
+    username                        = optional(string)
+    network_type                    = optional(string)
+    ca_cert_identifier              = optional(string)
+    create_db_subnet_group          = optional(bool)
+    db_subnet_group_name            = optional(string)
+    db_subnet_group_use_name_prefix = optional(bool)
+    create_security_group           = optional(bool)
+    vpc_security_group_ids          = optional(set(string))
+    security_group_use_name_prefix  = optional(bool)
+    allowed_cidr_blocks             = optional(map(string))
+    master_user_secret_kms_key_id   = optional(string)
+    performance_insights_kms_key_id = optional(string)
+    cloudwatch_log_group_kms_key_id = optional(string)
+    pgaudit_log                     = optional(set(string))
+    cron_database                   = optional(string)
+    log_min_duration_ms             = optional(number)
+    temp_file_limit_mb              = optional(number)
+    parameters                      = optional(map(string))
+    preload_libraries               = optional(set(string))
+    create_db_parameter_group       = optional(bool)
+    parameter_group_name            = optional(string)
+    parameter_group_use_name_prefix = optional(bool)
+    option_group_name               = optional(string)
+    snapshot_identifier             = optional(string)
+    restore_to_point_in_time = optional(object({
+      restore_time                             = optional(string)
+      source_db_instance_automated_backups_arn = optional(string)
+      source_db_instance_identifier            = optional(string)
+      source_dbi_resource_id                   = optional(string)
+    }))
+    backup_retention_period                = optional(number)
+    backup_window                          = optional(string)
+    maintenance_window                     = optional(string)
+    apply_immediately                      = optional(bool)
+    deletion_protection                    = optional(bool)
+    final_snapshot_identifier_prefix       = optional(string)
+    monitoring_interval                    = optional(number)
+    create_monitoring_role                 = optional(bool)
+    monitoring_role_arn                    = optional(string)
+    monitoring_role_name                   = optional(string)
+    monitoring_role_use_name_prefix        = optional(bool)
+    monitoring_role_path                   = optional(string)
+    monitoring_role_permissions_boundary   = optional(string)
+    database_insights_mode                 = optional(string)
+    performance_insights_retention_period  = optional(number)
+    create_cloudwatch_log_group            = optional(bool)
+    cloudwatch_log_group_class             = optional(string)
+    cloudwatch_log_group_retention_in_days = optional(number)
+    cloudwatch_log_group_skip_destroy      = optional(bool)
+    timeouts = optional(object({
+      create = optional(string, "60m")
+      update = optional(string, "120m")
+      delete = optional(string, "180m")
+    }))
+    db_instance_tags          = optional(map(string))
+    db_parameter_group_tags   = optional(map(string))
+    db_subnet_group_tags      = optional(map(string))
+    security_group_tags       = optional(map(string))
+    cloudwatch_log_group_tags = optional(map(string))
+    monitoring_role_tags      = optional(map(string))
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "sslrootcert" {
@@ -125,13 +215,6 @@ variable "passwords_version" {
   description = "Raise it to set all passwords again, on the server, in Secrets Manager and for pgBouncer. A tenant's `password_version` does it for one."
   type        = number
   default     = 1
-  nullable    = false
-}
-
-variable "deletion_protection" {
-  description = "Whether AWS refuses to delete the instance."
-  type        = bool
-  default     = true
   nullable    = false
 }
 

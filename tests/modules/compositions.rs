@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::check::copy;
+use crate::check::{copy, read};
+use crate::readme::blocks;
 use crate::stub::workspace;
 use crate::support::postgres::{ADMIN, Options, Server};
-use crate::support::terraform::Workspace;
+use crate::support::terraform::{Plan, Workspace};
 use crate::support::{examples, skip};
 
 /// What pg_cron needs; a server without it does not start.
@@ -109,26 +110,31 @@ fn secret(workspace: &Workspace, login: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-#[test]
-fn complete_rds_leads_from_nothing_to_governed_tenants() {
-    let (server, watchdog) = server("complete_rds_leads_from_nothing_to_governed_tenants");
-    let mut variables = json!({
+/// What complete-rds needs to be told.
+fn complete_rds() -> Value {
+    json!({
         "region": "eu-west-1",
         "vpc_id": "vpc-0123456789abcdef0",
         "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
         "allowed_security_group_ids": { "pgbouncer": "sg-0123456789abcdef0" },
         "pgbouncer_networks": ["192.0.2.0/24"],
-        "port": server.port,
         "roles": {
             "dba": ["arn:aws:iam::123456789012:role/dba"],
             "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
             "terraform": ["arn:aws:iam::123456789012:role/terraform"],
         },
-        "sslrootcert": server.ca(),
         "tenants": { "acme": { "connection_limit": 20, "statement_timeout": "30s" }, "globex": {} },
         "passwords": { "acme": PASSWORD, "globex": PASSWORD },
-        "watchdog": watchdog,
-    });
+    })
+}
+
+#[test]
+fn complete_rds_leads_from_nothing_to_governed_tenants() {
+    let (server, watchdog) = server("complete_rds_leads_from_nothing_to_governed_tenants");
+    let mut variables = complete_rds();
+    variables["port"] = server.port.into();
+    variables["sslrootcert"] = json!(server.ca());
+    variables["watchdog"] = watchdog.into();
     let workspace = furnish("complete-rds", &server, &variables);
 
     // Nothing is there, not even an address to connect to: planned all the same.
@@ -187,12 +193,120 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
     }
 
     variables["tenants_deletion_protection"] = false.into();
-    variables["deletion_protection"] = false.into();
+    variables["postgres"] = json!({ "deletion_protection": false });
     workspace.write("test.auto.tfvars.json", &variables.to_string());
     workspace.apply();
     destroy(&workspace);
     let left = tenants(&server);
     assert!(left.iter().all(|name| !["acme", "globex"].contains(&name.as_str())), "{left:?}");
+}
+
+/// Variables of complete-rds alone upgrade the instance, grow it, restore it and let it be destroyed. There is no server:
+/// `-target` leaves out what needs one.
+#[test]
+fn complete_rds_is_upgraded_grown_restored_and_destroyed_by_variables() {
+    const INSTANCE: &str = "module.postgres.aws_db_instance.this[0]";
+    let mut workspace = workspace();
+    let root = workspace.dir.join("examples");
+    copy(&examples::root(), &root);
+    workspace.dir = root.join("complete-rds");
+    let set = |postgres: Value| {
+        let mut variables = complete_rds();
+        variables["postgres"] = postgres;
+        workspace.write("test.auto.tfvars.json", &variables.to_string());
+    };
+    let run = |args: &[&str]| workspace.run(args).ok().unwrap_or_else(|error| panic!("{error}"));
+    let plan = || {
+        run(&["plan", "-target=module.postgres", "-out=planned"]);
+        Plan { json: serde_json::from_str(&run(&["show", "-json", "planned"]).stdout).unwrap() }
+    };
+    run(&["init"]);
+
+    // Restored: from a snapshot, or from another instance's backups at a moment.
+    set(json!({ "snapshot_identifier": "final-tenants-0a1b2c3d" }));
+    assert_eq!(plan().after(INSTANCE)["snapshot_identifier"], "final-tenants-0a1b2c3d");
+    set(json!({ "restore_to_point_in_time": {
+        "source_db_instance_identifier": "tenants-old", "restore_time": "2026-01-31T12:00:00Z",
+    } }));
+    let restored = plan().after(INSTANCE)["restore_to_point_in_time"][0].clone();
+    assert_eq!(restored["source_db_instance_identifier"], "tenants-old");
+    assert_eq!(restored["restore_time"], "2026-01-31T12:00:00Z");
+
+    // What is null is the module's default, and not AWS's.
+    set(json!({ "deletion_protection": null, "multi_az": null, "backup_retention_period": null }));
+    let made = plan();
+    let made = made.after(INSTANCE);
+    assert_eq!((&made["deletion_protection"], &made["multi_az"]), (&json!(true), &json!(true)));
+    assert_eq!(made["backup_retention_period"], 14);
+    run(&["apply", "-target=module.postgres", "-auto-approve"]);
+
+    // Upgraded in place, with a parameter group of the new family, made before the old one goes.
+    set(json!({ "engine_version": "18", "allow_major_version_upgrade": true, "apply_immediately": true }));
+    let upgraded = plan();
+    assert_eq!(upgraded.actions(INSTANCE), ["update"]);
+    let after = upgraded.after(INSTANCE);
+    assert_eq!((&after["engine_version"], &after["apply_immediately"]), (&json!("18"), &json!(true)));
+    assert_eq!(after["allow_major_version_upgrade"], true);
+    let group = upgraded.addresses().into_iter().find(|it| it.contains("aws_db_parameter_group")).unwrap();
+    assert_eq!(upgraded.actions(&group), ["create", "delete"]);
+    assert_eq!(upgraded.after(&group)["family"], "postgres18");
+
+    // Grown over 400 GiB, where RDS takes no other IOPS and throughput than those of that size.
+    set(json!({ "allocated_storage": 500, "max_allocated_storage": 1000 }));
+    let grown = plan();
+    assert_eq!(grown.actions(INSTANCE), ["update"]);
+    let after = grown.after(INSTANCE);
+    assert_eq!(
+        (&after["allocated_storage"], &after["iops"], &after["storage_throughput"]),
+        (&json!(500), &json!(12000), &json!(500)),
+    );
+
+    // Destroyed, once its protection is off.
+    set(json!({ "deletion_protection": false }));
+    assert_eq!(plan().changes(INSTANCE), ["deletion_protection"]);
+    run(&["apply", "-target=module.postgres", "-auto-approve"]);
+    run(&["destroy", "-target=module.postgres", "-auto-approve"]);
+    let left = workspace.state_file();
+    assert!(!left.contains("\"aws_db_instance\"") && left.contains("\"aws_kms_key\""), "{left}");
+}
+
+/// What complete-rds itself decides of the instance, or has a variable of its own for.
+const DECIDED: &[&str] = &[
+    "allowed_security_group_ids",
+    "create",
+    "cron",
+    "identifier",
+    "instance_class",
+    "kms_key_arn",
+    "max_connections",
+    "port",
+    "reserved_connections",
+    "subnet_ids",
+    "tags",
+    "vpc_id",
+];
+
+/// Everything else that the module takes is an attribute of `postgres`, of the same type, and reaches the module.
+#[test]
+fn complete_rds_hands_every_variable_of_rds_postgres_through() {
+    let variables = |dir: &str| blocks("variable", &read(&examples::root().join(dir).join("variables.tf")));
+    let main = read(&examples::root().join("complete-rds/main.tf"));
+    let lines: Vec<String> = main.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let postgres = variables("complete-rds").into_iter().find(|it| it.name == "postgres").expect("var.postgres");
+    let (ty, mut handed, mut missing) = (postgres.argument("type"), 0, Vec::new());
+    for variable in variables("modules/rds-postgres") {
+        let name = &variable.name;
+        if DECIDED.contains(&name.as_str()) {
+            continue;
+        }
+        handed += 1;
+        let attribute = format!(" {name} = optional({})", variable.argument("type"));
+        if !ty.contains(&attribute) || !lines.contains(&format!("{name} = var.postgres.{name}")) {
+            missing.push(attribute);
+        }
+    }
+    assert!(missing.is_empty(), "not handed through: {missing:#?}");
+    assert!(handed > 50, "only {handed}");
 }
 
 #[test]

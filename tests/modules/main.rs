@@ -9,6 +9,7 @@ mod check;
 mod compositions;
 mod conventions;
 mod export;
+mod guide;
 mod kept;
 mod logs;
 mod matrix;

@@ -23,7 +23,7 @@ override_module {
 }
 
 variables {
-  deletion_protection = false
+  postgres = { deletion_protection = false }
   roles = {
     dba         = ["arn:aws:iam::123456789012:role/dba"]
     break_glass = ["arn:aws:iam::123456789012:role/break-glass"]
