@@ -3,11 +3,6 @@ output "addresses" {
   value       = { for cell, postgres in module.postgres : cell => postgres.address }
 }
 
-output "headroom" {
-  description = "Connections that no tenant has been promised, by cell: where the next tenant goes."
-  value       = { blue = module.tenants_blue.headroom, green = module.tenants_green.headroom }
-}
-
 output "topic_arns" {
   description = "SNS topic of each cell's alarms."
   value       = { for cell, alarms in module.alarms : cell => alarms.topic_arn }

@@ -247,7 +247,9 @@ fn what_an_example_writes_beside_itself_is_ignored_by_git() {
     for dir in fs::read_dir(examples::root()).unwrap().map(|entry| entry.unwrap().path()) {
         let ignored = fs::read_to_string(dir.join(".gitignore")).unwrap_or_default();
         let text: String = files(&dir, "tf").iter().map(|file| read(file)).collect();
-        for place in text.split("\"${path.module}/").skip(1).filter_map(|rest| rest.split('"').next()) {
+        // What a name is put into is read.
+        let places = text.split("\"${path.module}/").skip(1).filter_map(|rest| rest.split('"').next());
+        for place in places.filter(|place| !place.contains("${")) {
             written += 1;
             let line = format!("/{place}");
             assert!(ignored.lines().any(|it| it == line), "{}: .gitignore lacks {line}", dir.display());

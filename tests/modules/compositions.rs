@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::check::{copy, read};
 use crate::readme::blocks;
+use crate::readme_blocks::AUTHORITY;
 use crate::stub::workspace;
 use crate::support::postgres::{ADMIN, Options, Server};
 use crate::support::terraform::{Plan, Workspace};
@@ -270,42 +271,28 @@ fn complete_rds_is_upgraded_grown_restored_and_destroyed_by_variables() {
     assert!(!left.contains("\"aws_db_instance\"") && left.contains("\"aws_kms_key\""), "{left}");
 }
 
-/// What complete-rds itself decides of the instance, or has a variable of its own for.
-const DECIDED: &[&str] = &[
-    "allowed_security_group_ids",
-    "create",
-    "cron",
-    "identifier",
-    "instance_class",
-    "kms_key_arn",
-    "max_connections",
-    "port",
-    "reserved_connections",
-    "subnet_ids",
-    "tags",
-    "vpc_id",
-];
-
-/// Everything else that the module takes is an attribute of `postgres`, of the same type, and reaches the module.
-#[test]
-fn complete_rds_hands_every_variable_of_rds_postgres_through() {
+/// Everything that the module takes is an attribute of the variable, of the same type, and reaches the module; but for
+/// what the composition decides itself, or has a variable of its own for.
+#[track_caller]
+fn assert_handed_through(composition: &str, variable: &str, from: &str, decided: &[&str]) {
     let variables = |dir: &str| blocks("variable", &read(&examples::root().join(dir).join("variables.tf")));
-    let main = read(&examples::root().join("complete-rds/main.tf"));
+    let main = read(&examples::root().join(composition).join("main.tf"));
     let lines: Vec<String> = main.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    let postgres = variables("complete-rds").into_iter().find(|it| it.name == "postgres").expect("var.postgres");
-    let (ty, mut handed, mut missing) = (postgres.argument("type"), 0, Vec::new());
+    let object = variables(composition).into_iter().find(|it| it.name == variable).expect("the variable");
+    let (ty, mut handed, mut missing) = (object.argument("type"), 0, Vec::new());
     for variable in variables("modules/rds-postgres") {
         let name = &variable.name;
-        if DECIDED.contains(&name.as_str()) {
+        if decided.contains(&name.as_str()) {
             continue;
         }
         handed += 1;
-        let attribute = format!(" {name} = optional({})", variable.argument("type"));
-        if !ty.contains(&attribute) || !lines.contains(&format!("{name} = var.postgres.{name}")) {
+        let attribute = format!(" {name} = optional({}", variable.argument("type"));
+        let argument = format!("{name} = {from}.{name}");
+        if !ty.contains(&attribute) || !lines.iter().any(|line| line.starts_with(&argument)) {
             missing.push(attribute);
         }
     }
-    assert!(missing.is_empty(), "not handed through: {missing:#?}");
+    assert!(missing.is_empty(), "{composition} does not hand these through: {missing:#?}");
     assert!(handed > 50, "only {handed}");
 }
 
@@ -378,6 +365,66 @@ fn complete_aurora_leads_from_nothing_to_governed_tenants() {
 }
 
 #[test]
+fn compositions_hand_every_variable_of_rds_postgres_through() {
+    let everywhere =
+        ["allowed_security_group_ids", "create", "cron", "identifier", "kms_key_arn", "subnet_ids", "tags", "vpc_id"];
+    assert_handed_through("cells", "cells", "each.value", &everywhere);
+    let own = ["instance_class", "max_connections", "port", "reserved_connections"];
+    assert_handed_through("complete-rds", "postgres", "var.postgres", &[&everywhere[..], &own].concat());
+}
+
+/// As README.md says: nothing changes for the other cells, and a cell without its file is refused.
+#[test]
+fn a_cell_is_added_as_its_readme_says() {
+    let mut workspace = workspace();
+    let root = workspace.dir.join("examples");
+    copy(&examples::root(), &root);
+    workspace.dir = root.join("cells");
+    let variables = |cells: Value, tenants: Value| {
+        let variables = json!({
+            "region": "eu-west-1",
+            "network": {
+                "vpc_id": "vpc-0123456789abcdef0",
+                "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+                "allowed_security_group_ids": { "pgbouncer": "sg-0123456789abcdef0" },
+            },
+            "roles": {
+                "dba": ["arn:aws:iam::123456789012:role/dba"],
+                "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
+                "terraform": ["arn:aws:iam::123456789012:role/terraform"],
+            },
+            "cells": cells,
+            "tenants": tenants,
+            "passwords": { "acme": PASSWORD },
+        });
+        workspace.write("test.auto.tfvars.json", &variables.to_string());
+    };
+    workspace.write("global-bundle.pem", &AUTHORITY);
+    variables(json!({ "blue": {}, "green": {} }), json!({}));
+    workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
+    // What needs no server: the rest is not planned before it is there.
+    let apply = ["apply", "-auto-approve", "-target=module.postgres", "-target=module.key"];
+    workspace.run(&apply).ok().unwrap_or_else(|error| panic!("{error}"));
+
+    variables(json!({ "blue": {}, "green": {}, "red": {} }), json!({ "acme": { "cell": "red" } }));
+    assert!(workspace.plan_error().contains("A cell has no file"), "{}", workspace.plan_error());
+    let readme = read(&workspace.dir.join("README.md"));
+    let command = readme.lines().map(str::trim).find(|line| line.starts_with("sed ")).expect("the command");
+    let made = std::process::Command::new("sh").args(["-c", command]).current_dir(&workspace.dir).status().unwrap();
+    assert!(made.success());
+    workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
+    let targets = ["-target=module.postgres", "-target=module.key", "-target=module.tenants_red"];
+    let run = workspace.run(&[&["plan", "-out=planned"], &targets[..]].concat());
+    run.ok().unwrap_or_else(|error| panic!("{error}"));
+    let shown = workspace.run(&["show", "-json", "planned"]).ok().unwrap();
+    let plan = Plan { json: serde_json::from_str(&shown.stdout).unwrap() };
+    assert_eq!(plan.actions("module.postgres[\"red\"].aws_db_instance.this[0]"), ["create"]);
+    assert_eq!(plan.actions("module.tenants_red.pgtenant_tenant.this[\"acme\"]"), ["create"]);
+    let others: Vec<_> = plan.addresses().into_iter().filter(|it| !it.contains("red")).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
 fn tenants_move_into_an_instance_that_exists() {
     let (server, watchdog) = server("tenants_move_into_an_instance_that_exists");
     let mut variables = json!({
@@ -443,7 +490,7 @@ fn each_cell_has_its_own_tenants() {
             "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
             "allowed_security_group_ids": { "pgbouncer": "sg-0123456789abcdef0" },
         },
-        "ports": { "blue": blue.port, "green": green.port },
+        "cells": { "blue": { "port": blue.port }, "green": { "port": green.port } },
         "sslrootcert": "authorities.pem",
         "tenants": { "acme": { "cell": "blue" }, "globex": { "cell": "green" }, "initech": { "cell": "green" } },
         "passwords": { "acme": PASSWORD, "globex": PASSWORD, "initech": PASSWORD },
@@ -463,7 +510,9 @@ fn each_cell_has_its_own_tenants() {
     assert!(workspace.plan_error().contains("deletion_protection"), "{}", workspace.plan_error());
     variables["tenants"] = there;
     variables["tenants_deletion_protection"] = false.into();
-    variables["deletion_protection"] = false.into();
+    for cell in ["blue", "green"] {
+        variables["cells"][cell]["deletion_protection"] = false.into();
+    }
     workspace.write("test.auto.tfvars.json", &variables.to_string());
     workspace.apply();
     destroy(&workspace);

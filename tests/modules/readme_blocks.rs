@@ -46,7 +46,7 @@ const OF_NO_SERVER: &[&str] = &["The provider is not configured yet", "Check blo
 const NO_SERVER: &str = "provider \"pgtenant\" {\n  host = terraform_data.nowhere.id\n}\n";
 
 /// What RDS's bundle of certificates is in a README.
-static AUTHORITY: LazyLock<String> = LazyLock::new(|| {
+pub static AUTHORITY: LazyLock<String> = LazyLock::new(|| {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     pem("CERTIFICATE", certified.cert.der())
 });

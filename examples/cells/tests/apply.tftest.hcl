@@ -27,7 +27,7 @@ override_module {
 }
 
 variables {
-  deletion_protection = false
+  cells = { blue = { deletion_protection = false }, green = { deletion_protection = false } }
   network = {
     vpc_id                     = "vpc-0123456789abcdef0"
     subnet_ids                 = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
@@ -39,7 +39,7 @@ variables {
 
 run "each_tenant_in_its_cell" {
   assert {
-    condition     = output.headroom == { blue = 365, green = 375 }
+    condition     = output.headroom_blue == 365 && output.headroom_green == 375
     error_message = "The tenants are not where they belong."
   }
 
@@ -59,12 +59,22 @@ run "a_cell_that_is_not_there" {
   expect_failures = [var.tenants]
 }
 
-run "a_port_too_few" {
+run "a_cell_without_a_file" {
   command = plan
 
   variables {
-    ports = { blue = 5432 }
+    cells = { blue = {}, green = {}, red = {} }
   }
 
-  expect_failures = [var.ports]
+  expect_failures = [var.cells]
+}
+
+run "no_name_for_a_cell" {
+  command = plan
+
+  variables {
+    cells = { blue = {}, green = {}, "../green" = {} }
+  }
+
+  expect_failures = [var.cells]
 }
