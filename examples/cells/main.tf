@@ -19,6 +19,7 @@ module "key" {
   for_each = local.cells
 
   identifier = "tenants-${each.key}"
+  policy     = module.snapshot_guard.key_policy_json
 }
 
 module "postgres" {
@@ -128,6 +129,23 @@ module "log_metrics" {
   db_instance_identifier = module.postgres[each.key].identifier
   log_group_name         = module.postgres[each.key].log_group_names.postgresql
   alarm_actions          = [module.alarms[each.key].topic_arn]
+}
+
+# One guard for all: a policy holds for an account, and an event of a snapshot does not say which cell it is of.
+module "snapshot_guard" {
+  source = "../modules/snapshot-guard"
+
+  name                        = "tenants-snapshots"
+  db_instance_identifiers     = [for cell in local.cells : "tenants-${cell}"]
+  dba_role_arns               = var.roles.dba
+  break_glass_role_arns       = var.roles.break_glass
+  key_administrator_role_arns = var.roles.terraform
+  key_user_role_arns          = var.roles.terraform
+  final_snapshot_role_arns    = var.roles.terraform
+  key_services                = ["pi", "rds", "secretsmanager"]
+  kms_key_arns                = [for cell in sort(local.cells) : module.key[cell].arn]
+  log_group_prefix            = "/aws/rds/instance/tenants-"
+  topic_arn                   = module.alarms[sort(local.cells)[0]].topic_arn
 }
 
 ephemeral "aws_secretsmanager_secret_version" "master" {

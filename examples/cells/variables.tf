@@ -188,6 +188,18 @@ variable "watchdog" {
   nullable    = false
 }
 
+variable "roles" {
+  description = <<-EOT
+    ARNs of the IAM roles that handle snapshots: `dba` makes, copies and restores them, `break_glass` also deletes and
+    exports them, and `terraform` is what applies this: it administers the keys and uses them through RDS. They must exist.
+  EOT
+  type = object({
+    dba         = list(string)
+    break_glass = list(string)
+    terraform   = list(string)
+  })
+}
+
 variable "subscriptions" {
   description = "Who hears of alarms of all cells, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`, and what the protocol needs, as the module `rds-alarms` takes it."
   type = map(object({

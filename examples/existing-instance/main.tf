@@ -61,10 +61,12 @@ module "snapshot_guard" {
   source = "../modules/snapshot-guard"
 
   name                        = "${var.instance.identifier}-snapshots"
+  db_instance_identifiers     = [var.instance.identifier]
   dba_role_arns               = var.roles.dba
   break_glass_role_arns       = var.roles.break_glass
   key_administrator_role_arns = var.roles.terraform
   key_user_role_arns          = var.roles.terraform
+  final_snapshot_role_arns    = var.roles.terraform
   key_services                = ["pi", "rds", "secretsmanager"]
   kms_key_arns                = [var.instance.kms_key_arn]
   log_group_prefix            = "/aws/rds/instance/${var.instance.identifier}/"

@@ -491,6 +491,11 @@ fn each_cell_has_its_own_tenants() {
             "allowed_security_group_ids": { "pgbouncer": "sg-0123456789abcdef0" },
         },
         "cells": { "blue": { "port": blue.port }, "green": { "port": green.port } },
+        "roles": {
+            "dba": ["arn:aws:iam::123456789012:role/dba"],
+            "break_glass": ["arn:aws:iam::123456789012:role/break-glass"],
+            "terraform": ["arn:aws:iam::123456789012:role/terraform"],
+        },
         "sslrootcert": "authorities.pem",
         "tenants": { "acme": { "cell": "blue" }, "globex": { "cell": "green" }, "initech": { "cell": "green" } },
         "passwords": { "acme": PASSWORD, "globex": PASSWORD, "initech": PASSWORD },

@@ -8,6 +8,7 @@ mod bouncer;
 mod check;
 mod compositions;
 mod conventions;
+mod events;
 mod export;
 mod guide;
 mod kept;

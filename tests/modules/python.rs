@@ -39,6 +39,20 @@ fn environment() -> Result<PathBuf, String> {
     Ok(dir.join("bin"))
 }
 
+/// The directory with a package's files and nothing that it needs: for one of which only data is read, in a version
+/// that does not go with the tools.
+pub fn data(requirement: &str) -> Result<PathBuf, String> {
+    let python = tool("python")?;
+    let dir = Path::new(ROOT).join("target/modules").join(requirement);
+    let whole = dir.join("installed.txt");
+    if !whole.exists() {
+        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"];
+        run(Command::new(python).args(quiet).arg("--target").arg(&dir).arg(requirement))?;
+        fs::write(&whole, requirement).map_err(|error| error.to_string())?;
+    }
+    Ok(dir)
+}
+
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned());

@@ -33,6 +33,11 @@ variables {
     subnet_ids                 = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
     allowed_security_group_ids = { pgbouncer = "sg-0123456789abcdef0" }
   }
+  roles = {
+    dba         = ["arn:aws:iam::123456789012:role/dba"]
+    break_glass = ["arn:aws:iam::123456789012:role/break-glass"]
+    terraform   = ["arn:aws:iam::123456789012:role/terraform"]
+  }
   tenants   = { acme = { cell = "blue", connection_limit = 20 }, globex = { cell = "green" } }
   passwords = { acme = "0123456789abcdef", globex = "fedcba9876543210" }
 }
@@ -46,6 +51,13 @@ run "each_tenant_in_its_cell" {
   assert {
     condition     = output.addresses.blue == "tenants-blue.abc123.eu-west-1.rds.amazonaws.com" && output.addresses.green != output.addresses.blue
     error_message = "The cells are not two instances."
+  }
+}
+
+run "one_guard_for_all_cells" {
+  assert {
+    condition     = length([for statement in jsondecode(output.scp_json).Statement : statement if statement.Sid == "AdministratorsChangeKeys" && length(distinct(statement.Resource)) == 2]) == 1
+    error_message = "The guard does not hold for the keys of both cells."
   }
 }
 

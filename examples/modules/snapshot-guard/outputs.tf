@@ -22,10 +22,16 @@ output "boundary_json" {
 output "key_policy_json" {
   description = "Policy for the key of the instance and its snapshots: `policy` of the module `rds-key`."
   value       = data.aws_iam_policy_document.key.json
+
+  # KMS refuses it otherwise, in the middle of an apply.
+  precondition {
+    condition     = !var.check_key_administrator || local.caller_administers
+    error_message = "Terraform runs as ${local.caller}, which is no administrator of the key: KMS refuses a key policy that locks out whoever sets it. Add the role behind it to key_administrator_role_arns (an IAM user cannot be one: assume a role), or set check_key_administrator = false if another principal makes the key."
+  }
 }
 
 output "dba_policy_json" {
-  description = "Identity policy for DBAs: look, make, copy, restore, replicate."
+  description = "Identity policy for DBAs: look, make, copy, restore, replicate, switch over, throw copies away."
   value       = data.aws_iam_policy_document.dba.json
 }
 
@@ -40,6 +46,6 @@ output "policy_arns" {
 }
 
 output "event_rule_arns" {
-  description = "ARNs of the EventBridge rules, by `snapshots`, `sharing`, `calls` and `keys`."
+  description = "ARNs of the EventBridge rules, by `snapshots`, `sharing`, `calls`, `downloads`, `keys`, and with `guard_backups` `backups`, `backup_sharing` and `backup_jobs`."
   value       = { for name, rule in aws_cloudwatch_event_rule.this : name => rule.arn }
 }

@@ -4,7 +4,7 @@ data "aws_iam_policy_document" "guard" {
   statement {
     sid       = "NobodySharesSnapshots"
     effect    = "Deny"
-    actions   = local.sharing
+    actions   = local.denied.nobody
     resources = ["*"]
 
     condition {
@@ -14,10 +14,52 @@ data "aws_iam_policy_document" "guard" {
     }
   }
 
+  dynamic "statement" {
+    for_each = var.guard_backups ? [1] : []
+
+    content {
+      sid       = "NobodyCopiesBackupsOut"
+      effect    = "Deny"
+      actions   = ["backup:CopyFromBackupVault"]
+      resources = ["*"]
+
+      condition {
+        test     = "ForAnyValue:ArnNotLike"
+        variable = "backup:CopyTargets"
+        values   = local.copy_targets
+      }
+
+      condition {
+        test     = "BoolIfExists"
+        variable = "aws:PrincipalIsAWSService"
+        values   = ["false"]
+      }
+    }
+  }
+
   statement {
-    sid       = "DbasMakeAndRestore"
+    sid       = "DbasMakeSnapshots"
     effect    = "Deny"
-    actions   = local.routine
+    actions   = local.denied.makers
+    resources = ["*"]
+
+    condition {
+      test     = "ArnNotLike"
+      variable = "aws:PrincipalArn"
+      values   = local.makers
+    }
+
+    condition {
+      test     = "BoolIfExists"
+      variable = "aws:PrincipalIsAWSService"
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid       = "DbasCopyAndRestore"
+    effect    = "Deny"
+    actions   = local.denied.dbas
     resources = ["*"]
 
     condition {
@@ -36,13 +78,14 @@ data "aws_iam_policy_document" "guard" {
   statement {
     sid       = "BreakGlassDeletesAndExports"
     effect    = "Deny"
-    actions   = local.emergency
+    actions   = local.denied.break_glass
     resources = ["*"]
 
+    # AWS Backup deletes what has expired.
     condition {
       test     = "ArnNotLike"
       variable = "aws:PrincipalArn"
-      values   = var.break_glass_role_arns
+      values   = concat(var.break_glass_role_arns, var.backup_role_arns)
     }
 
     condition {
@@ -97,8 +140,18 @@ data "aws_iam_policy_document" "guard" {
     content {
       sid       = "EmergenciesNeedMfa"
       effect    = "Deny"
-      actions   = local.emergency
+      actions   = local.denied.break_glass
       resources = ["*"]
+
+      dynamic "condition" {
+        for_each = length(var.backup_role_arns) > 0 ? [var.backup_role_arns] : []
+
+        content {
+          test     = "ArnNotLike"
+          variable = "aws:PrincipalArn"
+          values   = condition.value
+        }
+      }
 
       condition {
         test     = "BoolIfExists"
@@ -176,30 +229,45 @@ data "aws_iam_policy_document" "dba" {
   #checkov:skip=CKV_AWS_356:looking is not limited to some instances
   statement {
     sid       = "Look"
-    actions   = ["rds:DescribeDB*", "rds:DescribeExportTasks", "rds:ListTagsForResource"]
+    actions   = ["rds:Describe*", "rds:ListTagsForResource"]
     resources = ["*"]
   }
 
   statement {
     sid       = "MakeCopyAndRestore"
-    actions   = concat(local.routine, ["rds:AddTagsToResource"])
+    actions   = concat(local.making, local.routine, local.in_the_course)
     resources = ["arn:${local.partition}:rds:${local.region}:${local.account}:*"]
   }
 
+  # Copies are thrown away, and what was blue before a switchover: never what has the name of a shared instance.
   statement {
-    sid       = "UseKeysThroughRds"
+    sid       = "NeverTheSharedInstance"
+    effect    = "Deny"
+    actions   = ["rds:DeleteDBCluster", "rds:DeleteDBInstance"]
+    resources = local.not_deletable
+  }
+
+  # RDS keeps the master password of a copy that is made with a managed one. To read it is another permission.
+  statement {
+    sid       = "MasterSecretsOfCopies"
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:RotateSecret", "secretsmanager:TagResource"]
+    resources = ["arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:rds!*"]
+  }
+
+  statement {
+    sid       = "UseKeysThroughServices"
     actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
     resources = ["arn:${local.partition}:kms:${local.region}:${local.account}:key/*"]
 
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["rds.${local.region}.amazonaws.com"]
+      values   = local.via_services
     }
   }
 
   statement {
-    sid       = "GrantKeysToRds"
+    sid       = "GrantKeysToServices"
     actions   = ["kms:CreateGrant"]
     resources = ["arn:${local.partition}:kms:${local.region}:${local.account}:key/*"]
 
@@ -212,7 +280,49 @@ data "aws_iam_policy_document" "dba" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["rds.${local.region}.amazonaws.com"]
+      values   = local.via_services
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.monitoring_role_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "PassMonitoringRole"
+      actions   = ["iam:PassRole"]
+      resources = var.monitoring_role_arns
+
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["monitoring.rds.amazonaws.com"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.backup_role_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "BackUpAndRestore"
+      actions   = local.backup_jobs
+      resources = concat(local.vaults, local.backed_up)
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.backup_role_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "PassBackupRole"
+      actions   = ["iam:PassRole"]
+      resources = var.backup_role_arns
+
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["backup.amazonaws.com"]
+      }
     }
   }
 }
@@ -224,6 +334,32 @@ data "aws_iam_policy_document" "break_glass" {
     sid       = "DeleteAndExport"
     actions   = local.emergency
     resources = ["arn:${local.partition}:rds:${local.region}:${local.account}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = length(var.export_role_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "PassExportRole"
+      actions   = ["iam:PassRole"]
+      resources = var.export_role_arns
+
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["export.rds.amazonaws.com"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.backup_role_arns) > 0 ? [1] : []
+
+    content {
+      sid       = "DeleteBackups"
+      actions   = local.backup_emergency
+      resources = concat(local.vaults, local.backed_up)
+    }
   }
 
   statement {

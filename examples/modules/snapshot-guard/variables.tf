@@ -10,8 +10,19 @@ variable "name" {
   }
 }
 
+variable "db_instance_identifiers" {
+  description = "Identifiers of the shared instances or clusters. DBAs may delete copies of them, and not the instances and clusters of these names."
+  type        = set(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.db_instance_identifiers) > 0 && alltrue([for name in var.db_instance_identifiers : can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", name))])
+    error_message = "db_instance_identifiers must be identifiers of DB instances or clusters, at least one: lower-case letters, digits and hyphens."
+  }
+}
+
 variable "dba_role_arns" {
-  description = "ARNs of the IAM roles that make, copy and restore snapshots, and make replicas, blue/green deployments and integrations: people, pipelines, and the role of AWS Backup if it is used. A session of a role counts as the role."
+  description = "ARNs of the IAM roles that make, copy and restore snapshots, make replicas, blue/green deployments and integrations, and download log files: people and pipelines. The role that applies the configuration must be one of them if Terraform makes replicas, restores, updates by blue/green deployments or makes backup plans. A session of a role counts as the role."
   type        = list(string)
   nullable    = false
 
@@ -37,6 +48,73 @@ variable "break_glass_role_arns" {
   }
 }
 
+variable "final_snapshot_role_arns" {
+  description = "ARNs of further IAM roles that may make a snapshot, and neither copy nor restore one: the role that applies the configuration. RDS demands this permission of whoever destroys or stops an instance with a final snapshot."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.final_snapshot_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "final_snapshot_role_arns must be ARNs of IAM roles, without wildcards."
+  }
+}
+
+variable "backup_role_arns" {
+  description = "ARNs of the IAM roles that AWS Backup assumes. They make, copy and restore snapshots as DBAs do, and DBAs may pass them to AWS Backup. Empty if AWS Backup is not used."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.backup_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "backup_role_arns must be ARNs of IAM roles, without wildcards: a key policy takes none."
+  }
+}
+
+variable "backup_copy_vault_arns" {
+  description = "ARNs of vaults in other accounts to which AWS Backup may copy. Vaults of this account are allowed in any case."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.backup_copy_vault_arns : can(regex("^arn:[a-z-]+:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:[A-Za-z0-9_-]{2,50}$", arn))])
+    error_message = "backup_copy_vault_arns must be ARNs of backup vaults, without wildcards."
+  }
+}
+
+variable "guard_backups" {
+  description = "Whether calls of AWS Backup are denied as those of RDS are. They name vaults and plans rather than databases: the guard then holds for the backups of all services in its accounts. Set false only where AWS Backup is guarded in another way, or denied."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "export_role_arns" {
+  description = "ARNs of the IAM roles that break-glass may pass to `export.rds.amazonaws.com`. An export to S3 needs one, with access to the bucket: if empty, break-glass exports nothing."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.export_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "export_role_arns must be ARNs of IAM roles, without wildcards."
+  }
+}
+
+variable "monitoring_role_arns" {
+  description = "ARNs of the IAM roles of Enhanced Monitoring that DBAs may pass to `monitoring.rds.amazonaws.com`. A replica, a blue/green deployment or a restored copy with Enhanced Monitoring needs one."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.monitoring_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
+    error_message = "monitoring_role_arns must be ARNs of IAM roles, without wildcards."
+  }
+}
+
 variable "break_glass_mfa" {
   description = "Whether the emergency actions need a session with MFA. Sessions of IAM Identity Center never carry that mark: set false there, and demand MFA in Identity Center."
   type        = bool
@@ -54,6 +132,13 @@ variable "key_administrator_role_arns" {
     condition     = alltrue([for arn in var.key_administrator_role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
     error_message = "key_administrator_role_arns must be ARNs of IAM roles, without wildcards: a key policy takes none."
   }
+}
+
+variable "check_key_administrator" {
+  description = "Whether the plan is refused if the role that Terraform runs as is not among the key's administrators: KMS refuses a key policy that locks out whoever sets it. Set false if another principal makes the key."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "key_user_role_arns" {
@@ -142,6 +227,18 @@ variable "topic_arn" {
   validation {
     condition     = can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", var.topic_arn))
     error_message = "topic_arn must be the ARN of an SNS topic."
+  }
+}
+
+variable "snapshot_name_prefixes" {
+  description = "Beginnings of the names of snapshots whose events are sent, such as `tenants-` and `rds:tenants-`. Empty: all snapshots of the account and region. A snapshot with another name is still noticed by the calls that CloudTrail records, which are never filtered by name."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for prefix in var.snapshot_name_prefixes : can(regex("^(rds:|awsbackup:)?[A-Za-z0-9-]+$", prefix))])
+    error_message = "snapshot_name_prefixes must be beginnings of names of snapshots: letters, digits and hyphens, after rds: or awsbackup: if wanted."
   }
 }
 

@@ -50,8 +50,8 @@ impl DataSource for Stubbed {
             "aws_caller_identity" => {
                 answer("id", ACCOUNT.into());
                 answer("account_id", ACCOUNT.into());
-                answer("user_id", "AROAEXAMPLEEXAMPLE123:terraform".into());
-                answer("arn", arn(&region, "sts", false, "assumed-role/platform/terraform").into());
+                answer("user_id", "AROAEXAMPLEEXAMPLE123:run".into());
+                answer("arn", arn(&region, "sts", false, "assumed-role/terraform/run").into());
             }
             "aws_kms_key" => {
                 let id = if key.starts_with("alias/") { "00000000-0000-4000-8000-000000000000" } else { &key };
