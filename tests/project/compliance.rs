@@ -37,7 +37,8 @@ could not be made.
 
 A control supports a requirement with evidence of one fact; it satisfies none by itself, and this is no assessment. What the mapping
 says is ours, but for the STIG rules below: which part of a requirement a fact bears on. Policies, people, backups, keys, the network
-and the host are outside of it: see [the threat model](threat-model.md) and [what roles cannot stop](limits-of-roles.md).
+and the host are outside of it: see [the platform's half](#the-platforms-half-on-aws), [the threat model](threat-model.md) and
+[what roles cannot stop](limits-of-roles.md).
 
 - The audit holds the same facts against the same rules as `terraform plan` with `deep_verify`: what one of them tells, the other tells. A
   fact that no rule knows is a finding.
@@ -66,6 +67,124 @@ in the order of the tables below. Each control has `id`, `title`, `expected`, `c
 `stig` and `findings`: a list of `subject` (a tenant, a database, or `server`), `status` and `found`, those that fail first and otherwise in
 the order of their names. The data source has the same, without `format`, `server`, `time` and `counts`.
 "#;
+
+const PLATFORM: &str = "
+## The platform's half, on AWS
+
+The audit sees PostgreSQL. What follows is about the account around it, and is supported by the example modules: each row names the
+variable or output that decides, and the evidence that the account itself can show. The modules are checked against a stand-in for
+AWS and were never applied to it, so the evidence is what AWS documents. A variable at another value than its default may
+support nothing: the evidence counts, not the configuration.
+
+| control | name | the part of it that is supported | module: variable or output | evidence |
+|---|---|---|---|---|
+";
+
+/// A control, its name, the part that is supported, where (module and variable or output), the evidence.
+type Platform =
+    (&'static str, &'static str, &'static str, &'static [(&'static str, &'static [&'static str])], &'static str);
+
+/// In the order of the catalogue.
+const PLATFORM_ROWS: &[Platform] = &[
+    (
+        "AU-4",
+        "Audit Log Storage Capacity",
+        "the server's log leaves the instance for CloudWatch Logs, which has no size to run out of",
+        &[("rds-postgres", &["log_retention_days", "log_group_names"])],
+        "`aws logs describe-log-groups`: `storedBytes`, `retentionInDays`",
+    ),
+    (
+        "AU-6",
+        "Audit Record Review, Analysis, and Reporting",
+        "refused logins and privileges, limits and locks are counted, and alarm; saved queries read the log by tenant",
+        &[("rds-log-metrics", &["alarms", "alarm_actions", "query_names"]), ("rds-alarms", &["subscriptions"])],
+        "`aws cloudwatch describe-alarm-history`; `aws logs describe-query-definitions`; the tickets that followed",
+    ),
+    (
+        "AU-9",
+        "Protection of Audit Information",
+        "the log is encrypted with a customer managed key; few roles may download log files from the instance",
+        &[("snapshot-guard", &["log_group_prefix", "scp_json"]), ("rds-postgres", &["kms_key_policy"])],
+        "`aws logs describe-log-groups`: `kmsKeyId`; `aws organizations list-policies-for-target`. IAM on `logs:*` is yours",
+    ),
+    (
+        "AU-11",
+        "Audit Record Retention",
+        "the log is kept for a fixed number of days",
+        &[("rds-postgres", &["log_retention_days"])],
+        "`aws logs describe-log-groups`: `retentionInDays`",
+    ),
+    (
+        "CP-9",
+        "System Backup",
+        "automated backups with point-in-time recovery; few roles may make, copy and delete backups",
+        &[
+            ("rds-postgres", &["backup_retention_days", "deletion_protection"]),
+            ("snapshot-guard", &["dba_role_arns", "break_glass_role_arns", "backup_role_arns", "guard_backups"]),
+        ],
+        "`aws rds describe-db-instance-automated-backups`; `aws rds describe-db-snapshots`; the policies as attached",
+    ),
+    (
+        "CP-10",
+        "System Recovery and Reconstitution",
+        "DBAs may restore to a new instance, with all that AWS asks of them besides; a second zone takes over",
+        &[("snapshot-guard", &["dba_policy_json", "monitoring_role_arns"]), ("rds-postgres", &["multi_az"])],
+        "`aws rds describe-events` of a restore that was rehearsed, and how long it took. A rehearsal is yours",
+    ),
+    (
+        "IR-4",
+        "Incident Handling",
+        "whoever touches a snapshot, a vault or the key causes a notification; emergencies have roles of their own, with MFA",
+        &[
+            ("snapshot-guard", &["event_rule_arns", "break_glass_role_arns", "break_glass_mfa"]),
+            ("rds-alarms", &["topic_arn"]),
+        ],
+        "`aws events list-rules`; CloudTrail's `AssumeRole` of the break-glass role. The guide on [operations](operations.md) has the steps",
+    ),
+    (
+        "SC-12",
+        "Cryptographic Key Establishment and Management",
+        "a customer managed key, rotated by KMS; its administrators cannot decrypt with it; few roles may disable or delete it",
+        &[
+            ("snapshot-guard", &["key_policy_json", "key_administrator_role_arns", "kms_key_arns"]),
+            ("rds-postgres", &["kms_key_arn"]),
+        ],
+        "`aws kms get-key-policy`; `aws kms get-key-rotation-status`; rule `keys`",
+    ),
+    (
+        "SC-13",
+        "Cryptographic Protection",
+        "storage, snapshots and logs are encrypted by KMS, whose modules are FIPS-validated; connections by TLS. Whether the server's TLS library is validated, AWS says for each region",
+        &[("rds-postgres", &["kms_key_arn"]), ("pgbouncer", &["client_tls_sslmode", "server_tls_sslmode"])],
+        "`aws rds describe-db-instances`: `StorageEncrypted`, `KmsKeyId`, `CACertificateIdentifier`; `cluster.tls` of the audit",
+    ),
+    (
+        "SC-28",
+        "Protection of Information at Rest",
+        "the same key for storage, automated backups, snapshots, Performance Insights and logs; without it another account can read none of them",
+        &[
+            ("rds-postgres", &["kms_key_arn", "kms_key_policy"]),
+            ("snapshot-guard", &["key_policy_json", "key_services"]),
+        ],
+        "`aws rds describe-db-instances` and `describe-db-snapshots`: `Encrypted`, `KmsKeyId`",
+    ),
+    (
+        "SI-4",
+        "System Monitoring",
+        "alarms on saturation, locks and refusals; events of snapshots, backups, keys and of what was refused",
+        &[
+            ("rds-alarms", &["alarms", "subscriptions"]),
+            ("rds-log-metrics", &["alarm_arns"]),
+            ("snapshot-guard", &["event_rule_arns"]),
+        ],
+        "`aws cloudwatch describe-alarms`; `aws events list-rules`; CloudTrail's own `get-trail-status`",
+    ),
+];
+
+const AROUND: &str = "
+Who can copy tenants' data around PostgreSQL, by which call, and what stops it, is a table of the
+[threat model](threat-model.md#around-postgresql-on-aws).
+";
 
 const STIG: &str = "
 ## PostgreSQL STIGs
@@ -106,6 +225,16 @@ pub fn page() -> String {
     for (id, name, part) in NIST {
         writeln!(page, "| {id} | {name} | {part} | {} |", by[id].join(", ")).unwrap();
     }
+    page += PLATFORM;
+    for (id, name, part, modules, evidence) in PLATFORM_ROWS {
+        let named = |(module, names): &(&str, &[&str])| {
+            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            format!("[`{module}`](../../examples/modules/{module}/README.md): {}", names.join(", "))
+        };
+        let modules: Vec<_> = modules.iter().map(named).collect();
+        writeln!(page, "| {id} | {name} | {part} | {} | {evidence} |", modules.join("; ")).unwrap();
+    }
+    page += AROUND;
     page += STIG;
     for row in &CONTROLS {
         for stig in row.stig {
@@ -113,4 +242,29 @@ pub fn page() -> String {
         }
     }
     page
+}
+
+/// The modules change; what the page says of them must be there.
+#[test]
+fn the_platforms_half_names_what_the_modules_have() {
+    let modules = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/modules");
+    let mut missing = Vec::new();
+    for (id, _, _, rows, _) in PLATFORM_ROWS {
+        for (module, names) in *rows {
+            let text = ["variables.tf", "outputs.tf"].map(|file| {
+                std::fs::read_to_string(modules.join(module).join(file))
+                    .unwrap_or_else(|why| panic!("{module}/{file}: {why}"))
+            });
+            let text = text.concat();
+            let there =
+                |name: &str| ["variable", "output"].iter().any(|kind| text.contains(&format!("{kind} \"{name}\" {{")));
+            missing.extend(names.iter().filter(|name| !there(name)).map(|name| format!("{id}: {module}.{name}")));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    let ids: Vec<_> = PLATFORM_ROWS.iter().map(|(id, ..)| *id).collect();
+    assert!(
+        ["AU-4", "AU-6", "AU-9", "AU-11", "CP-9", "CP-10", "IR-4", "SC-12", "SC-13", "SC-28", "SI-4"] == *ids,
+        "{ids:?}"
+    );
 }
