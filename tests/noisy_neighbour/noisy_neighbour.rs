@@ -1,5 +1,5 @@
 //! `cargo noisy-neighbour`: what one tenant can do to another on a throwaway server, without guardrails,
-//! with them, and with pgBouncer as well. See `examples/noisy-neighbour/README.md`.
+//! with them, with the watchdog, and with pgBouncer. See `examples/noisy-neighbour/README.md`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -12,10 +12,12 @@ use std::process::{Command, ExitCode, Stdio};
 use support::scratch;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const USAGE: &str = "usage: cargo noisy-neighbour [--seconds N]   (N: seconds for each of three runs, 5 to 300; 30)";
+const USAGE: &str = "usage: cargo noisy-neighbour [--seconds N] [--rounds M]
+  --seconds N   seconds for each run, 5 to 300 (default: 30); its pauses take a third more
+  --rounds M    how often each run is played, 1 to 9 (default: 3)";
 
 fn main() -> ExitCode {
-    let told = seconds(std::env::args().skip(1)).and_then(play);
+    let told = arguments(std::env::args().skip(1)).and_then(|(seconds, rounds)| play(seconds, rounds));
     // Ctrl-C needs nothing here: the scratch directory's watchdog outlives this process.
     scratch::clear();
     match told {
@@ -27,19 +29,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn seconds(mut arguments: impl Iterator<Item = String>) -> Result<u32, String> {
-    let seconds = match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
-        (None, ..) => Some(30),
-        (Some("--seconds"), Some(number), None) => number.parse().ok(),
-        _ => None,
-    };
-    seconds.filter(|seconds| simulation::SECONDS.contains(seconds)).ok_or_else(|| USAGE.to_owned())
+/// Seconds and rounds.
+fn arguments(mut arguments: impl Iterator<Item = String>) -> Result<(u32, u32), String> {
+    let (mut seconds, mut rounds) = (30, 3);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().and_then(|value| value.parse().ok());
+        let (place, range) = match name.as_str() {
+            "--seconds" => (&mut seconds, simulation::SECONDS),
+            "--rounds" => (&mut rounds, simulation::ROUNDS),
+            _ => return Err(USAGE.to_owned()),
+        };
+        *place = value.filter(|value| range.contains(value)).ok_or(USAGE)?;
+    }
+    Ok((seconds, rounds))
 }
 
-fn play(seconds: u32) -> Result<(), String> {
+fn play(seconds: u32, rounds: u32) -> Result<(), String> {
     simulation::find_pgbench()?;
     println!("Building the provider.");
-    let report = simulation::play(&build()?, seconds, &|line| println!("{line}"))?;
+    let report = simulation::play(&build()?, seconds, rounds, &|line| println!("{line}"))?;
     let chart = Path::new(ROOT).join("target/noisy-neighbour.svg");
     std::fs::write(&chart, report.chart()).map_err(|error| format!("cannot write {}: {error}", chart.display()))?;
     println!("\n{}\nThe picture is in {}.", report.table(), chart.display());

@@ -160,6 +160,14 @@ impl Pooled {
         Ok(())
     }
 
+    /// Ends pgBouncer, where it runs, and keeps its files.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            signal(process.id() as i32, libc::SIGTERM);
+            let _ = process.wait();
+        }
+    }
+
     /// Applies, without a word to pgBouncer.
     #[track_caller]
     pub fn apply(&self) {

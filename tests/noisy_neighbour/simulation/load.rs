@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::report::Sample;
@@ -27,17 +26,23 @@ pub struct Target<'a> {
     pub port: u16,
     pub passwords: &'a BTreeMap<String, String>,
     pub pgbench: &'a Path,
+    /// Whether the noisy tenant sets its own time limits aside, as any role may in its sessions.
+    pub overriding: bool,
 }
 
 /// The victim's processes, and how many transactions each begins in a second.
 const WORKERS: u32 = 4;
 const RATE: u32 = 20;
-/// A transaction that could not begin for so many milliseconds is given up, and one that failed.
+/// How many transactions of the victim's are due in a second, on average.
+pub const DUE: f64 = (WORKERS * RATE) as f64;
+/// A transaction that could not begin for so many milliseconds is given up.
 const LIMIT: u32 = 1000;
 /// Between one pgbench that was refused and the next: the victim tries again at its own rate, the noisy
 /// tenant less often, for starting processes costs the machine too.
 const PAUSE: Duration = Duration::from_millis(50);
 const NOISY_PAUSE: Duration = Duration::from_millis(250);
+/// What any role may say when it logs in.
+const OVERRIDES: &str = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
 /// For what is still under way when a run is over.
 const GRACE: Duration = Duration::from_secs(6);
 
@@ -53,9 +58,9 @@ pub fn find_pgbench() -> Result<PathBuf, String> {
 }
 
 impl Target<'_> {
-    /// One run: the victim works all the time, the noisy tenant does one wave after the other. The
-    /// victim's transactions, and the moments in which one failed, in seconds since the beginning.
-    pub fn play(&self, waves: &[Wave], wave: Duration) -> Result<(Vec<Sample>, Vec<f64>), String> {
+    /// One run: the victim works all the time, the noisy tenant does one wave after the other, with a pause after
+    /// each in which the victim catches up. The victim's transactions that were done.
+    pub fn play(&self, waves: &[Wave], wave: Duration, pause: Duration) -> Result<Vec<Sample>, String> {
         let dir = scratch::directory("load")?;
         let write = |name: &str, text: &str| {
             fs::write(dir.join(name), text).map_err(|error| format!("cannot write {name}: {error}"))
@@ -69,29 +74,26 @@ impl Target<'_> {
         self.clean();
         let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         let start = Instant::now();
-        let end = start + wave * waves.len() as u32;
-        let failures = Mutex::new(Vec::new());
+        let end = start + (wave + pause) * waves.len() as u32;
         std::thread::scope(|scope| {
             for worker in 0..WORKERS {
-                let (dir, failures) = (&dir, &failures);
-                scope.spawn(move || self.work(dir, worker, start, end, failures));
+                let dir = &dir;
+                scope.spawn(move || self.work(dir, worker, end));
             }
             for (number, wave_of) in waves.iter().enumerate() {
-                let over = start + wave * (number as u32 + 1);
-                self.misbehave(&dir, wave_of, over);
+                let next = start + (wave + pause) * (number as u32 + 1);
+                self.misbehave(&dir, wave_of, next - pause);
                 self.clean();
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
             }
         });
-        let mut failures = failures.into_inner().unwrap_or_default();
-        let samples =
-            samples(&dir, began, &mut failures).map_err(|error| format!("cannot read pgbench's log: {error}"))?;
-        failures.sort_by(f64::total_cmp);
+        let samples = samples(&dir, began).map_err(|error| format!("cannot read pgbench's log: {error}"))?;
         let _ = fs::remove_dir_all(&dir);
-        Ok((samples, failures))
+        Ok(samples)
     }
 
     /// The victim's share of one process.
-    fn work(&self, dir: &Path, worker: u32, start: Instant, end: Instant, failures: &Mutex<Vec<f64>>) {
+    fn work(&self, dir: &Path, worker: u32, end: Instant) {
         let mut attempt = 0;
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| *left > PAUSE) {
             attempt += 1;
@@ -103,8 +105,6 @@ impl Target<'_> {
             if command.spawn().is_ok_and(|child| wait(child, end + GRACE)) {
                 break;
             }
-            let failed = start.elapsed().as_secs_f64();
-            failures.lock().expect("no panic while held").push(failed);
             std::thread::sleep(PAUSE);
         }
     }
@@ -119,6 +119,9 @@ impl Target<'_> {
                             let mut command = self.command(dir, NOISY, &format!("{}.sql", wave.name), left);
                             // Those clients that are refused give up one by one, and leave the others.
                             command.arg(format!("--client={clients}")).arg("--connect");
+                            if self.overriding {
+                                command.env("PGOPTIONS", OVERRIDES);
+                            }
                             if let Ok(child) = command.spawn() {
                                 wait(child, over);
                             }
@@ -172,10 +175,10 @@ fn wait(mut child: Child, until: Instant) -> bool {
 }
 
 /// From pgbench's logs, by the moment in which each transaction was due. One that was given up has no
-/// time taken.
+/// time taken, and is none that was done.
 ///
 /// <https://www.postgresql.org/docs/current/pgbench.html#id-1.9.4.11.8.8>
-fn samples(dir: &Path, began: f64, failures: &mut Vec<f64>) -> std::io::Result<Vec<Sample>> {
+fn samples(dir: &Path, began: f64) -> std::io::Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -187,12 +190,10 @@ fn samples(dir: &Path, began: f64, failures: &mut Vec<f64>) -> std::io::Result<V
             let [_, _, taken, _, seconds, micros, ..] = fields[..] else { continue };
             let (Ok(seconds), Ok(micros)) = (seconds.parse::<f64>(), micros.parse::<f64>()) else { continue };
             let ended = seconds + micros / 1e6 - began;
-            match taken.parse::<f64>() {
-                Ok(taken) => samples.push(Sample { at: ended - taken / 1e6, ms: taken / 1e3 }),
-                Err(_) => failures.push(ended),
+            if let Ok(taken) = taken.parse::<f64>() {
+                samples.push(Sample { at: ended - taken / 1e6, ms: taken / 1e3 });
             }
         }
     }
-    samples.sort_by(|one, other| one.at.total_cmp(&other.at));
     Ok(samples)
 }
