@@ -33,6 +33,7 @@ mod lost;
 mod migrating;
 mod migrators;
 mod models;
+mod moving;
 mod outage;
 mod planning;
 mod ported;

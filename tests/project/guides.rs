@@ -11,6 +11,7 @@ const GUIDES: [&str; 10] = [
     "compliance.md",
     "limits-of-roles.md",
     "migrating-from-postgresql-provider.md",
+    "moving-a-tenant.md",
     "operations.md",
     "rds.md",
     "rotation.md",

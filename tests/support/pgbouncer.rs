@@ -79,6 +79,31 @@ impl Drop for Plain {
     }
 }
 
+/// A pgBouncer with files that the test renders, by `modules/pgbouncer` in a configuration of its own.
+pub struct Rendered {
+    dir: PathBuf,
+    process: Child,
+}
+
+impl Rendered {
+    /// In `dir`, where the files are; `port` is the one that they name.
+    pub fn start(dir: PathBuf, port: u16) -> Result<Rendered, String> {
+        fs::set_permissions(&dir, Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
+        let process = run(&dir, server_account()?, port)?;
+        Ok(Rendered { dir, process })
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Rendered {
+    fn drop(&mut self) {
+        end(&mut self.process, &self.dir);
+    }
+}
+
 /// Starts the program with the files in `dir`, and comes back when it listens.
 fn run(dir: &Path, account: Option<(u32, u32)>, port: u16) -> Result<Child, String> {
     let mut command = Command::new(find_pgbouncer()?);

@@ -5,6 +5,8 @@ locals {
     for name, tenant in var.tenants : name => {
       database  = coalesce(tenant.database, name)
       role      = coalesce(tenant.role, name)
+      host      = coalesce(tenant.host, var.host)
+      port      = coalesce(tenant.port, var.port)
       pool_size = floor((tenant.connection_limit - var.direct_connections) / var.instances)
     } if !tenant.suspended
   }
@@ -81,7 +83,7 @@ locals {
   # quotes around names: 1.18 does not take them here.
   databases = [
     for tenant in local.active :
-    "${tenant.database} = host=${var.host} port=${var.port} dbname=${tenant.database} pool_size=${tenant.pool_size} max_db_connections=${tenant.pool_size}"
+    "${tenant.database} = host=${tenant.host} port=${tenant.port} dbname=${tenant.database} pool_size=${tenant.pool_size} max_db_connections=${tenant.pool_size}"
   ]
   users = [for tenant in local.active : "${tenant.role} = max_user_connections=${tenant.pool_size}"]
   rules = flatten([

@@ -1,5 +1,5 @@
 variable "tenants" {
-  description = "The tenants by name, each with its database and role (default: the name), its guardrails as `pgtenant_guardrails` has them, and whether it is suspended, which leaves it out of every file. Names have letters, digits, `_`, `-` and `.`."
+  description = "The tenants by name, each with its database and role (default: the name), its guardrails as `pgtenant_guardrails` has them, whether it is suspended, which leaves it out of every file, and its server if that is not the module's `host` and `port`, as after a move. Names have letters, digits, `_`, `-` and `.`."
   type = map(object({
     database                            = optional(string)
     role                                = optional(string)
@@ -7,6 +7,8 @@ variable "tenants" {
     statement_timeout                   = optional(string, "60s")
     idle_in_transaction_session_timeout = optional(string, "60s")
     suspended                           = optional(bool, false)
+    host                                = optional(string)
+    port                                = optional(number)
   }))
   nullable = false
 

@@ -61,6 +61,21 @@ run "a_limit_is_shared_by_all_instances" {
   }
 }
 
+run "a_tenant_on_a_server_of_its_own" {
+  command = plan
+  variables {
+    tenants = {
+      acme   = { connection_limit = 20, host = "db2.example.com", port = 5433 }
+      globex = { connection_limit = 5 }
+    }
+    verifiers = null
+  }
+  assert {
+    condition     = strcontains(output.pgbouncer_ini, "\nacme = host=db2.example.com port=5433 dbname=acme ") && strcontains(output.pgbouncer_ini, "\nglobex = host=db.example.com port=5432 dbname=globex ")
+    error_message = "acme is not at its own server, or globex not at the module's: ${output.pgbouncer_ini}"
+  }
+}
+
 run "no_tenants_at_all" {
   command = plan
   variables {

@@ -49,6 +49,24 @@ run "no_limit_to_take_a_part_of" {
   expect_failures = [var.tenants]
 }
 
+run "a_server_of_its_own_that_is_two" {
+  command = plan
+  variables {
+    tenants   = { acme = { host = "db1.example.com,db2.example.com" } }
+    verifiers = null
+  }
+  expect_failures = [var.tenants]
+}
+
+run "a_server_of_its_own_at_no_port" {
+  command = plan
+  variables {
+    tenants   = { acme = { host = "db2.example.com", port = 70000 } }
+    verifiers = null
+  }
+  expect_failures = [var.tenants]
+}
+
 run "a_duration_of_another_language" {
   command = plan
   variables {
