@@ -34,7 +34,7 @@ const DATA: &str = "
     CREATE SEQUENCE invoices START 7; SELECT nextval('invoices');
     CREATE VIEW large AS SELECT * FROM totals WHERE orders > 10;
     CREATE FUNCTION ordered() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM app.orders';
-    INSERT INTO totals VALUES ('pooled', 0), ('direct', 0);
+    INSERT INTO totals VALUES ('pooled', 0), ('direct', 0), ('neighbour', 0);
     INSERT INTO events SELECT g, 'event' FROM generate_series(0, 999) g;
     INSERT INTO log VALUES ('first')";
 
@@ -177,6 +177,9 @@ impl Move {
         let outputs = ["pg_hba_conf", "userlist"]
             .map(|name| format!("output {name:?} {{\n  value = module.pgbouncer.{name}\n  sensitive = true\n}}\n"));
         workspace.write("outputs.tf", &outputs.concat());
+        // Who is to notice nothing.
+        let neighbour = "resource \"pgtenant_tenant\" \"globex\" {\n  name = \"globex\"\n}\n";
+        workspace.write("neighbour.tf", neighbour);
 
         // Up to 15 a superuser subscribes, whom the socket lets in.
         let (host, user) =
@@ -267,7 +270,9 @@ impl Move {
         self.workspace.apply();
         self.render();
         let bouncer = Rendered::start(self.dir.clone(), self.port).unwrap();
-        self.old.sql("acme", "acme", DATA).unwrap();
+        for tenant in ["acme", "globex"] {
+            self.old.sql(tenant, tenant, DATA).unwrap();
+        }
         self.old.superuser(&role.replace("'...'", &format!("'{}'", self.password)));
         if self.new.major >= 16 {
             self.new.superuser(&format!("GRANT pg_create_subscription TO {ADMIN}"));
@@ -276,9 +281,13 @@ impl Move {
         let (stop, at) = (AtomicBool::new(false), AtomicU16::new(self.old.port));
         let through = || Session::over_tcp(self.port, "acme", "acme", &self.password);
         let around = || Session::over_tcp(at.load(Ordering::Relaxed), "acme", "acme", &self.password);
-        let written = thread::scope(|scope| {
-            let clients =
-                [scope.spawn(|| write("pooled", &stop, through)), scope.spawn(|| write("direct", &stop, around))];
+        let beside = || self.old.session("globex", "globex");
+        let [neighbour, written @ ..] = thread::scope(|scope| {
+            let clients = [
+                scope.spawn(|| write("neighbour", &stop, beside)),
+                scope.spawn(|| write("pooled", &stop, through)),
+                scope.spawn(|| write("direct", &stop, around)),
+            ];
             let end = Stop(&stop);
             self.write_configuration(&merged(&[start, both]));
             self.workspace.apply();
@@ -322,6 +331,8 @@ impl Move {
             println!("{way} from {from} to {to}, {client}");
             self.assert_kept(client);
         }
+        println!("{neighbour}");
+        assert_eq!(neighbour.refused, Vec::<String>::new(), "other tenants are not touched");
         assert_eq!(written[0].refused, Vec::<String>::new(), "pgBouncer lets clients wait\n{}", bouncer.log());
         self.assert_whole();
 
@@ -344,6 +355,7 @@ impl Move {
             "0"
         );
         assert_eq!(value(&self.old, "postgres", "SELECT count(*) FROM pg_replication_slots"), "0");
+        self.old.superuser("DROP ROLE mover");
 
         let is_renamed = |part: &&str| !declares(part).ends_with("\"acme_new\" {");
         let old_names: Vec<&str> = left.iter().map(String::as_str).filter(is_renamed).collect();

@@ -32,6 +32,10 @@ variable "tenants" {
     condition     = alltrue(flatten([for tenant in var.tenants : [for text in [tenant.statement_timeout, tenant.idle_in_transaction_session_timeout] : can(regex("^ *[0-9]+(?:\\.[0-9]+)? *(?:us|ms|s|min|h|d)? *$", text))]]))
     error_message = "statement_timeout and idle_in_transaction_session_timeout are durations as PostgreSQL writes them: \"30s\", \"1min\", \"500\" (milliseconds), or \"0\" for no limit."
   }
+  validation {
+    condition     = alltrue([for tenant in var.tenants : can(regex("^[A-Za-z0-9/_.:-]+$", coalesce(tenant.host, "localhost"))) && coalesce(tenant.port, 5432) >= 1 && coalesce(tenant.port, 5432) <= 65535 && floor(coalesce(tenant.port, 5432)) == coalesce(tenant.port, 5432)])
+    error_message = "A tenant's host must be one host name, IP address or directory, without blanks, quotes or commas, and its port a whole number from 1 to 65535."
+  }
 }
 
 variable "verifiers" {
