@@ -6,6 +6,7 @@ mod support;
 mod alarms;
 mod bouncer;
 mod check;
+mod commands;
 mod compositions;
 mod conventions;
 mod events;

@@ -1,4 +1,4 @@
-//! Tools from PyPI, pinned, in a virtual environment under `target/` that is made where it is missing.
+//! Tools from PyPI, pinned, in virtual environments under `target/` that are made where they are missing.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -9,23 +9,30 @@ use std::sync::OnceLock;
 use crate::stub::ROOT;
 use crate::support::on_path;
 
-const REQUIREMENTS: &[&str] = &["cfn-lint==1.58.0", "checkov==3.3.30"];
+const SCANNERS: &[&str] = &["cfn-lint==1.58.0", "checkov==3.3.30"];
+/// AWS's API as its own command line has it. checkov insists on an older one.
+const BOTOCORE: &[&str] = &["botocore==1.44.8"];
 
-/// A tool of the virtual environment, or why there is none.
+/// A scanner, or why there is none.
 pub fn tool(name: &str) -> Result<PathBuf, String> {
     static ENVIRONMENT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    ENVIRONMENT.get_or_init(environment).clone().map(|bin| bin.join(name))
+    ENVIRONMENT.get_or_init(|| environment("python", SCANNERS)).clone().map(|bin| bin.join(name))
+}
+
+/// A Python that knows AWS's API, or why there is none.
+pub fn with_botocore() -> Result<PathBuf, String> {
+    environment("botocore", BOTOCORE).map(|bin| bin.join("python"))
 }
 
 /// The directory `bin` of the environment. Whole when it holds the list of what was installed: another
 /// list, or an end halfway, makes it anew.
-fn environment() -> Result<PathBuf, String> {
+fn environment(name: &str, requirements: &[&str]) -> Result<PathBuf, String> {
     let python = on_path("python3").ok_or("there is no python3 on PATH")?;
     let parent = Path::new(ROOT).join("target/modules");
-    let dir = parent.join("python");
-    let (list, wanted) = (dir.join("installed.txt"), REQUIREMENTS.join("\n"));
+    let dir = parent.join(name);
+    let (list, wanted) = (dir.join("installed.txt"), requirements.join("\n"));
     fs::create_dir_all(&parent).map_err(|error| format!("cannot make {}: {error}", parent.display()))?;
-    let lock = File::create(parent.join("python.lock")).map_err(|error| format!("cannot lock: {error}"))?;
+    let lock = File::create(parent.join(format!("{name}.lock"))).map_err(|error| format!("cannot lock: {error}"))?;
     // SAFETY: the descriptor is open for as long as `lock` lives; closing it gives the lock back.
     if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) } != 0 {
         return Err(format!("cannot lock: {}", std::io::Error::last_os_error()));
@@ -33,7 +40,7 @@ fn environment() -> Result<PathBuf, String> {
     if !fs::read_to_string(&list).is_ok_and(|found| found == wanted) {
         run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&dir))?;
         let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        run(Command::new(dir.join("bin/python")).args(quiet).args(REQUIREMENTS))?;
+        run(Command::new(dir.join("bin/python")).args(quiet).args(requirements))?;
         fs::write(&list, wanted).map_err(|error| error.to_string())?;
     }
     Ok(dir.join("bin"))
