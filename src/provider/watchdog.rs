@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::error::SqlState;
 use crate::postgres::{Cluster, Duration, Error, RoleName, Script};
-use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE};
+use crate::tenant::watchdog::{self, Desired, Interval, NAME, Observed, Obstacle, SECONDS_SINCE, Signal};
 use crate::tenant::{Control, Finding, Of};
 use crate::tf_provider::{
-    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, PlanRequest, Planned, Resource, Schema,
-    Severity, State, Value, async_trait, model, timeouts,
+    Applied, ApplyRequest, Attributes, Context, Diagnostic, Diagnostics, Field, Item, Path, PlanRequest, Planned,
+    Resource, Schema, Severity, State, Value, async_trait, model, timeouts,
 };
 
 use super::connection::Connection;
@@ -56,6 +56,18 @@ fn schema() -> Schema {
          setting was taken back), and the `sqlstate` of what failed. A session with `signaled` and without `ended` does \
          not look at signals: see the guide \"Limits of roles\". The last 10000 rows of each tenant are kept. No \
          statement's text is kept.\n\n\
+         What the watchdog does and what reaches a threshold of `report` is also a line in the server's log, for alarms to \
+         count (module `rds-log-metrics`): `pgtenant_watchdog: <event> <signal> <tenant> <value> <limit> role=<role> \
+         database=<database> pid=<pid>`. A line has these nine words, whatever the names are: each byte of a name but ASCII \
+         letters, digits and `_.-` is written as `%` and two hexadecimal digits, and `-` is a value that does not exist. The \
+         events are `signaled` (a session was told to end; the signal is its limit, the value how many seconds it took), \
+         `ended` (it is gone), `reset` (an override was taken back; the signal is the parameter), `failed`, `found` (with \
+         `dry_run`), `over` (a threshold was reached) and `cut` (more than 100 actions in one run: the table has the rest). \
+         The level is LOG, which `log_min_messages` lets through unless it is `fatal` or `panic`. A line `over` is repeated at each run \
+         as long as it holds; one run writes at most one for each tenant and signal, and 20 for each signal. Tenant `-` is \
+         whoever is no tenant, such as the admin or a replication slot. Dead rows of other databases cannot be counted from the \
+         maintenance database; `xmin_age` tells what keeps them from being removed, `database_age` which database's \
+         vacuuming is behind, and the data source `pgtenant_signals` counts them.\n\n\
          The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be the maintenance \
          database. With `cron.use_background_workers = on` the job needs no password, but a free slot of \
          `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` it logs in \
@@ -91,6 +103,18 @@ model! {
             "How many days the rows of what was done are kept, 1 to {MOST_DAYS}."
         ))
         .default(i64::from(Desired::default().retention_days)),
+        report: Field<BTreeMap<String, Item<String>>> = optional(format!(
+            "From which value on a signal is a line in the server's log, as `{{ statement = \"5min\", connections = 80 }}`; \
+             0 for no line. A signal that is left out has its default.\n\n{}",
+            Signal::ALL
+                .map(|signal| format!(
+                    "  - `{}`: {}. Default: `{}`.",
+                    signal.name(),
+                    signal.about(),
+                    signal.spell(signal.default_threshold())
+                ))
+                .join("\n")
+        )),
         keep_actions: Field<bool> = optional_computed(
             "Whether a destroy leaves the table of what was done, and its schema: it is evidence. The next watchdog \
              goes on with it. To have it dropped, set this to `false` and apply before you destroy."
@@ -118,6 +142,14 @@ impl Model {
             dry_run: self.dry_run.known().unwrap_or(default.dry_run),
             transaction_timeout: self.transaction_timeout.as_known().and_then(|text| text.parse().ok()),
             retention_days: days.unwrap_or(default.retention_days),
+            report: {
+                let said = self.report.known_entries().unwrap_or_default();
+                let said = said.iter().filter_map(|(name, text)| {
+                    let signal = Signal::of_name(name)?;
+                    Some((signal, signal.parse(text).ok()?))
+                });
+                default.report.into_iter().chain(said).collect()
+            },
         }
     }
 
@@ -133,6 +165,17 @@ impl Model {
         }
         if found.transaction_timeout != expected.transaction_timeout {
             self.transaction_timeout = found.transaction_timeout.map(|limit| limit.to_string()).into();
+        }
+        if found.report != expected.report {
+            // What the configuration has, and what is not as it would be without a word of it.
+            let said = self.report.known_entries().unwrap_or_default();
+            let spelled: BTreeMap<_, _> = Signal::ALL
+                .into_iter()
+                .map(|signal| (signal, found.report.get(&signal).copied().unwrap_or_default()))
+                .filter(|(signal, found)| said.contains_key(signal.name()) || *found != signal.default_threshold())
+                .map(|(signal, found)| (signal.name().to_owned(), Item::Known(signal.spell(found))))
+                .collect();
+            self.report = if spelled.is_empty() { Field::Null } else { Field::Known(spelled) };
         }
         self.dry_run = Field::Known(found.dry_run);
         self.retention_days = Field::Known(i64::from(found.retention_days));
@@ -177,6 +220,22 @@ impl Resource for WatchdogResource {
                 );
             }
         }
+        for (name, text) in config.report.known_entries().unwrap_or_default() {
+            let problem = match Signal::of_name(&name) {
+                None => {
+                    let names = Signal::ALL.map(|signal| format!("`{}`", signal.name())).join(", ");
+                    Some((format!("Not a signal: {name:?}"), format!("A signal is one of {names}.")))
+                }
+                Some(signal) => signal
+                    .parse(&text)
+                    .err()
+                    .map(|error| (format!("Not a threshold: {text:?}"), format!("`report` of `{name}`: {error}."))),
+            };
+            if let Some((summary, detail)) = problem {
+                let path = Path::attribute("report").key(&name);
+                diagnostics.push(Diagnostic::error(summary, detail).at(path));
+            }
+        }
         if config.retention_days.as_known().is_some_and(|days| !(1..=MOST_DAYS).contains(days)) {
             diagnostics.push(
                 Diagnostic::error("Not a number of days", format!("It is a whole number, 1 to {MOST_DAYS}."))
@@ -218,6 +277,9 @@ impl Resource for WatchdogResource {
             }
             if !model.transaction_timeout.is_unknown() && wanted.transaction_timeout == before.transaction_timeout {
                 model.transaction_timeout = prior.transaction_timeout;
+            }
+            if model.report.is_wholly_known() && wanted.report == before.report {
+                model.report = prior.report;
             }
         }
         let value = model.clone().encode();

@@ -121,6 +121,13 @@ fn what_cannot_be_cancelled_is_ended_within_one_interval() {
     assert_eq!(count(&server, "reason = 'override of statement_timeout' AND observed = '0' AND pid IS NULL"), "1");
     within_an_interval("that is seen", || count(&server, "ended IS NULL") == "0");
     assert_eq!(count(&server, "tenant <> 'rogue' OR sqlstate IS NOT NULL OR signaled > ended"), "0");
+    // Each of it is a line in the server's log.
+    let log = server.log_since(0);
+    let told = |event: &str| log.matches(&format!("LOG:  pgtenant_watchdog: {event} rogue ")).count();
+    for (signal, lines) in [("statement_timeout", 1), ("idle_in_transaction_session_timeout", 1)] {
+        assert_eq!((told(&format!("signaled {signal}")), told(&format!("ended {signal}"))), (lines, lines), "{log}");
+    }
+    assert_eq!(told("reset statement_timeout"), 1, "{log}");
     // No run that began when the limit and the second of grace were over has left it to a later one.
     let late = "SELECT count(*) FROM pgtenant_watchdog.actions a, cron.job_run_details d
                 WHERE a.pid IS NOT NULL AND d.start_time > a.started + interval '2 s' AND d.end_time < a.signaled";
@@ -178,7 +185,10 @@ fn every_part_is_seen_when_it_drifts() {
     workspace.apply();
     assert_eq!(workspace.resource(THIS)["id"], "cluster");
     assert_eq!(outcome(&server, "postgres", "bystander", "SELECT * FROM pgtenant_watchdog.actions"), "42501");
-    assert_eq!(outcome(&server, "postgres", "bystander", "SELECT pgtenant_watchdog.sweep(false, 1, '1 d')"), "42501");
+    assert_eq!(
+        outcome(&server, "postgres", "bystander", "SELECT pgtenant_watchdog.sweep(false, 1, '1 d', '{}')"),
+        "42501"
+    );
     workspace.import_fresh(&[(THIS, "cluster")], &[], &[]);
 
     let job = "SELECT jobid FROM cron.job";
@@ -292,11 +302,34 @@ fn every_part_is_seen_when_it_drifts() {
     workspace.apply();
     assert_eq!(value(&server, "postgres", "SELECT schedule FROM cron.job"), "0 * * * *");
 
+    let report = "report = { statement = \"5min\", connections = 80 }";
+    workspace.write("main.tf", &watchdog(&format!("interval = \"1h\"\n  transaction_timeout = \"10min\"\n  {report}")));
+    assert_eq!(workspace.plan().changes(THIS), ["report.connections", "report.statement"]);
+    workspace.apply();
+    workspace.write(
+        "main.tf",
+        &watchdog(&format!(
+            "interval = \"1h\"\n  transaction_timeout = \"10min\"\n  {}",
+            report.replace("5min", "300s")
+        )),
+    );
+    workspace.assert_empty_plan();
+    server.superuser("UPDATE cron.job SET command = replace(command, '\"statement\":300', '\"statement\":0')");
+    assert_eq!(workspace.plan().changes(THIS), ["report.statement"]);
+    workspace.apply();
+
     workspace.write("main.tf", &watchdog("dry_run = true\n  retention_days = 7"));
-    assert_eq!(workspace.plan().changes(THIS), ["dry_run", "interval", "retention_days", "transaction_timeout"]);
+    assert_eq!(
+        workspace.plan().changes(THIS),
+        ["dry_run", "interval", "report.connections", "report.statement", "retention_days", "transaction_timeout"]
+    );
     workspace.apply();
     let command = value(&server, "postgres", "SELECT command FROM cron.job");
-    assert!(command.starts_with("SELECT pgtenant_watchdog.sweep(true, NULL::bigint, interval '7 days');"), "{command}");
+    assert!(
+        command
+            .starts_with("SELECT pgtenant_watchdog.sweep(true, NULL::bigint, interval '7 days', '{\"connections\":90,"),
+        "{command}"
+    );
 
     // What it did is evidence: dropped when that is asked for.
     workspace.destroy();
@@ -430,6 +463,11 @@ fn what_stands_in_the_way_is_said_with_the_way_out() {
         ("interval = \"60\"", "has no unit"),
         ("transaction_timeout = \"0\"", "leave it out for no limit"),
         ("retention_days = 0", "a whole number, 1 to 3650"),
+        ("report = { statements = \"5min\" }", "A signal is one of `connections`, `database_age`, `lock_wait`"),
+        ("report = { statement = \"300\" }", "has no unit"),
+        ("report = { lock_wait = \"1500ms\" }", "whole seconds are needed"),
+        ("report = { connections = 101 }", "a whole number from 1 to 100"),
+        ("report = { xmin_age = -1 }", "a whole number of transactions from 1 to 2000000000"),
     ] {
         watched.write("main.tf", &watchdog(more));
         refused(&watched, &[words]);
@@ -468,7 +506,9 @@ fn sweep(major: u32) {
     workspace.apply();
     let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
     let sweep = |transaction: &str| {
-        admin(&format!("SELECT pgtenant_watchdog.sweep(false, {transaction}, '90 days')"))[0][0].clone().unwrap()
+        admin(&format!("SELECT pgtenant_watchdog.sweep(false, {transaction}, '90 days', '{{}}')"))[0][0]
+            .clone()
+            .unwrap()
     };
     admin(INSTALL);
     assert_eq!(sweep("NULL"), "0");
@@ -695,7 +735,7 @@ fn evasions(major: u32) {
     workspace.apply();
     let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
     let tenant = |role: &str, sql: &str| server.sql(role, role, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
-    let sweep = || admin("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days')")[0][0].clone().unwrap();
+    let sweep = || admin("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days', '{}')")[0][0].clone().unwrap();
     admin(INSTALL);
 
     let there = "SELECT count(*) FROM pg_stat_activity WHERE state = 'fastpath function call'";
@@ -798,7 +838,7 @@ fn forgeries(major: u32) {
     workspace.apply();
     let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
     let tenant = |role: &str, sql: &str| server.sql(role, role, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
-    let sweep = || admin("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days')")[0][0].clone().unwrap();
+    let sweep = || admin("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days', '{}')")[0][0].clone().unwrap();
     admin(INSTALL);
     let settings = || {
         server.superuser(
@@ -878,10 +918,151 @@ fn forgeries(major: u32) {
     admin(
         "DO $$ BEGIN
            PERFORM set_config('idle_in_transaction_session_timeout', '7min', true);
-           PERFORM pgtenant_watchdog.sweep(false, NULL, '90 days');
+           PERFORM pgtenant_watchdog.sweep(false, NULL, '90 days', '{}');
            ASSERT current_setting('idle_in_transaction_session_timeout') = '7min';
          END $$",
     );
+}
+
+/// What a call of the function writes to the server's log, without the prefix and the head of each line.
+fn told(server: &Server, call: &str) -> Vec<String> {
+    let mark = server.log_mark();
+    server
+        .sql("postgres", ADMIN, &format!("SELECT pgtenant_watchdog.{call}"))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let log = server.log_since(mark);
+    // PostgreSQL itself writes a role's name into the prefix as it is: who wrote a line is told by all that is before its level.
+    let own = |line: &str| {
+        let (prefix, rest) = line.split_once("LOG:  pgtenant_watchdog: ")?;
+        prefix.contains(&format!("{ADMIN}@postgres")).then(|| rest.to_owned())
+    };
+    log.lines().filter_map(own).collect()
+}
+
+/// The same with its numbers of seconds and processes left out.
+fn without_numbers(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let [event, signal, tenant, _, limit, role, database, pid] = words[..] else {
+        panic!("{line} has not eight words")
+    };
+    let pid = if pid == "pid=-" { pid } else { "pid=N" };
+    [event, signal, tenant, limit, role, database, pid].join(" ")
+}
+
+/// Each signal is a line from its threshold on, and not below; each action is one; and no name ends a word or a line.
+fn reports(major: u32) {
+    let extra_conf = "max_prepared_transactions = 2\n";
+    let options = Options { major: Some(major), admin_owns_maintenance: true, extra_conf, ..Options::default() };
+    let server = Server::start(options).unwrap();
+    let workspace = workspace(&server);
+    workspace.write("main.tf", &tenants());
+    workspace.apply();
+    let admin = |sql: &str| server.sql("postgres", ADMIN, sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+    admin(INSTALL);
+    let over = |signal: &str, threshold: i64| {
+        let report = format!("sweep(false, NULL, '90 days', '{{\"{signal}\":{threshold}}}')");
+        let lines = told(&server, &report).into_iter();
+        lines.filter(|line| line.contains(" neighbour ")).map(|line| without_numbers(&line)).collect::<Vec<_>>()
+    };
+    let at_and_below = |signal: &str, at: i64, line: &str, below: i64| {
+        eventually("it is told at the threshold", || over(signal, at) == [line]);
+        assert_eq!(over(signal, below), [""; 0], "{signal} below {below}");
+        assert_eq!(over(signal, 0), [""; 0], "{signal} is off");
+    };
+
+    let idle = server.session("neighbour", "neighbour").unwrap();
+    let here = "role=neighbour database=neighbour pid=N";
+    idle.sql("SELECT pg_advisory_lock(1)").unwrap();
+    idle.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").unwrap();
+    let waiting = busy(&server, "neighbour", "SET lock_timeout = 0; SELECT pg_advisory_lock(1)");
+    at_and_below("statement", 2, &format!("over statement neighbour 2 {here}"), 3600);
+    at_and_below("transaction", 2, &format!("over transaction neighbour 2 {here}"), 3600);
+    at_and_below("lock_wait", 2, &format!("over lock_wait neighbour 2 {here}"), 3600);
+    server.superuser("DO $$ BEGIN FOR i IN 1..200 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$");
+    at_and_below("xmin_age", 200, &format!("over xmin_age neighbour 200 {here}"), 1_000_000);
+    let database = "over database_age neighbour 1 role=- database=neighbour pid=-";
+    at_and_below("database_age", 1, database, 2_000_000_000);
+    admin("ALTER ROLE neighbour CONNECTION LIMIT 4; ALTER DATABASE neighbour CONNECTION LIMIT -1");
+    at_and_below("connections", 50, "over connections neighbour 50 role=neighbour database=- pid=-", 51);
+    admin("ALTER ROLE neighbour CONNECTION LIMIT -1; ALTER DATABASE neighbour CONNECTION LIMIT 4");
+    at_and_below("connections", 50, "over connections neighbour 50 role=- database=neighbour pid=-", 51);
+    idle.sql("ROLLBACK").unwrap();
+    idle.sql("SELECT pg_advisory_unlock(1)").unwrap();
+    waiting.join().unwrap().unwrap();
+    // What nobody is connected for holds up as much.
+    idle.sql("BEGIN").unwrap();
+    idle.sql("SELECT txid_current()").unwrap();
+    idle.sql("PREPARE TRANSACTION 'forgotten'").unwrap();
+    let nobody = "role=neighbour database=neighbour pid=-";
+    at_and_below("transaction", 1, &format!("over transaction neighbour 1 {nobody}"), 3600);
+    idle.sql("ROLLBACK PREPARED 'forgotten'").unwrap();
+
+    // What is done, once each.
+    let sweep = |dry: bool| -> Vec<String> {
+        let lines = told(&server, &format!("sweep({dry}, NULL, '90 days', '{{}}')")).into_iter();
+        lines.map(|line| without_numbers(&line)).collect()
+    };
+    let idler = server.session("rogue", "rogue").unwrap();
+    idler.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    idler.sql("BEGIN; SELECT 1").unwrap();
+    server.sql("rogue", "rogue", "ALTER ROLE rogue SET statement_timeout = 0").unwrap();
+    until_late(&server, "rogue", 1);
+    let session =
+        |event: &str| format!("{event} idle_in_transaction_session_timeout rogue 1 role=rogue database=rogue pid=N");
+    let setting = |event: &str| format!("{event} statement_timeout rogue - role=rogue database=- pid=-");
+    assert_eq!(sweep(true), [session("found"), setting("found")]);
+    assert_eq!(sweep(true), [""; 0]);
+    let mut lines = sweep(false);
+    eventually("it is gone, and told", || {
+        lines.extend(sweep(false));
+        lines.len() >= 3
+    });
+    assert_eq!(lines, [session("signaled"), setting("reset"), session("ended")]);
+
+    // Names that would end a word, a line or a field of a pattern. Only a superuser can give them behind the provider's back.
+    let forged = "x\n9:LOG:  pgtenant_watchdog: over statement globex 9 1";
+    server.superuser(&format!(
+        "ALTER ROLE rogue RENAME TO \"{forged}\"; ALTER DATABASE rogue RENAME TO \"d b\"\"\r[]\u{e9}\""
+    ));
+    for object in [format!("ROLE \"{forged}\""), "DATABASE \"d b\"\"\r[]\u{e9}\"".to_owned()] {
+        let marker = r#"{"pgtenant":"a \" b]%","stage":"ready","database":"rogue","role":"rogue","schema":"app"}"#;
+        server.superuser(&format!("COMMENT ON {object} IS '{marker}'"));
+    }
+    let session = server.session("d b\"\r[]\u{e9}", forged).unwrap();
+    session.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    session.sql("BEGIN; SELECT 1").unwrap();
+    until_late(&server, forged, 1);
+    let name = "x%0A9%3ALOG%3A%20%20pgtenant_watchdog%3A%20over%20statement%20globex%209%201";
+    let lines = told(&server, "sweep(false, NULL, '90 days', '{\"transaction\":1}')");
+    let lines: Vec<_> = lines.iter().map(|line| without_numbers(line)).collect();
+    let line = |event: &str| {
+        format!("{event} 1 role={name} database=d%20b%22%0D%5B%5D%C3%A9 pid=N").replacen(
+            " 1 ",
+            " a%20%22%20b%5D%25 1 ",
+            1,
+        )
+    };
+    assert_eq!(lines[0], line("signaled idle_in_transaction_session_timeout"));
+    assert!(lines[1..].iter().all(|told| *told == line("ended idle_in_transaction_session_timeout") || *told == line("over transaction")), "{lines:?}");
+    drop(session);
+
+    // However much there is to tell, a run tells so much and no more.
+    admin(
+        "INSERT INTO pgtenant_watchdog.actions (tenant, role, reason, expected, pid, started, signaled)
+         SELECT 'rogue', 'rogue', 'statement_timeout', '1000ms', 9999999, now(), now() FROM generate_series(1, 101)",
+    );
+    let lines = told(&server, "sweep(false, NULL, '90 days', '{}')");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("ended statement_timeout rogue ")).count(), 100);
+    assert_eq!(lines.last().unwrap(), "cut lines - 101 100 role=- database=- pid=-");
+    for number in 0..21 {
+        let marker = format!(
+            r#"{{"pgtenant":"t{number}","stage":"ready","database":"t{number}","role":"t{number}","schema":"app"}}"#
+        );
+        admin(&format!("CREATE ROLE t{number}"));
+        admin(&format!("CREATE DATABASE t{number}"));
+        admin(&format!("COMMENT ON ROLE t{number} IS '{marker}'; COMMENT ON DATABASE t{number} IS '{marker}'"));
+    }
+    assert_eq!(told(&server, "sweep(false, NULL, '90 days', '{\"database_age\":1}')").len(), 20);
 }
 
 macro_rules! on_a_server_of_its_own {
@@ -911,4 +1092,7 @@ on_a_server_of_its_own! {
     a_sweep_believes_no_forged_marker_on_13: forgeries(13),
     a_sweep_believes_no_forged_marker_on_15: forgeries(15),
     a_sweep_believes_no_forged_marker_on_18: forgeries(18),
+    a_sweep_tells_the_log_on_13: reports(13),
+    a_sweep_tells_the_log_on_15: reports(15),
+    a_sweep_tells_the_log_on_18: reports(18),
 }

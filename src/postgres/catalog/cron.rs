@@ -42,7 +42,7 @@ pub struct Cron {
     pub schema: Option<Schema>,
     /// The relation `actions` of that schema.
     pub actions: Option<Relation>,
-    /// The routine `sweep(boolean, bigint, interval)` of that schema.
+    /// The routine `sweep(boolean, bigint, interval, jsonb)` of that schema.
     pub sweep: Option<Routine>,
     /// Whatever else the schema holds; the first fifty.
     pub others: Vec<Object>,

@@ -12,7 +12,7 @@ WITH home AS (
   SELECT p.*
   FROM pg_catalog.pg_proc p
   JOIN home h ON p.pronamespace = h.oid
-  WHERE p.proname = 'sweep' AND pg_catalog.oidvectortypes(p.proargtypes) = 'boolean, bigint, interval'
+  WHERE p.proname = 'sweep' AND pg_catalog.oidvectortypes(p.proargtypes) = 'boolean, bigint, interval, jsonb'
 )
 SELECT pg_catalog.jsonb_build_object(
   'login', SESSION_USER,

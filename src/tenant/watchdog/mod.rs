@@ -144,6 +144,118 @@ impl fmt::Display for Interval {
     }
 }
 
+/// What the watchdog measures and tells in the server's log, by the name that it has in a line and in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signal {
+    Connections,
+    DatabaseAge,
+    LockWait,
+    Statement,
+    Transaction,
+    XminAge,
+}
+
+/// Why a text is no threshold of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidThreshold {
+    #[error(transparent)]
+    Duration(#[from] crate::postgres::parameter::InvalidDuration),
+    #[error("whole seconds are needed")]
+    NotSeconds,
+    #[error("a percentage is a whole number from 1 to 100, or 0 for no lines")]
+    NotAPercentage,
+    #[error("an age is a whole number of transactions from 1 to 2000000000, or 0 for no lines")]
+    NotAnAge,
+}
+
+impl Signal {
+    pub const ALL: [Signal; 6] = [
+        Signal::Connections,
+        Signal::DatabaseAge,
+        Signal::LockWait,
+        Signal::Statement,
+        Signal::Transaction,
+        Signal::XminAge,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Connections => "connections",
+            Signal::LockWait => "lock_wait",
+            Signal::Statement => "statement",
+            Signal::Transaction => "transaction",
+            Signal::DatabaseAge => "database_age",
+            Signal::XminAge => "xmin_age",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Signal::ALL.into_iter().find(|signal| signal.name() == name)
+    }
+
+    /// What is measured, for the documentation.
+    pub fn about(self) -> &'static str {
+        match self {
+            Signal::Connections => {
+                "sessions of a role of the tenant, or in its database, in per cent of that one's CONNECTION LIMIT"
+            }
+            Signal::LockWait => {
+                "how long a session waits for a lock (on PostgreSQL 13: how long its statement has run)"
+            }
+            Signal::Statement => "how long a statement runs",
+            Signal::Transaction => "how long a transaction is open, prepared transactions included",
+            Signal::DatabaseAge => {
+                "the age of a database in transactions, `age(datfrozenxid)`: how far its vacuuming is behind"
+            }
+            Signal::XminAge => {
+                "how many transactions ago the oldest snapshot was taken that a session, a prepared transaction or a \
+                 replication slot holds: rows that died since then stay in every database, whatever autovacuum does"
+            }
+        }
+    }
+
+    /// Where nothing else is said. An age of 200 million is where autovacuum freezes by itself.
+    pub fn default_threshold(self) -> u32 {
+        match self {
+            Signal::Connections => 90,
+            Signal::LockWait => 60,
+            Signal::Statement => 900,
+            Signal::Transaction => 1_800,
+            Signal::DatabaseAge => 500_000_000,
+            Signal::XminAge => 10_000_000,
+        }
+    }
+
+    fn is_duration(self) -> bool {
+        matches!(self, Signal::LockWait | Signal::Statement | Signal::Transaction)
+    }
+
+    /// A threshold as the configuration spells it; 0 is none.
+    pub fn parse(self, text: &str) -> Result<u32, InvalidThreshold> {
+        if self.is_duration() {
+            let millis = text.parse::<Duration>()?.as_millis();
+            let seconds = u32::try_from(millis / 1_000).map_err(|_| InvalidThreshold::NotSeconds)?;
+            return if millis % 1_000 == 0 { Ok(seconds) } else { Err(InvalidThreshold::NotSeconds) };
+        }
+        let number = text.parse::<u32>().ok();
+        match self {
+            Signal::Connections => number.filter(|share| *share <= 100).ok_or(InvalidThreshold::NotAPercentage),
+            _ => number.filter(|age| *age <= 2_000_000_000).ok_or(InvalidThreshold::NotAnAge),
+        }
+    }
+
+    /// As the configuration spells it.
+    pub fn spell(self, threshold: u32) -> String {
+        match i32::try_from(u64::from(threshold) * 1_000) {
+            Ok(millis) if self.is_duration() => Duration::from_millis(millis).to_string(),
+            _ => threshold.to_string(),
+        }
+    }
+}
+
+/// From which value on a signal is a line in the server's log; none for a signal that is not here.
+pub type Thresholds = BTreeMap<Signal, u32>;
+
 /// How the watchdog is to work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
@@ -154,11 +266,19 @@ pub struct Desired {
     pub transaction_timeout: Option<Duration>,
     /// How many days a row of what was done is kept.
     pub retention_days: u32,
+    /// None is 0.
+    pub report: Thresholds,
 }
 
 impl Default for Desired {
     fn default() -> Self {
-        Desired { interval: Interval::Minutes(1), dry_run: false, transaction_timeout: None, retention_days: 90 }
+        Desired {
+            interval: Interval::Minutes(1),
+            dry_run: false,
+            transaction_timeout: None,
+            retention_days: 90,
+            report: Signal::ALL.map(|signal| (signal, signal.default_threshold())).into(),
+        }
     }
 }
 
@@ -166,10 +286,14 @@ impl Desired {
     /// What the job runs.
     fn command(&self) -> String {
         let transaction = self.transaction_timeout.map_or("NULL".to_owned(), |limit| limit.as_millis().to_string());
+        let report: Vec<_> =
+            self.report.iter().map(|(signal, limit)| format!("\"{}\":{limit}", signal.name())).collect();
         // With its type, so that no other function of that name is meant.
         format!(
-            "SELECT {NAME}.sweep({}, {transaction}::bigint, interval '{} days'); {PURGE}",
-            self.dry_run, self.retention_days
+            "SELECT {NAME}.sweep({}, {transaction}::bigint, interval '{} days', '{{{}}}'::jsonb); {PURGE}",
+            self.dry_run,
+            self.retention_days,
+            report.join(",")
         )
     }
 
@@ -185,6 +309,11 @@ impl Desired {
                 millis => Some(Duration::from_catalog(millis)?),
             },
             retention_days: arguments.next()?.strip_prefix("interval '")?.split_once(' ')?.0.parse().ok()?,
+            report: {
+                let (report, _) = arguments.next()?.strip_prefix('\'')?.split_once('\'')?;
+                let report: BTreeMap<String, u32> = serde_json::from_str(report).ok()?;
+                report.into_iter().map(|(name, limit)| Some((Signal::of_name(&name)?, limit))).collect::<Option<_>>()?
+            },
         };
         (desired.command() == job.command).then_some(desired)
     }
@@ -648,7 +777,7 @@ BEGIN
     FROM pg_catalog.pg_proc p
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'pgtenant_watchdog' AND p.proname = 'sweep'
-      AND pg_catalog.oidvectortypes(p.proargtypes) <> 'boolean, bigint, interval'
+      AND pg_catalog.oidvectortypes(p.proargtypes) <> 'boolean, bigint, interval, jsonb'
   LOOP
     EXECUTE pg_catalog.format('DROP ROUTINE %s', other);
   END LOOP;
@@ -738,7 +867,7 @@ fn repair_access(observed: &Observed, kind: &Kind, drift: &[Deviation]) -> Vec<S
 fn object(kind: &Kind) -> String {
     match kind {
         Kind::Relation => format!("{NAME}.actions"),
-        Kind::Routine => format!("FUNCTION {NAME}.sweep(boolean, bigint, interval)"),
+        Kind::Routine => format!("FUNCTION {NAME}.sweep(boolean, bigint, interval, jsonb)"),
         _ => format!("SCHEMA {NAME}"),
     }
 }
@@ -752,7 +881,7 @@ fn create_actions() -> Statement {
 }
 
 fn drop_sweep() -> Statement {
-    let text = format!("DROP ROUTINE IF EXISTS {NAME}.sweep(boolean, bigint, interval)");
+    let text = format!("DROP ROUTINE IF EXISTS {NAME}.sweep(boolean, bigint, interval, jsonb)");
     Statement::new("drop the watchdog's function", text)
 }
 
@@ -914,7 +1043,7 @@ mod tests {
         "put the table of what the watchdog did aside, create the table of what the watchdog did";
     const DEFINE: &str = "drop the watchdog's function, define the watchdog's function, keep others from the watchdog's \
                           function";
-    const FUNCTION: &str = "FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval)";
+    const FUNCTION: &str = "FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval, jsonb)";
 
     #[test]
     fn what_is_as_it_should_be_needs_nothing() {
@@ -1316,6 +1445,7 @@ mod tests {
             dry_run: true,
             transaction_timeout: Some(Duration::from_millis(600_000)),
             retention_days: 7,
+            report: [(Signal::Statement, 60), (Signal::XminAge, 5)].into(),
         };
         let mut job = observed().job.unwrap();
         assert_eq!(Desired::of_job(&job), Some(Desired::default()));
@@ -1323,6 +1453,32 @@ mod tests {
         assert_eq!(Desired::of_job(&job), Some(told));
         job.command.push_str("; DROP TABLE actions");
         assert_eq!(Desired::of_job(&job), None);
+    }
+
+    #[test]
+    fn thresholds_are_read_in_the_unit_of_their_signal() {
+        let check = |signal: Signal, text: &str, threshold: Option<u32>| {
+            assert_eq!(signal.parse(text).ok(), threshold, "{} = {text}", signal.name());
+            if let Some(threshold) = threshold {
+                assert_eq!(signal.parse(&signal.spell(threshold)), Ok(threshold));
+            }
+        };
+        check(Signal::Statement, "5min", Some(300));
+        check(Signal::Transaction, "90s", Some(90));
+        check(Signal::LockWait, "0", Some(0));
+        check(Signal::LockWait, "1500ms", None);
+        check(Signal::Statement, "300", None);
+        check(Signal::Connections, "100", Some(100));
+        check(Signal::Connections, "101", None);
+        check(Signal::Connections, "0.5", None);
+        check(Signal::DatabaseAge, "2000000000", Some(2_000_000_000));
+        check(Signal::DatabaseAge, "2000000001", None);
+        check(Signal::XminAge, "-1", None);
+        check(Signal::XminAge, "1min", None);
+        for signal in Signal::ALL {
+            assert_eq!(Signal::of_name(signal.name()), Some(signal));
+            assert!(SWEEP.contains(&format!("'{}'", signal.name())), "the sweep measures {}", signal.name());
+        }
     }
 
     #[test]
@@ -1360,15 +1516,17 @@ mod tests {
             "CREATE SCHEMA pgtenant_watchdog;\n",
             "COMMENT ON SCHEMA pgtenant_watchdog IS '{\"pgtenant_watchdog\":1}';\n",
             "GRANT USAGE ON SCHEMA pgtenant_watchdog TO \"login\";\n",
-            "DROP ROUTINE IF EXISTS pgtenant_watchdog.sweep(boolean, bigint, interval);\n",
-            "REVOKE ALL ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) FROM PUBLIC;\n",
-            "GRANT EXECUTE ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval) TO \"login\"",
+            "DROP ROUTINE IF EXISTS pgtenant_watchdog.sweep(boolean, bigint, interval, jsonb);\n",
+            "REVOKE ALL ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval, jsonb) FROM PUBLIC;\n",
+            "GRANT EXECUTE ON FUNCTION pgtenant_watchdog.sweep(boolean, bigint, interval, jsonb) TO \"login\"",
         ] {
             assert!(texts[0].contains(sent), "{sent}: {}", texts[0]);
         }
         assert!(texts[0].contains(ACTIONS) && texts[0].contains(SWEEP));
         let scheduled = "SET LOCAL ROLE NONE;\nSELECT cron.schedule('pgtenant_watchdog', '* * * * *', 'SELECT \
-                         pgtenant_watchdog.sweep(false, NULL::bigint, interval ''90 days''); DELETE FROM cron.job_run_details ";
+                         pgtenant_watchdog.sweep(false, NULL::bigint, interval ''90 days'', ''{\"connections\":90,\
+                         \"database_age\":500000000,\"lock_wait\":60,\"statement\":900,\"transaction\":1800,\
+                         \"xmin_age\":10000000}''::jsonb); DELETE FROM cron.job_run_details ";
         assert!(texts[1].starts_with(scheduled), "{}", texts[1]);
         let removed: Vec<_> = remove(false, &observed()).0.iter().map(Step::text).collect();
         assert_eq!(removed[0], "SET LOCAL ROLE NONE;\nSELECT cron.unschedule('pgtenant_watchdog')");
