@@ -23,7 +23,6 @@ module "log_metrics" {
 
   db_instance_identifier = module.postgres.identifier
   log_group_name         = module.postgres.log_group_names.postgresql
-  tenants                = { for name in var.watched_tenants : name => {} }
   alarm_actions          = [module.alarms.topic_arn]
   tags                   = var.tags
 }

@@ -52,7 +52,6 @@ module "log_metrics" {
   source = "../modules/rds-log-metrics"
 
   db_instance_identifier = var.instance.identifier
-  tenants                = { for name in var.watched_tenants : name => {} }
   alarm_actions          = [module.alarms.topic_arn]
 }
 

@@ -100,18 +100,6 @@ variable "tenants" {
   nullable = false
 }
 
-variable "watched_tenants" {
-  description = "Tenants that the log is watched for by name, beside the instance as a whole: five metric filters each, and a log group takes a hundred, which is room for sixteen."
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = length(setsubtract(var.watched_tenants, keys(var.tenants))) == 0
-    error_message = "watched_tenants must be names of tenants."
-  }
-}
-
 variable "passwords" {
   description = "The tenants' passwords, by name, 16 characters or more. In no state."
   type        = map(string)

@@ -1,10 +1,13 @@
 //! Every metric filter pattern of `examples/modules/rds-log-metrics`, over the lines that a real PostgreSQL
-//! writes when it is driven into each condition: a pattern matches its condition's lines and no other's.
+//! writes when it is driven into each condition, and over those of the real watchdog: a pattern matches its condition's lines
+//! and no other's.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::pattern::Pattern;
+use serde_json::json;
+
+use crate::pattern::{Fields, Pattern, Words};
 use crate::planned;
 use crate::support::binaries::Binaries;
 use crate::support::postgres::{Options, Rows, SUPERUSER, Server, Session, SqlError};
@@ -36,7 +39,7 @@ struct Condition {
     name: &'static str,
     since: u32,
     drive: fn(&Bench),
-    /// How many lines say so, by the role that did it.
+    /// How many lines say so, by the role that did it, or by the tenant that the watchdog names.
     lines: &'static [(&'static str, usize)],
 }
 
@@ -57,7 +60,23 @@ const CONDITIONS: &[Condition] = &[
     condition("login_not_permitted", 13, login_not_permitted, &[("globex", 1)]),
     condition("temp_file_limit", 13, temp_file_limit, &[("acme", 1)]),
     condition("slow_statement", 13, slow_statement, &[("acme", 1)]),
+    condition("long_statement", 13, long_statement, &[("acme", 1)]),
+    condition("long_transaction", 13, long_transaction, &[("acme", 1)]),
+    condition("long_lock_wait", 13, long_lock_wait, &[("acme", 1)]),
+    condition("connections_near_limit", 13, connections_near_limit, &[("acme", 1)]),
+    condition("database_age", 13, database_age, &[("-", 1), ("acme", 1), ("globex", 1)]),
+    condition("xmin_age", 13, xmin_age, &[("acme", 1)]),
+    condition("ended_by_watchdog", 13, ended_by_watchdog, &[("acme", 1)]),
+    condition("watchdog_failed", 13, watchdog_failed, &[("acme", 1)]),
 ];
+
+/// The watchdog as the provider makes it.
+const WATCHDOG: &str = concat!(
+    "CREATE SCHEMA pgtenant_watchdog;\n",
+    include_str!("../../src/tenant/watchdog/actions.sql"),
+    ";\n",
+    include_str!("../../src/tenant/watchdog/sweep.sql")
+);
 
 const fn condition(
     name: &'static str,
@@ -105,7 +124,13 @@ fn replay(major: u32) {
                       CREATE TABLE app.t (a int PRIMARY KEY, b int); INSERT INTO app.t VALUES (1), (2);";
         let grant = format!("GRANT USAGE ON SCHEMA app TO {tenant}; GRANT ALL ON app.t TO {tenant};");
         server.sql(tenant, SUPERUSER, &format!("{inside}{grant}")).unwrap();
+        let marker = format!(
+            r#"{{"pgtenant":"{tenant}","stage":"ready","database":"{tenant}","role":"{tenant}","schema":"app"}}"#
+        );
+        server
+            .superuser(&format!("COMMENT ON ROLE {tenant} IS '{marker}'; COMMENT ON DATABASE {tenant} IS '{marker}'"));
     }
+    server.superuser(WATCHDOG);
     let watch = server.session("postgres", SUPERUSER).unwrap();
     let words = module.instance.values().flat_map(Pattern::required).cloned().collect::<Vec<_>>().join(" ");
     let start = server.log_mark();
@@ -148,8 +173,10 @@ fn replay(major: u32) {
 /// What the module would make, as Terraform plans it.
 struct Module {
     instance: BTreeMap<String, Pattern>,
-    /// By tenant, then by condition.
-    tenants: BTreeMap<String, BTreeMap<String, Pattern>>,
+    /// Over the lines that are taken apart, by condition.
+    roles: BTreeMap<String, Fields>,
+    /// Over the words of the watchdog, by condition.
+    tenants: BTreeMap<String, Words>,
     queries: Vec<String>,
 }
 
@@ -159,30 +186,46 @@ impl Module {
             "rds-log-metrics",
             r#"
             db_instance_identifier = "pgtenant"
-            tenants                = { acme = {}, globex = {} }
             tenant_conditions      = [
               "statement_timeout", "lock_timeout", "idle_in_transaction_timeout", "idle_session_timeout",
               "transaction_timeout", "role_connection_limit", "database_connection_limit", "slots_reserved",
-              "too_many_clients", "deadlock", "lock_wait", "permission_denied", "failed_login", "login_not_permitted",
-              "temp_file_limit", "slow_statement",
+              "deadlock", "lock_wait", "permission_denied", "login_not_permitted", "temp_file_limit", "slow_statement",
+              "long_statement", "long_transaction", "long_lock_wait", "connections_near_limit", "database_age", "xmin_age",
+              "ended_by_watchdog", "watchdog_failed",
             ]
             "#,
         );
-        let mut module = Module { instance: BTreeMap::new(), tenants: BTreeMap::new(), queries: Vec::new() };
+        let mut module =
+            Module { instance: BTreeMap::new(), roles: BTreeMap::new(), tenants: BTreeMap::new(), queries: Vec::new() };
         for resource in plan.of_type("aws_cloudwatch_log_metric_filter") {
-            let pattern = Pattern::parse(resource["values"]["pattern"].as_str().unwrap()).unwrap();
-            let key = resource["index"].as_str().unwrap();
-            match key.split_once('/') {
-                None => drop(module.instance.insert(key.to_owned(), pattern)),
-                Some((tenant, condition)) => {
-                    module.tenants.entry(tenant.to_owned()).or_default().insert(condition.to_owned(), pattern);
+            let (key, values) = (resource["index"].as_str().unwrap().to_owned(), &resource["values"]);
+            let pattern = values["pattern"].as_str().unwrap();
+            let dimensions = &values["metric_transformation"][0]["dimensions"];
+            match resource["name"].as_str().unwrap() {
+                "instance" => drop(module.instance.insert(key, Pattern::parse(pattern).unwrap())),
+                "role" => {
+                    assert_eq!(
+                        (&dimensions["role"], &values["apply_on_transformed_logs"]),
+                        (&json!("$.userName"), &json!(true))
+                    );
+                    module.roles.insert(key, Fields::parse(pattern).unwrap());
+                }
+                _ => {
+                    assert_eq!(dimensions["tenant"], "$tenant");
+                    module.tenants.insert(key, Words::parse(pattern).unwrap());
                 }
             }
         }
+        let transformers = plan.of_type("aws_cloudwatch_log_transformer");
+        let steps = &transformers[0]["values"]["transformer_config"];
+        assert_eq!((transformers.len(), steps.as_array().unwrap().len()), (1, 2));
+        assert_eq!(steps[0]["parse_postgres"].as_array().unwrap().len(), 1);
+        assert_eq!(steps[1]["grok"][0]["match"], GROK);
         let queries = plan.of_type("aws_cloudwatch_query_definition");
         module.queries =
             queries.iter().map(|query| query["values"]["query_string"].as_str().unwrap().to_owned()).collect();
-        assert!(module.instance.len() > 10 && module.tenants.len() == 2 && module.queries.len() > 5);
+        assert_eq!((module.instance.len(), module.roles.len(), module.tenants.len()), (25, 14, 8));
+        assert!(module.queries.len() > 5);
         module
     }
 
@@ -208,17 +251,27 @@ impl Module {
                     "PostgreSQL {major}, {condition}: the pattern of {name} matches {matched:#?}\nof\n{log}"
                 );
             }
-            for (tenant, patterns) in &self.tenants {
-                for (name, pattern) in patterns {
-                    let of_tenant = lines.unwrap_or_default().iter().filter(|(role, _)| role == tenant);
-                    let expected = if name == condition { of_tenant.map(|(_, lines)| lines).sum() } else { 0 };
-                    let matched: Vec<_> = events.iter().filter(|event| pattern.matches(event)).collect();
-                    assert_eq!(
-                        matched.len(),
-                        expected,
-                        "PostgreSQL {major}, {condition}: {tenant}'s pattern of {name} matches {matched:#?}\nof\n{log}"
-                    );
-                }
+            let expected = |name: &str| match (name == condition, lines) {
+                (true, Some(lines)) => lines.iter().map(|(who, lines)| ((*who).to_owned(), *lines)).collect(),
+                _ => BTreeMap::new(),
+            };
+            for (name, pattern) in &self.roles {
+                let matched =
+                    events.iter().filter_map(|event| transformed(event)).filter(|fields| pattern.matches(fields));
+                let counted = count(matched.map(|fields| fields["userName"].clone()));
+                assert_eq!(counted, expected(name), "PostgreSQL {major}, {condition}: by role, {name} of\n{log}");
+            }
+            for (name, pattern) in &self.tenants {
+                let matched = events.iter().filter_map(|event| pattern.matches(event));
+                let values = matched.map(|words| {
+                    assert!(words["value"] == "-" || words["value"].parse::<f64>().is_ok(), "{words:?}");
+                    words["tenant"].to_owned()
+                });
+                assert_eq!(
+                    count(values),
+                    expected(name),
+                    "PostgreSQL {major}, {condition}: by tenant, {name} of\n{log}"
+                );
             }
         }
     }
@@ -252,6 +305,40 @@ impl Module {
             }
         }
     }
+}
+
+fn count(names: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    names.fold(BTreeMap::new(), |mut counted, name| {
+        *counted.entry(name).or_default() += 1;
+        counted
+    })
+}
+
+const GROK: &str = "%{DATA}]:%{WORD}:%{SPACE}%{GREEDYDATA_MULTILINE:text}";
+
+/// A line as the transformer leaves it, as AWS documents it: the fields of ParsePostgres, and what `GROK` finds.
+fn transformed(event: &str) -> Option<BTreeMap<String, String>> {
+    let ends = event.match_indices("]:").map(|(end, _)| end);
+    let is_level = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let (end, level, text) = ends.into_iter().find_map(|end| {
+        let (level, text) = event[end + 2..].split_once(':')?;
+        is_level(level).then(|| (end, level, text.trim_start()))
+    })?;
+    let (origin, process) = event[..end].rsplit_once(":[")?;
+    let (time, origin) = origin.split_once(" UTC:")?;
+    let (origin, database) = origin.rsplit_once('@')?;
+    let (client, role) = origin.rsplit_once(':')?;
+    let time = format!("{time} UTC");
+    let fields = [
+        ("logTime", time.as_str()),
+        ("srcIp", client),
+        ("userName", role),
+        ("dbName", database),
+        ("processId", process),
+        ("logLevel", level),
+        ("text", text),
+    ];
+    Some(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
 }
 
 /// The messages of a log: each begins with a time, its further lines do not.
@@ -459,6 +546,103 @@ fn slow_statement(bench: &Bench) {
     let slept: Rows = session.sql(&bench.with_decoy("SELECT pg_sleep(0.1)")).unwrap();
     assert_eq!(slept.len(), 1);
     bench.server.superuser("ALTER ROLE acme RESET log_min_duration_statement");
+}
+
+impl Bench {
+    /// One run of the watchdog, with these thresholds.
+    fn sweep(&self, report: &str) {
+        self.watch.sql(&format!("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days', '{report}')")).unwrap();
+    }
+
+    /// Waits until a session of acme is older than two seconds in what `since` says.
+    fn until_late(&self, since: &str) {
+        eventually("it is late", || {
+            let late = format!(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE usename = 'acme' AND clock_timestamp() - {since} > interval '2.1 s'"
+            );
+            self.watch.sql(&late).unwrap() == [[Some("1".to_owned())]]
+        });
+    }
+}
+
+fn long_statement(bench: &Bench) {
+    let session = bench.acme();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| session.sql(&bench.with_decoy("SELECT pg_advisory_lock(1), pg_sleep(60)")));
+        bench.until_late("query_start");
+        bench.sweep(r#"{"statement":2}"#);
+        bench.watch.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'acme'").unwrap();
+        refused(running.join().unwrap(), "57014");
+    });
+}
+
+fn long_transaction(bench: &Bench) {
+    let session = bench.acme();
+    session.sql(&bench.with_decoy("BEGIN")).unwrap();
+    bench.until_late("xact_start");
+    bench.sweep(r#"{"transaction":2}"#);
+}
+
+fn long_lock_wait(bench: &Bench) {
+    // PostgreSQL itself does not complain meanwhile.
+    bench.server.superuser("ALTER ROLE acme SET deadlock_timeout = '1h'");
+    let (holder, waiter) = (bench.acme(), bench.acme());
+    holder.sql("SELECT pg_advisory_lock(1)").unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| waiter.sql(&bench.with_decoy("SELECT pg_advisory_lock(1)")));
+        bench.until_late("CASE WHEN wait_event_type = 'Lock' THEN query_start END");
+        bench.sweep(r#"{"lock_wait":2}"#);
+        holder.sql("SELECT pg_advisory_unlock(1)").unwrap();
+        waiting.join().unwrap().unwrap();
+    });
+    bench.server.superuser("ALTER ROLE acme RESET deadlock_timeout");
+}
+
+fn connections_near_limit(bench: &Bench) {
+    bench.server.superuser("ALTER ROLE acme CONNECTION LIMIT 1");
+    let _session = bench.acme();
+    bench.sweep(r#"{"connections":100}"#);
+    bench.server.superuser("ALTER ROLE acme CONNECTION LIMIT -1");
+}
+
+/// Each tenant's, and the oldest of the rest.
+fn database_age(bench: &Bench) {
+    bench.sweep(r#"{"database_age":1}"#);
+}
+
+fn xmin_age(bench: &Bench) {
+    let session = bench.acme();
+    session.sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").unwrap();
+    for _ in 0..3 {
+        bench.watch.sql("SELECT txid_current()").unwrap();
+    }
+    bench.sweep(r#"{"xmin_age":3}"#);
+}
+
+fn ended_by_watchdog(bench: &Bench) {
+    bench.server.superuser("ALTER DATABASE acme SET idle_in_transaction_session_timeout = '1s'");
+    let session = bench.acme();
+    session.sql("SET idle_in_transaction_session_timeout = 0").unwrap();
+    session.sql(&bench.with_decoy("BEGIN")).unwrap();
+    bench.until_late("state_change");
+    bench.sweep("{}");
+    ended(bench, &session);
+    bench.sweep("{}");
+    bench.server.superuser("ALTER DATABASE acme RESET idle_in_transaction_session_timeout");
+}
+
+/// Somebody's open transaction has written what is to be taken back.
+fn watchdog_failed(bench: &Bench) {
+    bench
+        .server
+        .superuser("ALTER DATABASE acme SET statement_timeout = '1h'; ALTER ROLE acme SET statement_timeout = 0");
+    let holder = bench.acme();
+    holder.sql("BEGIN; ALTER ROLE acme SET statement_timeout = 5").unwrap();
+    bench.sweep("{}");
+    drop(holder);
+    bench.rest();
+    bench.server.superuser("ALTER DATABASE acme RESET statement_timeout; ALTER ROLE acme RESET statement_timeout");
 }
 
 /// Spends transaction IDs until every table is older than `autovacuum_freeze_max_age`: then PostgreSQL

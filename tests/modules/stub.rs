@@ -111,6 +111,20 @@ fn what_the_real_provider_refuses_is_refused() {
     let filter = "resource \"aws_cloudwatch_log_metric_filter\" \"this\" {\n  name = \"a\"\n  pattern = \"b\"\n  \
                   log_group_name = \"c\"\n}";
     check(filter, "At least 1 \"metric_transformation\" blocks are required");
+    let metric = |more: &str| {
+        let named = "name = \"a\"\n  namespace = \"b\"\n  value = \"1\"";
+        format!("{}\n  metric_transformation {{\n  {named}\n  {more}\n  }}\n}}\n", filter.trim_end_matches("\n}"))
+    };
+    check(&metric("default_value = \"0\"\n  dimensions = { a = \"$.a\" }"), "takes no default_value");
+    let four = "dimensions = { a = \"$.a\", b = \"$.b\", c = \"$.c\", d = \"$.d\" }";
+    check(&metric(four), "CloudWatch takes three");
+    let transformer = |steps: &str| {
+        format!("resource \"aws_cloudwatch_log_transformer\" \"this\" {{\n  log_group_arn = \"a\"\n{steps}\n}}\n")
+    };
+    let grok = "transformer_config {\n  grok {\n  match = \"a\"\n  }\n  }\n";
+    let parse = "transformer_config {\n  parse_postgres {}\n  }\n";
+    check(&transformer(&format!("{grok}{parse}")), "parse_postgres must be the first processor");
+    check(&transformer("transformer_config {}"), "holds one processor");
     check(&alarm("comparison_operator = \"GreaterThan\""), "comparison_operator must be one of");
     check(
         &alarm("comparison_operator = \"GreaterThanThreshold\"\n  treat_missing_data = \"not_breaching\""),

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const GUIDES: [&str; 16] = [
+const GUIDES: [&str; 17] = [
     "adopting.md",
     "aurora.md",
     "compliance.md",

@@ -59,16 +59,6 @@ run "a_recovery_window_too_short" {
   expect_failures = [var.secret_recovery_window_in_days]
 }
 
-run "a_tenant_that_is_not_there" {
-  command = plan
-
-  variables {
-    watched_tenants = ["nobody"]
-  }
-
-  expect_failures = [var.watched_tenants]
-}
-
 run "a_secret_for_each_login" {
   variables {
     tenants        = { acme = { password_version = 2, roles = { reader = { access = "read" }, ci = { access = "write", authentication = "rds_iam" } } } }

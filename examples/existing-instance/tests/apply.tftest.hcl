@@ -57,13 +57,3 @@ run "identifier_for_resource_id" {
 
   expect_failures = [var.instance]
 }
-
-run "a_tenant_that_is_not_there" {
-  command = plan
-
-  variables {
-    watched_tenants = ["nobody"]
-  }
-
-  expect_failures = [var.watched_tenants]
-}

@@ -1,28 +1,17 @@
-# Counts in CloudWatch what PostgreSQL says in its log: limits that were reached, locks, logins, privileges.
+# Counts in CloudWatch what PostgreSQL says in its log: limits that were reached, locks, logins, privileges, and what
+# pgtenant_watchdog ends and sees.
+
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+data "aws_region" "this" {}
 
 locals {
   log_group_name = coalesce(var.log_group_name, "/aws/rds/instance/${var.db_instance_identifier}/postgresql")
+  log_group_arn  = "arn:${data.aws_partition.this.partition}:logs:${data.aws_region.this.region}:${data.aws_caller_identity.this.account_id}:log-group:${local.log_group_name}"
   namespace      = "${var.namespace}/${var.db_instance_identifier}"
 
-  tenants = {
-    for name, tenant in var.tenants : name => {
-      role     = coalesce(tenant.role, name)
-      database = coalesce(tenant.database, name)
-    }
-  }
-
-  tenant_filters = merge([
-    for name, tenant in local.tenants : {
-      for condition in var.tenant_conditions : "${name}/${condition}" => {
-        metric = "${condition}.${name}"
-        # RDS writes `<time>:<client>:<role>@<database>:[<pid>]:` before the level. By role, because that is
-        # who did it, also in somebody else's database.
-        pattern = "\":${tenant.role}@\" ${local.tenant_patterns[condition]}"
-      }
-    }
-  ]...)
-
-  filter_count = length(local.conditions) + length(local.tenant_filters) + var.other_filters
+  by_role   = { for name in var.tenant_conditions : name => local.role_patterns[name] if contains(keys(local.role_patterns), name) }
+  by_tenant = { for name in var.tenant_conditions : name => local.watchdog_patterns[name] if contains(keys(local.watchdog_patterns), name) }
 }
 
 resource "aws_cloudwatch_log_metric_filter" "instance" {
@@ -41,19 +30,60 @@ resource "aws_cloudwatch_log_metric_filter" "instance" {
   }
 }
 
-resource "aws_cloudwatch_log_metric_filter" "tenant" {
-  for_each = local.tenant_filters
+# Sets the role apart from the rest of a line, so that it can be a dimension.
+resource "aws_cloudwatch_log_transformer" "this" {
+  count = length(local.by_role) > 0 ? 1 : 0
 
-  name           = "${var.db_instance_identifier}-${replace(each.key, "/", "-")}"
+  log_group_arn = local.log_group_arn
+
+  transformer_config {
+    parse_postgres {}
+  }
+
+  # ParsePostgres keeps no text.
+  transformer_config {
+    grok {
+      source = "@message"
+      match  = "%%{DATA}]:%%{WORD}:%%{SPACE}%%{GREEDYDATA_MULTILINE:${local.field_text}}"
+    }
+  }
+}
+
+# By role, because that is who did it, also in somebody else's database.
+resource "aws_cloudwatch_log_metric_filter" "role" {
+  for_each = local.by_role
+
+  name                      = "${var.db_instance_identifier}-${each.key}-by-role"
+  log_group_name            = local.log_group_name
+  pattern                   = each.value
+  apply_on_transformed_logs = true
+
+  # CloudWatch takes no default value with dimensions.
+  metric_transformation {
+    name       = each.key
+    namespace  = local.namespace
+    value      = "1"
+    unit       = "Count"
+    dimensions = { role = "$.${local.field_role}" }
+  }
+
+  depends_on = [aws_cloudwatch_log_transformer.this]
+}
+
+# The value that was measured, so that its maximum says how bad it is.
+resource "aws_cloudwatch_log_metric_filter" "tenant" {
+  for_each = local.by_tenant
+
+  name           = "${var.db_instance_identifier}-${each.key}-by-tenant"
   log_group_name = local.log_group_name
-  pattern        = each.value.pattern
+  pattern        = each.value
 
   metric_transformation {
-    name          = each.value.metric
-    namespace     = local.namespace
-    value         = "1"
-    default_value = "0"
-    unit          = "Count"
+    name       = each.key
+    namespace  = local.namespace
+    value      = "$value"
+    unit       = "None"
+    dimensions = { tenant = "$tenant" }
   }
 }
 
@@ -61,7 +91,7 @@ resource "aws_cloudwatch_metric_alarm" "condition" {
   for_each = var.alarms
 
   alarm_name          = "${var.db_instance_identifier}-log-${each.key}"
-  alarm_description   = "${local.conditions[each.key].description} At least ${each.value.threshold} lines in ${each.value.period} s."
+  alarm_description   = "${local.conditions[each.key].description} At least ${each.value.threshold} lines in ${each.value.period} s${each.value.periods > 1 ? ", ${each.value.periods} times in a row" : ""}."
   namespace           = local.namespace
   metric_name         = each.key
   statistic           = "Sum"

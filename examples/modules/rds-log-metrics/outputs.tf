@@ -9,12 +9,10 @@ output "metric_names" {
 }
 
 output "tenant_metric_names" {
-  description = "Names of the tenants' metrics, by tenant and condition."
+  description = "Names of the metrics of every tenant, by the dimension that they have: `role` or `tenant`."
   value = {
-    for name in keys(local.tenants) : name => {
-      for condition in var.tenant_conditions :
-      condition => aws_cloudwatch_log_metric_filter.tenant["${name}/${condition}"].metric_transformation[0].name
-    }
+    role   = [for filter in aws_cloudwatch_log_metric_filter.role : filter.metric_transformation[0].name]
+    tenant = [for filter in aws_cloudwatch_log_metric_filter.tenant : filter.metric_transformation[0].name]
   }
 }
 
@@ -24,8 +22,8 @@ output "patterns" {
 }
 
 output "tenant_patterns" {
-  description = "Filter patterns of the tenants' metrics, by `<tenant>/<condition>`."
-  value       = { for name, filter in local.tenant_filters : name => filter.pattern }
+  description = "Filter patterns of the metrics of every tenant, by condition."
+  value       = merge(local.by_role, local.by_tenant)
 }
 
 output "alarm_arns" {
@@ -35,18 +33,5 @@ output "alarm_arns" {
 
 output "query_names" {
   description = "Names of the saved queries, as the console lists them."
-  value = sort(concat(
-    [for query in aws_cloudwatch_query_definition.by_tenant : query.name],
-    [for query in aws_cloudwatch_query_definition.tenant : query.name],
-  ))
-}
-
-output "filter_count" {
-  description = "Number of metric filters on the log group, `other_filters` included; a log group takes 100."
-  value       = local.filter_count
-
-  precondition {
-    condition     = local.filter_count <= 100
-    error_message = "The log group would have ${local.filter_count} metric filters, and takes 100: ${length(local.conditions)} conditions, ${length(local.tenants)} tenants times ${length(var.tenant_conditions)} tenant_conditions, ${var.other_filters} other_filters. Name fewer tenants or tenant_conditions: the saved queries reach every tenant."
-  }
+  value       = sort([for query in aws_cloudwatch_query_definition.this : query.name])
 }

@@ -32,45 +32,30 @@ variable "namespace" {
   }
 }
 
-variable "tenants" {
-  description = "Tenants that get filters and a saved query of their own, by name. `role` and `database` default to the name. Bounded: see `tenant_conditions`."
-  type = map(object({
-    role     = optional(string)
-    database = optional(string)
-  }))
-  default  = {}
-  nullable = false
+variable "log_line_prefix" {
+  description = "The instance's `log_line_prefix`. Only RDS's default can be read: the other one that RDS allows puts the application's name, which a tenant chooses, right before the level."
+  type        = string
+  default     = "%t:%r:%u@%d:[%p]:"
+  nullable    = false
 
   validation {
-    condition = alltrue([
-      for name, tenant in var.tenants :
-      alltrue([for part in [name, coalesce(tenant.role, name), coalesce(tenant.database, name)] : can(regex("^[A-Za-z0-9_.-]{1,63}$", part))])
-    ])
-    error_message = "The name, role and database of a tenant must be letters, digits and _ . -, at most 63 characters: anything else cannot be told apart in a line of the log."
+    condition     = var.log_line_prefix == "%t:%r:%u@%d:[%p]:"
+    error_message = "log_line_prefix must be RDS's default, %t:%r:%u@%d:[%p]:. With %a before the level a tenant could hide its lines from the filters, or pass its text off as a level."
   }
 }
 
 variable "tenant_conditions" {
-  description = "Conditions that are counted for each of `tenants` too. Filters come to the number of all conditions plus tenants times these, and a log group takes 100."
+  description = "Conditions that are counted for every tenant too: PostgreSQL's messages with the dimension `role`, lines of pgtenant_watchdog with the dimension `tenant`. Each is a custom metric for each role or tenant that it happens to. `[]` makes none; without PostgreSQL's messages there is no transformer either."
   type        = set(string)
-  default     = ["statement_timeout", "idle_in_transaction_timeout", "role_connection_limit", "permission_denied", "failed_login"]
-  nullable    = false
+  default = [
+    "connections_near_limit", "ended_by_watchdog", "idle_in_transaction_timeout", "long_lock_wait", "long_statement",
+    "long_transaction", "permission_denied", "role_connection_limit", "statement_timeout",
+  ]
+  nullable = false
 
   validation {
-    condition     = length(setsubtract(var.tenant_conditions, keys(local.tenant_patterns))) == 0
-    error_message = "tenant_conditions names what is not counted by tenant. A condition is one of: ${join(", ", keys(local.tenant_patterns))}."
-  }
-}
-
-variable "other_filters" {
-  description = "Number of metric filters that the log group has from elsewhere. Counts against its 100."
-  type        = number
-  default     = 0
-  nullable    = false
-
-  validation {
-    condition     = var.other_filters >= 0 && var.other_filters <= 100 && floor(var.other_filters) == var.other_filters
-    error_message = "other_filters must be a whole number from 0 to 100."
+    condition     = length(setsubtract(var.tenant_conditions, concat(keys(local.role_patterns), keys(local.watchdog_patterns)))) == 0
+    error_message = "tenant_conditions names what is not counted by tenant. A condition is one of: ${join(", ", sort(concat(keys(local.role_patterns), keys(local.watchdog_patterns))))}."
   }
 }
 
@@ -82,18 +67,25 @@ variable "alarms" {
     periods   = optional(number, 1)
   }))
   default = {
-    deadlock                  = { threshold = 5 }
-    slots_reserved            = { threshold = 1 }
-    too_many_clients          = { threshold = 1 }
+    connections_near_limit    = { threshold = 1, periods = 2 }
+    database_age              = { threshold = 1 }
     database_connection_limit = { threshold = 10 }
-    role_connection_limit     = { threshold = 10 }
-    statement_timeout         = { threshold = 20 }
-    lock_timeout              = { threshold = 20 }
-    slow_statement            = { threshold = 100 }
-    temp_file_limit           = { threshold = 5 }
-    permission_denied         = { threshold = 10 }
+    deadlock                  = { threshold = 5, periods = 3 }
+    ended_by_watchdog         = { threshold = 10, period = 3600 }
     failed_login              = { threshold = 20 }
-    wraparound_vacuum         = { threshold = 1, period = 3600 }
+    lock_timeout              = { threshold = 20 }
+    long_lock_wait            = { threshold = 1, periods = 2 }
+    long_statement            = { threshold = 1 }
+    long_transaction          = { threshold = 1 }
+    permission_denied         = { threshold = 10 }
+    role_connection_limit     = { threshold = 10 }
+    slots_reserved            = { threshold = 1 }
+    slow_statement            = { threshold = 100 }
+    statement_timeout         = { threshold = 20 }
+    temp_file_limit           = { threshold = 5 }
+    too_many_clients          = { threshold = 1 }
+    watchdog_failed           = { threshold = 5, period = 3600 }
+    xmin_age                  = { threshold = 1, periods = 2 }
   }
   nullable = false
 

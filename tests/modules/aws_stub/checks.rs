@@ -104,6 +104,11 @@ fn walk(type_name: &str, block: &Block, value: &Value, at: &Path, found: &mut Di
             found.push(Diagnostic::error("Invalid value", detail).at(path));
         }
     }
+    match type_name {
+        "aws_cloudwatch_log_metric_filter" => transformation(value, at, found),
+        "aws_cloudwatch_log_transformer" => processors(value, at, found),
+        _ => {}
+    }
     for nested in &block.blocks {
         match (nested.nesting, value.get(nested.name)) {
             (Nesting::List, Value::List(blocks)) => {
@@ -117,6 +122,36 @@ fn walk(type_name: &str, block: &Block, value: &Value, at: &Path, found: &mut Di
                 }
             }
             (_, value) => walk(type_name, &nested.block, value, &at.clone().then(nested.name), found),
+        }
+    }
+}
+
+/// A metric with dimensions has no default value, and at most three of them.
+fn transformation(value: &Value, at: &Path, found: &mut Diagnostics) {
+    let Value::Map(dimensions) = value.get("dimensions") else { return };
+    let mut refuse = |detail: String| found.push(Diagnostic::error("Invalid metric", detail).at(at.clone()));
+    if !dimensions.is_empty() && *value.get("default_value") != Value::Null {
+        refuse(format!("{at} has dimensions, and then takes no default_value."));
+    }
+    if dimensions.len() > 3 {
+        refuse(format!("{at} has {} dimensions; CloudWatch takes three.", dimensions.len()));
+    }
+}
+
+/// Each step of a transformer is one processor, and what parses lines of an AWS service comes first.
+fn processors(value: &Value, at: &Path, found: &mut Diagnostics) {
+    let Value::List(steps) = value.get("transformer_config") else { return };
+    for (index, step) in steps.iter().enumerate() {
+        let has = |name: &str| matches!(step.get(name), Value::List(blocks) if !blocks.is_empty());
+        let held = ["grok", "parse_postgres"].into_iter().filter(|name| has(name)).count();
+        let mut refuse = |detail: &str| {
+            found.push(Diagnostic::error("Invalid transformer", detail).at(at.clone().then("transformer_config")));
+        };
+        if held != 1 {
+            refuse("Each transformer_config holds one processor.");
+        }
+        if index > 0 && has("parse_postgres") {
+            refuse("parse_postgres must be the first processor.");
         }
     }
 }
