@@ -90,7 +90,7 @@ const PLATFORM_ROWS: &[Platform] = &[
         "AU-4",
         "Audit Log Storage Capacity",
         "the server's log leaves the instance for CloudWatch Logs, which has no size to run out of",
-        &[("rds-postgres", &["log_retention_days", "log_group_names"])],
+        &[("rds-postgres", &["cloudwatch_log_group_retention_in_days", "log_group_names"])],
         "`aws logs describe-log-groups`: `storedBytes`, `retentionInDays`",
     ),
     (
@@ -104,14 +104,17 @@ const PLATFORM_ROWS: &[Platform] = &[
         "AU-9",
         "Protection of Audit Information",
         "the log is encrypted with a customer managed key; few roles may download log files from the instance",
-        &[("snapshot-guard", &["log_group_prefix", "scp_json"]), ("rds-postgres", &["kms_key_policy"])],
+        &[
+            ("snapshot-guard", &["log_group_prefix", "scp_json"]),
+            ("rds-postgres", &["cloudwatch_log_group_kms_key_id", "cloudwatch_log_group_skip_destroy"]),
+        ],
         "`aws logs describe-log-groups`: `kmsKeyId`; `aws organizations list-policies-for-target`. IAM on `logs:*` is yours",
     ),
     (
         "AU-11",
         "Audit Record Retention",
         "the log is kept for a fixed number of days",
-        &[("rds-postgres", &["log_retention_days"])],
+        &[("rds-postgres", &["cloudwatch_log_group_retention_in_days"])],
         "`aws logs describe-log-groups`: `retentionInDays`",
     ),
     (
@@ -119,7 +122,7 @@ const PLATFORM_ROWS: &[Platform] = &[
         "System Backup",
         "automated backups with point-in-time recovery; few roles may make, copy and delete backups",
         &[
-            ("rds-postgres", &["backup_retention_days", "deletion_protection"]),
+            ("rds-postgres", &["backup_retention_period", "deletion_protection"]),
             ("snapshot-guard", &["dba_role_arns", "break_glass_role_arns", "backup_role_arns", "guard_backups"]),
         ],
         "`aws rds describe-db-instance-automated-backups`; `aws rds describe-db-snapshots`; the policies as attached",
@@ -163,7 +166,8 @@ const PLATFORM_ROWS: &[Platform] = &[
         "Protection of Information at Rest",
         "the same key for storage, automated backups, snapshots, Performance Insights and logs; without it another account can read none of them",
         &[
-            ("rds-postgres", &["kms_key_arn", "kms_key_policy"]),
+            ("rds-key", &["policy"]),
+            ("rds-postgres", &["kms_key_arn"]),
             ("snapshot-guard", &["key_policy_json", "key_services"]),
         ],
         "`aws rds describe-db-instances` and `describe-db-snapshots`: `Encrypted`, `KmsKeyId`",
