@@ -75,6 +75,7 @@ module "postgres" {
   option_group_name                      = each.value.option_group_name
   snapshot_identifier                    = each.value.snapshot_identifier
   restore_to_point_in_time               = each.value.restore_to_point_in_time
+  replicas                               = each.value.replicas
   backup_retention_period                = each.value.backup_retention_period
   backup_window                          = each.value.backup_window
   maintenance_window                     = each.value.maintenance_window
@@ -116,6 +117,7 @@ module "alarms" {
   storage_type            = module.postgres[each.key].storage_type
   storage_throughput      = module.postgres[each.key].storage_throughput
   connections_for_tenants = module.postgres[each.key].connections_for_tenants
+  replica_identifiers     = values(module.postgres[each.key].replica_identifiers)
   parameter_group_names   = [module.postgres[each.key].parameter_group_name]
   # Of the module log_metrics below, written out: with for_each, it waits for all of this one.
   log_metrics_namespace = "pgtenant/${module.postgres[each.key].identifier}"

@@ -64,6 +64,11 @@ variable "cells" {
       source_db_instance_identifier            = optional(string)
       source_dbi_resource_id                   = optional(string)
     }))
+    replicas = optional(map(object({
+      instance_class    = optional(string)
+      availability_zone = optional(string)
+      multi_az          = optional(bool, false)
+    })))
     backup_retention_period                = optional(number)
     backup_window                          = optional(string)
     maintenance_window                     = optional(string)

@@ -82,7 +82,8 @@ variable "cluster" {
       delete = optional(string, "120m")
     }))
   })
-  default  = {}
+  # Scanners read a default, and no `optional()`.
+  default  = { backup_retention_period = 14, deletion_protection = true }
   nullable = false
 }
 

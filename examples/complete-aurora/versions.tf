@@ -6,7 +6,8 @@ terraform {
       version = ">= 6.0"
     }
     pgtenant = {
-      source = "pgtenant/pgtenant"
+      source  = "pgtenant/pgtenant"
+      version = "~> 0.1"
     }
   }
 }

@@ -28,10 +28,12 @@ module "snapshot_guard" {
   source = "../modules/snapshot-guard"
 
   name                        = "${var.name}-snapshots"
+  db_instance_identifiers     = [var.name]
   dba_role_arns               = var.roles.dba
   break_glass_role_arns       = var.roles.break_glass
   key_administrator_role_arns = var.roles.terraform
   key_user_role_arns          = var.roles.terraform
+  final_snapshot_role_arns    = var.roles.terraform
   key_services                = ["pi", "rds", "secretsmanager"]
   kms_key_arns                = [var.kms_key_arn]
   log_group_prefix            = "/aws/rds/cluster/${var.name}/"

@@ -67,6 +67,7 @@ module "postgres" {
   option_group_name                      = var.postgres.option_group_name
   snapshot_identifier                    = var.postgres.snapshot_identifier
   restore_to_point_in_time               = var.postgres.restore_to_point_in_time
+  replicas                               = var.postgres.replicas
   backup_retention_period                = var.postgres.backup_retention_period
   backup_window                          = var.postgres.backup_window
   maintenance_window                     = var.postgres.maintenance_window

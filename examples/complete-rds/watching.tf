@@ -12,6 +12,7 @@ module "alarms" {
   storage_type            = module.postgres.storage_type
   storage_throughput      = module.postgres.storage_throughput
   connections_for_tenants = module.postgres.connections_for_tenants
+  replica_identifiers     = values(module.postgres.replica_identifiers)
   parameter_group_names   = [module.postgres.parameter_group_name]
   log_metrics_namespace   = module.log_metrics.namespace
   subscriptions           = var.subscriptions

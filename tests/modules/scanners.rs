@@ -417,6 +417,7 @@ const TYPES: &[(&str, &str, Attributes)] = &[
         "AWS::EC2::SecurityGroupIngress",
         &[
             ("cidr_ipv4", "CidrIp", As::It),
+            ("cidr_ipv6", "CidrIpv6", As::It),
             ("description", "Description", As::It),
             ("from_port", "FromPort", As::It),
             ("ip_protocol", "IpProtocol", As::It),

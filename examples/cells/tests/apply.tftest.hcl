@@ -20,9 +20,16 @@ mock_provider "pgtenant" {
 
 # Terraform could not clear the key away again.
 override_module {
-  target = module.key
+  target = module.key["blue"]
   outputs = {
     arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-4333-8444-555555555555"
+  }
+}
+
+override_module {
+  target = module.key["green"]
+  outputs = {
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/66666666-7777-4888-8999-000000000000"
   }
 }
 

@@ -16,7 +16,7 @@ locals {
       threshold = 1
       says      = "The instance reports nothing: it is stopped, or it has failed."
       missing   = "breaching", why = "A running instance always reports its connections."
-      runbook   = "the-acts-from-the-least-drastic-on"
+      runbook   = "from-the-alarm-to-the-runbook"
     }
     connections = {
       metric    = "DatabaseConnections", statistic = "Average", comparison = local.gt, periods = 5
@@ -218,7 +218,7 @@ locals {
       threshold = var.thresholds.replica_lag_seconds
       says      = "The replica ${replica} is behind or does not replicate: whoever reads from it reads the past, and a failover to it loses writes."
       missing   = "breaching", why = "A replica that is down or whose replication is broken may report nothing."
-      runbook   = "the-acts-from-the-least-drastic-on"
+      runbook   = "from-the-alarm-to-the-runbook"
     }
   })
 
