@@ -150,9 +150,9 @@ model! {
         )
         .default(false),
         admin_connections: Field<i64> = optional_computed(
-            "How many connections the tenant's database allows beside those of the tenant's roles: for the admin's own work, as a \
+            "How many connections the tenant's database allows beside those of the tenant's roles: for the admin's own work, such as a \
              parallel dump, and for the roles of `pgtenant_access`. 1 or more. `-1`: the database has no CONNECTION LIMIT, and \
-             only the roles' limits hold. A superuser needs none of them. Provider and audit take one."
+             only the roles' limits hold. The limit never refuses a superuser. The provider and the audit use one of them."
         )
         .default(i64::from(ADMIN_CONNECTIONS)),
         extensions: Field<Set<Item<String>>> = optional_computed(

@@ -124,7 +124,7 @@ impl<'a> CompanionCharter<'a> {
     fn database_limit(&self) -> Option<i32> {
         let own = self.tenant.role.as_ref()?.connection_limit;
         let mine = counted(self.observed, self.tenant);
-        // As if it were the tenant's own: it counts with the limit that it is to have.
+        // The role counts with the limit that it is to have, not with the one on record.
         let own_and_mine = own.saturating_add(self.wanted.connection_limit - mine);
         (own > 0).then(|| self.tenant.database_limit(own_and_mine, self.tenant.admin_connections()))
     }
