@@ -49,8 +49,8 @@ model! {
     struct Model {
         tenant: Field<String> = required("The tenant's name: `pgtenant_tenant.<name>.name`."),
         connection_limit: Field<i64> = optional_computed(format!(
-            "How many connections the tenant's role may hold at once, 1 or more. Its database allows {} more for the admin's own work, or \
-             `admin_connections` of the tenant. The tenant cannot change it. `connection_budget` of the provider controls what happens \
+            "How many connections the tenant's role may hold at once, 1 or more. Its database allows more: the limits of the \
+             tenant's further roles, and `admin_connections` of `pgtenant_tenant` (default: {}). The tenant cannot change it. `connection_budget` of the provider controls what happens \
              when the limits of all tenants add up to more connections than the server has.",
             limits::ADMIN_CONNECTIONS
         ))

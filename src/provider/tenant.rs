@@ -150,9 +150,10 @@ model! {
         )
         .default(false),
         admin_connections: Field<i64> = optional_computed(
-            "How many connections the tenant's database allows beside those of the tenant's roles: for the admin's own work, such as a \
-             parallel dump, and for the roles of `pgtenant_access`. 1 or more. `-1`: the database has no CONNECTION LIMIT, and \
-             only the roles' limits hold. The limit never refuses a superuser. The provider and the audit use one of them."
+            "How many connections the tenant's database allows beside the `connection_limit` of each of the tenant's roles: for the \
+             admin's own work, such as a parallel `pg_dump`, and for the roles of `pgtenant_access`. 1 to 262143. `-1`: the database \
+             has no CONNECTION LIMIT, and only the limits of the roles hold. The provider and the audit need one each. PostgreSQL \
+             refuses no superuser by this limit. A change sets the database's CONNECTION LIMIT and ends no session."
         )
         .default(i64::from(ADMIN_CONNECTIONS)),
         extensions: Field<Set<Item<String>>> = optional_computed(
@@ -586,8 +587,8 @@ impl Resource for TenantResource {
                 Diagnostic::error(
                     "Not a number of connections",
                     format!(
-                        "It is a whole number from {} to {}, or -1 for a database without a CONNECTION LIMIT. With 0 a tenant that uses \
-                         all of its own keeps the provider out.",
+                        "Set `admin_connections` to a whole number from {} to {}, or to -1 for a database without a CONNECTION LIMIT. \
+                         With 0, a tenant that uses all of its own connections would lock the provider out.",
                         ADMIN_RANGE.start(),
                         ADMIN_RANGE.end()
                     ),

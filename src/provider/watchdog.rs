@@ -56,18 +56,21 @@ fn schema() -> Schema {
          setting was taken back), and the `sqlstate` of what failed. A session with `signaled` and without `ended` does \
          not look at signals: see the guide \"Limits of roles\". The last 10000 rows of each tenant are kept. No \
          statement's text is kept.\n\n\
-         What the watchdog does and what reaches a threshold of `report` is also a line in the server's log, for alarms to \
-         count (module `rds-log-metrics`): `pgtenant_watchdog: <event> <signal> <tenant> <value> <limit> role=<role> \
-         database=<database> pid=<pid>`. A line has these nine words, whatever the names are: each byte of a name but ASCII \
-         letters, digits and `_.-` is written as `%` and two hexadecimal digits, and `-` is a value that does not exist. The \
+         The watchdog also writes a line to the server's log for each action, and for each threshold of `report` that is \
+         reached, so that alarms can count them (module `rds-log-metrics`): `pgtenant_watchdog: <event> <signal> <tenant> <value> <limit> role=<role> \
+         database=<database> pid=<pid>`. A line always has these nine words: in a name, each byte other than ASCII \
+         letters, digits and `_.-` is written as `%` and two hexadecimal digits. `-` stands for a value that does not exist. The \
          events are `signaled` (a session was told to end; the signal is its limit, the value how many seconds it took), \
          `ended` (it is gone), `reset` (an override was taken back; the signal is the parameter), `failed`, `found` (with \
          `dry_run`), `over` (a threshold was reached) and `cut` (more than 100 actions in one run: the table has the rest). \
-         The level is LOG, which `log_min_messages` lets through unless it is `fatal` or `panic`. A line `over` is repeated at each run \
-         as long as it holds; one run writes at most one for each tenant and signal, and 20 for each signal. Tenant `-` is \
-         whoever is no tenant, such as the admin or a replication slot. Dead rows of other databases cannot be counted from the \
-         maintenance database; `xmin_age` tells what keeps them from being removed, `database_age` which database's \
-         vacuuming is behind, and the data source `pgtenant_signals` counts them.\n\n\
+         A line `over` is repeated at each run \
+         as long as it holds; one run writes at most one for each tenant and signal, and 20 for each signal. The tenant is `-` for \
+         what belongs to no tenant, such as a session of the admin or a replication slot. The level is LOG: \
+         `log_min_messages = fatal` and `panic` suppress it. PostgreSQL adds to each line a CONTEXT line, unless \
+         `log_error_verbosity = terse`, and a STATEMENT line, unless `log_min_error_statement` is `fatal` or `panic`: three lines \
+         in all with the defaults. The watchdog cannot count dead rows, because it runs in the maintenance database: `xmin_age` \
+         says what keeps VACUUM from removing them, `database_age` in which database vacuuming is behind, and the data source \
+         `pgtenant_signals` counts them.\n\n\
          The server must have pg_cron in `shared_preload_libraries`, and `cron.database_name` must be the maintenance \
          database. With `cron.use_background_workers = on` the job needs no password, but a free slot of \
          `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` it logs in \
@@ -104,8 +107,9 @@ model! {
         ))
         .default(i64::from(Desired::default().retention_days)),
         report: Field<BTreeMap<String, Item<String>>> = optional(format!(
-            "From which value on a signal is a line in the server's log, as `{{ statement = \"5min\", connections = 80 }}`; \
-             0 for no line. A signal that is left out has its default.\n\n{}",
+            "Thresholds by signal, such as `{{ statement = \"5min\", connections = 80 }}`: a signal that reaches its threshold is a \
+             line `over` in the server's log. `0` writes no line. A signal that is left out has its default. A change holds from the \
+             next run on.\n\n{}",
             Signal::ALL
                 .map(|signal| format!(
                     "  - `{}`: {}. Default: `{}`.",

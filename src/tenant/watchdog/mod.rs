@@ -197,19 +197,24 @@ impl Signal {
     pub fn about(self) -> &'static str {
         match self {
             Signal::Connections => {
-                "sessions of a role of the tenant, or in its database, in per cent of that one's CONNECTION LIMIT"
+                "sessions of one of the tenant's roles, or of all roles in its database, in per cent of the CONNECTION LIMIT of \
+                 that role or database; 1 to 100"
             }
             Signal::LockWait => {
-                "how long a session waits for a lock (on PostgreSQL 13: how long its statement has run)"
+                "how long a session has waited for a lock (PostgreSQL 13: how long its statement has run); whole seconds, as \
+                 `90s`"
             }
-            Signal::Statement => "how long a statement runs",
-            Signal::Transaction => "how long a transaction is open, prepared transactions included",
+            Signal::Statement => "how long a statement has run; whole seconds, as `5min`",
+            Signal::Transaction => {
+                "how long a transaction has been open, prepared transactions included; whole seconds, as `1h`"
+            }
             Signal::DatabaseAge => {
-                "the age of a database in transactions, `age(datfrozenxid)`: how far its vacuuming is behind"
+                "the age of a database, `age(datfrozenxid)`, which VACUUM lowers; transactions, 1 to 2000000000"
             }
             Signal::XminAge => {
-                "how many transactions ago the oldest snapshot was taken that a session, a prepared transaction or a \
-                 replication slot holds: rows that died since then stay in every database, whatever autovacuum does"
+                "the age of the oldest snapshot that a session, a prepared transaction or a replication slot holds: VACUUM \
+                 removes no row that died after it, in the database of the session or the transaction, in all databases for a \
+                 slot; transactions, 1 to 2000000000"
             }
         }
     }
