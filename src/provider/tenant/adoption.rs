@@ -26,8 +26,9 @@ pub(super) fn describe(names: &Names, observed: &Observed, adoption: &Adoption) 
     }
     for (schema, count) in &adoption.unnamed {
         said.push(format!(
-            "Role {role} no longer finds its {} in schema {schema} unless a query names the schema: `search_path` changes. Move \
-             them with `ALTER TABLE ... SET SCHEMA`, or let the application set `search_path` in its sessions.",
+            "Role {role} no longer finds its {} in schema {schema} unless a query names the schema: its `search_path` will not \
+             contain {schema}. Before you apply, let the application set `search_path` in its sessions or name the schema in \
+             its queries; or, after the apply, move them with `ALTER TABLE ... SET SCHEMA`.",
             relations(*count),
             schema = name(schema)
         ));
@@ -158,8 +159,9 @@ mod tests {
         let expected = [
             "- Role acme can no longer reach its 1 table or sequence in schema \"Billing\". To keep them, add \"Billing\" to `schemas`.",
             "- Role acme can no longer reach its 2 tables and sequences in schema public. To keep them, set `schema = \"public\"`.",
-            "- Role acme no longer finds its 4 tables and sequences in schema acme unless a query names the schema: `search_path` \
-             changes. Move them with `ALTER TABLE ... SET SCHEMA`, or let the application set `search_path` in its sessions.",
+            "- Role acme no longer finds its 4 tables and sequences in schema acme unless a query names the schema: its \
+             `search_path` will not contain acme. Before you apply, let the application set `search_path` in its sessions or name \
+             the schema in its queries; or, after the apply, move them with `ALTER TABLE ... SET SCHEMA`.",
             "- The admin becomes the owner of database acme; now it is role acme.",
             "- Role acme loses CREATEDB, INHERIT.",
             "- PUBLIC loses CONNECT, privileges on 1 object: roles without privileges of their own are refused.",
