@@ -520,5 +520,28 @@ fn each_cell_has_its_own_tenants() {
     }
     workspace.write("test.auto.tfvars.json", &variables.to_string());
     workspace.apply();
+
+    // A cell is removed as its README says, and the other one stays as it is.
+    variables["tenants"] = json!({ "acme": { "cell": "blue" } });
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    workspace.apply();
+    let readme = read(&workspace.dir.join("README.md"));
+    let (_, removing) = readme.split_once("## Removing a cell").expect("the section");
+    let commands = removing.lines().filter_map(|line| line.trim().strip_prefix("terraform "));
+    let commands: Vec<String> = commands.map(|command| command.replace("red", "green").replace('\'', "")).collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    for command in &commands {
+        let approved = command.starts_with("destroy").then_some("-auto-approve");
+        let words: Vec<&str> = command.split(' ').chain(approved).collect();
+        workspace.run(&words).ok().unwrap_or_else(|error| panic!("{error}"));
+    }
+    variables["cells"] = json!({ "blue": variables["cells"]["blue"] });
+    workspace.write("test.auto.tfvars.json", &variables.to_string());
+    std::fs::remove_file(workspace.dir.join("green.tf")).unwrap();
+    let planned = workspace.plan();
+    assert_eq!(planned.actions("module.postgres[\"green\"].aws_db_instance.this[0]"), ["delete"]);
+    assert_eq!(planned.actions("module.postgres[\"blue\"].aws_db_instance.this[0]"), ["no-op"]);
+    workspace.apply();
+    assert_eq!(tenants(&blue), ["acme"]);
     destroy(&workspace);
 }

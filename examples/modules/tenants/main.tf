@@ -42,6 +42,7 @@ locals {
   )
 
   connections = sum(concat(
+    [0], # A new server has no tenants.
     [for tenant in var.tenants : tenant.connection_limit],
     [for role in local.roles : role.connection_limit],
   ))

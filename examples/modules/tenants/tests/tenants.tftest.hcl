@@ -171,3 +171,15 @@ run "the_server_counts_otherwise" {
 
   expect_failures = [check.tenants_fit]
 }
+
+run "a_server_without_tenants_is_planned" {
+  variables {
+    tenants   = {}
+    passwords = {}
+  }
+
+  assert {
+    condition     = length(pgtenant_tenant.this) == 0
+    error_message = "A new cell has no tenant."
+  }
+}
