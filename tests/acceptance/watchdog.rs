@@ -998,6 +998,24 @@ fn reports(major: u32) {
     at_and_below("transaction", 1, &format!("over transaction neighbour 1 {nobody}"), 3600);
     idle.sql("ROLLBACK PREPARED 'forgotten'").unwrap();
 
+    // What PostgreSQL adds to each line.
+    let added = |parameters: &str| {
+        server.superuser(&format!("ALTER ROLE {ADMIN} {parameters}"));
+        let mark = server.log_mark();
+        admin("SELECT pgtenant_watchdog.sweep(false, NULL, '90 days', '{\"database_age\":1}')");
+        let log = server.log_since(mark);
+        let count = |head: &str, of: &str| log.lines().filter(|line| line.contains(head) && line.contains(of)).count();
+        let lines = count("LOG:  ", "pgtenant_watchdog: over database_age ");
+        assert!(lines > 1, "{log}");
+        let function = "pgtenant_watchdog.sweep(";
+        (count("CONTEXT:  ", function) / lines, count("STATEMENT:  ", function) / lines)
+    };
+    assert_eq!(added("RESET ALL"), (1, 1));
+    assert_eq!(added("SET log_error_verbosity = terse"), (0, 1));
+    assert_eq!(added("RESET ALL"), (1, 1));
+    assert_eq!(added("SET log_min_error_statement = fatal"), (1, 0));
+    server.superuser(&format!("ALTER ROLE {ADMIN} RESET ALL"));
+
     // What is done, once each.
     let sweep = |dry: bool| -> Vec<String> {
         let lines = told(&server, &format!("sweep({dry}, NULL, '90 days', '{{}}')")).into_iter();
