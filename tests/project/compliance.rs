@@ -71,10 +71,10 @@ the order of their names. The data source has the same, without `format`, `serve
 const PLATFORM: &str = "
 ## The platform's half, on AWS
 
-The audit sees PostgreSQL. What follows is about the account around it, and is supported by the example modules: each row names the
+The audit sees PostgreSQL. This table is about the account around it, and about what the example modules support there: each row names the
 variable or output that decides, and the evidence that the account itself can show. The modules are checked against a stand-in for
-AWS and were never applied to it, so the evidence is what AWS documents. A variable at another value than its default may
-support nothing: the evidence counts, not the configuration.
+AWS and were never applied to it, so the evidence is what AWS documents. A variable with another value than its default may
+support nothing: judge by the evidence, not by the configuration.
 
 | control | name | the part of it that is supported | module: variable or output | evidence |
 |---|---|---|---|---|
@@ -130,7 +130,7 @@ const PLATFORM_ROWS: &[Platform] = &[
     (
         "CP-10",
         "System Recovery and Reconstitution",
-        "DBAs may restore to a new instance, with all that AWS asks of them besides; a second zone takes over",
+        "DBAs may restore to a new instance, with the further permissions that AWS demands for that; a second zone takes over",
         &[("snapshot-guard", &["dba_policy_json", "monitoring_role_arns"]), ("rds-postgres", &["multi_az"])],
         "`aws rds describe-events` of a restore that was rehearsed, and how long it took. A rehearsal is yours",
     ),

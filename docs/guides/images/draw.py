@@ -117,8 +117,8 @@ def account():
     for at, line in enumerate(
         [
             "Terraform's role: makes and changes all of this. Of snapshots it may do what snapshot-guard leaves to it.",
-            "DBA roles: copy, restore and delete snapshots. Break-glass role: exports. Developers: none of these.",
-            "Tenants: their own database through pgBouncer. They have no AWS credentials at all.",
+            "DBA roles: make, copy and restore snapshots. Break-glass role: also deletes and exports them. Developers: none of these.",
+            "Tenants: their own database through pgBouncer, and nothing else in this account.",
         ]
     ):
         d.text(30, 502 + at * 19, line, 12)
