@@ -226,7 +226,8 @@ fn connect(error: &ConnectError) -> Diagnostic {
         ),
         ConnectError::Full { of: Slots::Database, .. } => (
             "The database has no connection left",
-            "End sessions with it, or raise its limit (`ALTER DATABASE ... CONNECTION LIMIT`); 0 lets nobody in.",
+            "End sessions with it. For a tenant's database, raise `admin_connections` of its `pgtenant_tenant`; for another, raise its \
+             limit (`ALTER DATABASE ... CONNECTION LIMIT`). 0 lets nobody in.",
         ),
         ConnectError::NoTls { .. } => (
             "The PostgreSQL server does not offer TLS",
