@@ -1,4 +1,4 @@
-# Every validation and every precondition refuses what it is there to refuse.
+# Every validation and every precondition refuses what it should refuse.
 variables {
   host               = "db.example.com"
   server_tls_ca_file = "/etc/pgbouncer/global-bundle.pem"
