@@ -6,13 +6,13 @@ mod support;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, stdout};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use support::postgres::{ADMIN, Options, Rows, SUPERUSER, Server};
-use support::scratch;
 use support::terraform::{Installation, Plan, Workspace, find_terraform};
+use support::{built, scratch};
 
 const TENANTS: [&str; 2] = ["acme", "globex"];
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 fn tour(story: &mut Story) -> Result<(), String> {
     find_terraform()?;
-    let provider = story.step("Build the provider", |_| build())?;
+    let provider = story.step("Build the provider", |_| built(&["--bin", "terraform-provider-pgtenant"]))?;
     let server = story.step("Start a PostgreSQL server", |story| {
         let server = Server::start(Options::default())?;
         story.say(format!("PostgreSQL {} on port {}.", server.major, server.port));
@@ -99,26 +99,6 @@ fn tour(story: &mut Story) -> Result<(), String> {
         scratch::clear();
         if dir.exists() { Err(format!("{} is still there", dir.display())) } else { Ok(()) }
     })
-}
-
-/// The path of the binary, from Cargo, which knows where it puts things.
-fn build() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--quiet", "--bin", "terraform-provider-pgtenant"])
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(ROOT)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cannot run cargo: {error}"))?;
-    if !output.status.success() {
-        return Err("the provider does not build".to_owned());
-    }
-    let messages = output.stdout.split(|byte| *byte == b'\n');
-    let messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
-    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.next().ok_or_else(|| "cargo names no executable".to_owned())
 }
 
 /// All that a tenant leaves in the catalogs that the whole cluster shares.

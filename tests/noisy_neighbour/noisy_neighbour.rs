@@ -6,8 +6,8 @@ mod support;
 
 mod simulation;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::ExitCode;
 
 use support::scratch;
 
@@ -47,29 +47,12 @@ fn arguments(mut arguments: impl Iterator<Item = String>) -> Result<(u32, u32), 
 fn play(seconds: u32, rounds: u32) -> Result<(), String> {
     simulation::find_pgbench()?;
     println!("Building the provider.");
-    let report = simulation::play(&build()?, seconds, rounds, &|line| println!("{line}"))?;
+    let report =
+        simulation::play(&support::built(&["--bin", "terraform-provider-pgtenant"])?, seconds, rounds, &|line| {
+            println!("{line}")
+        })?;
     let chart = Path::new(ROOT).join("target/noisy-neighbour.svg");
     std::fs::write(&chart, report.chart()).map_err(|error| format!("cannot write {}: {error}", chart.display()))?;
     println!("\n{}\nThe picture is in {}.", report.table(), chart.display());
     Ok(())
-}
-
-/// The path of the binary, from Cargo, which knows where it puts things.
-fn build() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--quiet", "--bin", "terraform-provider-pgtenant"])
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(ROOT)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cannot run cargo: {error}"))?;
-    if !output.status.success() {
-        return Err("the provider does not build".to_owned());
-    }
-    let messages = output.stdout.split(|byte| *byte == b'\n');
-    let messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
-    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.next().ok_or_else(|| "cargo names no executable".to_owned())
 }

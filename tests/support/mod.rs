@@ -48,14 +48,17 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
 
 /// The binary of one of this package's examples. `cargo test --test <name>` does not build them, so it is asked for here.
 pub fn built_example(name: &str) -> PathBuf {
+    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    built(&[&["--quiet", "--example", name], profile].concat()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The path of a binary that `cargo build` makes with these arguments, from Cargo, which knows where it puts things.
+pub fn built(arguments: &[&str]) -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--example", name, "--message-format=json-render-diagnostics"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
+    command.arg("build").args(arguments).arg("--message-format=json-render-diagnostics");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stderr(Stdio::inherit());
-    // What Cargo sets for a test would make build scripts run anew, and all that depends on them.
+    // What Cargo sets for what it runs would make build scripts run anew, and all that depends on them.
     for (variable, _) in std::env::vars_os() {
         let is_cargos =
             |name: &str| name == "OUT_DIR" || ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|p| name.starts_with(p));
@@ -63,12 +66,14 @@ pub fn built_example(name: &str) -> PathBuf {
             command.env_remove(variable);
         }
     }
-    let output = command.output().expect("cargo runs");
-    assert!(output.status.success(), "{name} does not build");
+    let output = command.output().map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err("it does not build".to_owned());
+    }
     let messages = output.stdout.split(|byte| *byte == b'\n');
     let messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
     let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.next().expect("cargo names the executable")
+    executables.next().ok_or_else(|| "cargo names no executable".to_owned())
 }
 
 /// Sends a signal to a process, or with a negative number to a process group.
