@@ -29,6 +29,7 @@ pub mod names;
 pub mod observed;
 pub mod repair;
 pub mod signals;
+pub mod sorted;
 pub mod watchdog;
 
 #[cfg(test)]
@@ -47,3 +48,4 @@ pub use method::Method;
 pub use names::{Names, TenantName};
 pub use observed::{Conflict, Observed};
 pub use repair::{findings, must_shut, repair};
+pub use sorted::Sorted;

@@ -1,8 +1,12 @@
-//! What the provider costs as a process: `cargo bench`. Every time stands beside a floor that was
-//! measured in the same run on the same machine, so that the ratio can be compared between machines.
+//! What the provider costs: `cargo bench`. Every time stands beside a floor that was measured in the same run on the same machine, so
+//! that the ratio can be compared between machines.
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../../tests/support/mod.rs"]
 mod support;
+
+mod many;
+mod plot;
+mod report;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -14,22 +18,22 @@ use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
 
+use report::{Quantity, Report};
 use support::postgres::{ADMIN, Options, Server, pem};
 use support::terraform::{Installation, Workspace};
 use support::traffic::traffic;
 use support::{on_path, scratch};
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
-const SIZE_LIMIT: u64 = 10_000_000;
+const SIZE_LIMIT: Quantity = Quantity::Bytes(10_000_000);
 const SPAWNS: usize = 40;
 const TENANTS: usize = 50;
 
 /// How many tenants a plan is measured with, and how often.
-const PLANNED: usize = 200;
-const PLANS: usize = 5;
+const PLANNED: [(usize, usize); 4] = [(10, 5), (50, 5), (200, 5), (500, 1)];
 
-/// How many tenants with further roles.
-const WITH_ROLES: usize = 100;
+/// How many tenants with further roles, and how often.
+const WITH_ROLES: (usize, usize) = (100, 3);
 
 /// How many tenants are created and destroyed, how often, and how many sessions of psql do the same.
 const CREATED: usize = 100;
@@ -140,8 +144,8 @@ fn main() -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("This is not an optimised build: the figures mean nothing. Run `cargo bench`.");
     }
-    let measured =
-        size().and_then(|()| handshake()).and_then(|()| tenants()).and_then(|()| creations()).and_then(|()| plans());
+    let mut report = Report::default();
+    let measured = measure(&mut report).and_then(|()| report.publish());
     scratch::clear();
     match measured {
         Ok(()) => ExitCode::SUCCESS,
@@ -152,15 +156,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn size() -> Result<(), String> {
+/// All parts, or those that are named: `cargo bench -- plans`.
+fn measure(report: &mut Report) -> Result<(), String> {
+    type Part = fn(&mut Report) -> Result<(), String>;
+    let parts: [(&str, Part); 6] = [
+        ("size", size),
+        ("handshake", handshake),
+        ("many", many::measure),
+        ("tenants", tenants),
+        ("creations", creations),
+        ("plans", plans),
+    ];
+    // Cargo adds flags of its own.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if let Some(unknown) = wanted.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
+        return Err(format!("there is no part {unknown}; there are {}", parts.map(|(part, _)| part).join(", ")));
+    }
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            part(report)?;
+        }
+    }
+    Ok(())
+}
+
+fn size(report: &mut Report) -> Result<(), String> {
     let size = fs::metadata(PROVIDER).map_err(|error| format!("{PROVIDER}: {error}"))?.len();
-    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
-    row("binary, stripped", &megabytes(size), &format!("limit {}", megabytes(SIZE_LIMIT)));
-    if size > SIZE_LIMIT && !cfg!(debug_assertions) { Err("the binary is too big".to_owned()) } else { Ok(()) }
+    report.limited("binary, stripped", Quantity::Bytes(size), SIZE_LIMIT);
+    Ok(())
 }
 
 /// From spawn to the line that Terraform waits for, against spawning a program that does nothing.
-fn handshake() -> Result<(), String> {
+fn handshake(report: &mut Report) -> Result<(), String> {
     let certificate = client_certificate().map_err(|error| format!("cannot make a certificate: {error}"))?;
     // A killed provider cannot remove its socket.
     let sockets = scratch::directory("sockets")?;
@@ -195,12 +222,12 @@ fn handshake() -> Result<(), String> {
     times.sort();
     floors.sort();
     let (time, floor) = (times[SPAWNS / 2], floors[SPAWNS / 2]);
-    row("spawn to handshake, median", &millis(time), &against(time, floor, "spawn of `true`"));
-    row("spawn to handshake, min and max", &millis(times[0]), &millis(times[SPAWNS - 1]));
+    let range = format!("{} to {}", Quantity::Time(times[0]), Quantity::Time(times[SPAWNS - 1]));
+    report.against("spawn to handshake, median", time, floor, "spawn of `true`", &range);
     Ok(())
 }
 
-fn tenants() -> Result<(), String> {
+fn tenants(report: &mut Report) -> Result<(), String> {
     let server = Server::start(Options::default())?;
     let mut workspace = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
     workspace.envs(server.env()).write("main.tf", PROVIDER_TF);
@@ -230,16 +257,13 @@ fn tenants() -> Result<(), String> {
     destroyed?;
 
     let floor = "create and drop of as many bare databases";
-    row(&format!("apply of {TENANTS} tenants"), &seconds(apply), &against(apply, databases_floor, floor));
-    row(
-        &format!("plan with refresh of {TENANTS} tenants"),
-        &seconds(plan),
-        &against(plan, plan_floor, "plan of nothing"),
-    );
-    row(&format!("destroy of {TENANTS} tenants"), &seconds(destroy), &against(destroy, databases_floor, floor));
+    report.against(&format!("apply of {TENANTS} tenants"), apply, databases_floor, floor, "");
+    report.against(&format!("plan with refresh of {TENANTS} tenants"), plan, plan_floor, "plan of nothing", "");
+    report.against(&format!("destroy of {TENANTS} tenants"), destroy, databases_floor, floor, "");
+    let what = "peak resident memory during apply";
     match peak {
-        Some(kilobytes) => row("peak resident memory during apply", &format!("{:.1} MB", kilobytes as f64 / 1e3), ""),
-        None => row("peak resident memory during apply", "-", "read from /proc, which only Linux has"),
+        Some(kilobytes) => report.figure(what, Quantity::Bytes(kilobytes * 1024), "the provider's"),
+        None => report.missing(what, "read from /proc, which only Linux has"),
     }
     Ok(())
 }
@@ -247,9 +271,9 @@ fn tenants() -> Result<(), String> {
 /// Creating and destroying tenants against psql, which sends what the provider sent to change something: all that belongs to one
 /// tenant in one session with the maintenance database and one with its own. In turns, for the machine is not the same from one
 /// minute to the next. Terraform's own part is what as many of its built-in resources take.
-fn creations() -> Result<(), String> {
+fn creations(report: &mut Report) -> Result<(), String> {
     let Some(psql) = on_path("psql") else {
-        row("create and destroy", "-", "psql, the floor, is not on the PATH");
+        report.missing("create and destroy", "psql, the floor, is not on the PATH");
         return Ok(());
     };
     let server = Server::start(Options::default())?;
@@ -279,17 +303,15 @@ fn creations() -> Result<(), String> {
     }
     for (command, times, log) in measured {
         let [terraforms, ours, floor] = times.map(median);
-        row(
-            &format!("{command} of {CREATED} tenants"),
-            &seconds(ours),
-            &format!("Terraform's part {}", seconds(terraforms)),
-        );
         let traffic = traffic(&log, ADMIN);
         let each = |count: usize| count as f64 / CREATED as f64;
         let (connections, statements) = (each(traffic.connections), each(traffic.statements));
-        row("", "", &format!("{connections:.2} connections and {statements:.2} statements for each"));
-        row("", "", &against(ours, floor, &format!("psql, {SESSIONS} sessions at a time")));
-        row("", "", &against(ours.saturating_sub(terraforms), floor, "the same, less Terraform's part"));
+        let remark = format!("{connections:.2} connections and {statements:.2} statements for each");
+        let psql = format!("psql, {SESSIONS} sessions at a time");
+        report.against(&format!("{command} of {CREATED} tenants"), ours, floor, &psql, &remark);
+        let own = ours.saturating_sub(terraforms);
+        let remark = format!("Terraform's part is {}", Quantity::Time(terraforms));
+        report.against("the same, less Terraform's part", own, floor, &psql, &remark);
     }
     Ok(())
 }
@@ -355,13 +377,26 @@ fn replay(psql: &Path, server: &Server, scripts: &[String]) -> Result<(), String
 
 /// A plan of many tenants, looking inside or not, against one of as many resources that cost Terraform the same and the
 /// provider nothing. In turns, for the machine is not the same from one minute to the next.
-fn plans() -> Result<(), String> {
-    planned(&format!("{PLANNED}"), PLANNED, PLANNED_TF, BUILT_IN_TF)?;
-    planned(&format!("{WITH_ROLES} with 3 roles each"), WITH_ROLES, ROLES_TF, BUILT_IN_ROLES_TF)
+fn plans(report: &mut Report) -> Result<(), String> {
+    for (tenants, times) in PLANNED {
+        let medians = planned(report, &format!("{tenants} tenants"), (tenants, times), PLANNED_TF, BUILT_IN_TF)?;
+        for (curve, time) in ["as many terraform_data", "deep_verify = false", "deep_verify = true"].iter().zip(medians)
+        {
+            report.point(curve, tenants, time);
+        }
+    }
+    let what = format!("{} tenants with 3 roles each", WITH_ROLES.0);
+    planned(report, &what, WITH_ROLES, ROLES_TF, BUILT_IN_ROLES_TF).map(drop)
 }
 
-/// A plan in which nothing is to be done, with a refresh from the server's catalogs alone and with `deep_verify`.
-fn planned(what: &str, count: usize, ours: &str, floor: &str) -> Result<(), String> {
+/// A plan in which nothing is to be done: the floor, with a refresh from the server's catalogs alone, and with `deep_verify`.
+fn planned(
+    report: &mut Report,
+    what: &str,
+    (count, repeats): (usize, usize),
+    ours: &str,
+    floor: &str,
+) -> Result<[Duration; 3], String> {
     let server = Server::start(Options { extra_conf: "max_connections = 1000\n", ..Options::default() })?;
     let names = NAMES_TF.replace("TENANTS", &count.to_string());
     let mut tenants = Workspace::with(Path::new(PROVIDER), Installation::Override)?;
@@ -373,30 +408,29 @@ fn planned(what: &str, count: usize, ours: &str, floor: &str) -> Result<(), Stri
         workspace.try_run(&["apply", "-auto-approve"])?.ok()?;
     }
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
-    let mut seen = Vec::new();
-    for _ in 0..PLANS {
+    let mut seen = [None, None];
+    for _ in 0..repeats {
         let (floor, planned) = timed(|| built_in.try_run(&["plan", "-detailed-exitcode"])?.ok());
         planned?;
         times[0].push(floor);
-        for (at, deep) in [(1, "false"), (2, "true")] {
+        for (at, deep) in ["false", "true"].into_iter().enumerate() {
             tenants.env("TF_VAR_deep_verify", deep);
             let mark = server.log_mark();
             let (time, planned) = timed(|| tenants.try_run(&["plan", "-detailed-exitcode"])?.ok());
             planned?;
-            times[at].push(time);
-            seen.push((deep, traffic(&server.log_since(mark), ADMIN)));
+            times[at + 1].push(time);
+            seen[at] = Some(traffic(&server.log_since(mark), ADMIN));
         }
     }
     let medians = times.map(median);
-    let floor = "plan of as many and as large terraform_data";
-    for (at, deep) in [(1, "false"), (2, "true")] {
-        let what = format!("plan of {what}, deep_verify = {deep}");
-        row(&what, &seconds(medians[at]), &against(medians[at], medians[0], floor));
-        if let Some((_, traffic)) = seen.iter().rfind(|(of, _)| *of == deep) {
-            row("", "", &format!("{} connections, {} statements", traffic.connections, traffic.statements));
-        }
+    for ((deep, time), seen) in [false, true].into_iter().zip(&medians[1..]).zip(seen) {
+        let remark = seen.map_or(String::new(), |traffic| {
+            format!("{} connections, {} statements", traffic.connections, traffic.statements)
+        });
+        let floor = "as many and as large terraform_data";
+        report.against(&format!("plan of {what}, deep_verify = {deep}"), *time, medians[0], floor, &remark);
     }
-    Ok(())
+    Ok(medians)
 }
 
 /// The highest VmHWM, in kB, of any process of the provider while `work` runs. The kernel keeps the
@@ -446,21 +480,4 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let started = Instant::now();
     let result = work();
     (started.elapsed(), result)
-}
-
-fn row(what: &str, value: &str, remark: &str) {
-    println!("{what:<36} {value:>10}   {remark}");
-}
-
-fn against(time: Duration, floor: Duration, what: &str) -> String {
-    let floor_text = if floor < Duration::from_secs(1) { millis(floor) } else { seconds(floor) };
-    format!("{:.2} x {what} ({floor_text})", time.as_secs_f64() / floor.as_secs_f64())
-}
-
-fn millis(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1e3)
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.2} s", time.as_secs_f64())
 }
