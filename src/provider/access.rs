@@ -135,9 +135,9 @@ impl Resource for AccessResource {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
         let model = Model::decode(&state.value)?;
-        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let role = model.role()?;
-        let Seen { mut tenant, exists, .. } = find(&snapshot, &model.tenant()?, &role);
+        let (tenant, role) = (model.tenant()?, model.role()?);
+        let snapshot = self.connection.sorted(&cluster, &cx.cancel).await.map_err(failed)?.part_of(&tenant, &[&role]);
+        let Seen { mut tenant, exists, .. } = find(&snapshot, &tenant, &role);
         if !exists || tenant.role.is_none() {
             return Ok(None);
         }

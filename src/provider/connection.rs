@@ -11,7 +11,7 @@ use crate::postgres::catalog::offer::Offer;
 use crate::postgres::catalog::snapshot::Filter;
 use crate::postgres::{Cluster, Error, Lock, ParameterName, RoleName};
 use crate::tenant::capacity::{Budget, Overcommitment};
-use crate::tenant::{Names, Observed, TenantName, Trace, destroy, render};
+use crate::tenant::{Names, Observed, Sorted, TenantName, Trace, destroy, render};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::configuration::{Configured, ConnectionBudget};
@@ -26,6 +26,8 @@ const MOST_LOCKS: usize = 256;
 pub struct Connection {
     configured: RwLock<Option<Arc<Configured>>>,
     cluster: RwLock<Option<Arc<Cluster>>>,
+    /// The cluster's snapshot, as it was asked for last.
+    sorted: Mutex<Option<Arc<Sorted>>>,
     /// What the server said to a parameter's value, so that fifty tenants ask once.
     parameters: Mutex<BTreeMap<(ParameterName, String), Result<(), Error>>>,
     offer: Mutex<Option<Arc<Offer>>>,
@@ -47,6 +49,7 @@ impl Connection {
         // Of an earlier run of Terraform that this process outlived.
         self.settle().await;
         *self.cluster.write().await = None;
+        *self.sorted.lock().await = None;
         self.parameters.lock().await.clear();
         *self.offer.lock().await = None;
         self.grantable.lock().await.clear();
@@ -81,6 +84,16 @@ impl Connection {
         let cluster = Arc::new(Cluster::new(options, configured.max_connections)?);
         *slot = Some(Arc::clone(&cluster));
         Ok(Some(cluster))
+    }
+
+    /// The snapshot that reads are served from, for whoever looks for one tenant in it.
+    pub(super) async fn sorted(&self, cluster: &Cluster, cancel: &CancellationToken) -> Result<Arc<Sorted>, Error> {
+        let mut sorted = self.sorted.lock().await;
+        let snapshot = cluster.snapshot(cancel).await?;
+        match &*sorted {
+            Some(sorted) if sorted.is_of(&snapshot) => Ok(Arc::clone(sorted)),
+            _ => Ok(Arc::clone(sorted.insert(Arc::new(Sorted::new(snapshot))))),
+        }
     }
 
     /// The cluster, for what cannot do without.

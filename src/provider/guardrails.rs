@@ -273,8 +273,9 @@ impl Resource for GuardrailsResource {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
         let model = Model::decode(&state.value)?;
-        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let Some(observed) = find(&snapshot, &model.tenant()?) else { return Ok(None) };
+        let tenant = model.tenant()?;
+        let snapshot = self.connection.sorted(&cluster, &cx.cancel).await.map_err(failed)?.part_of(&tenant, &[]);
+        let Some(observed) = find(&snapshot, &tenant) else { return Ok(None) };
         let model = model.observe(&observed);
         let is_silent = model.overrides.as_known().is_some_and(BTreeMap::is_empty);
         let behind = is_silent && !limits::overrides(&model.limits(), &observed).is_empty();

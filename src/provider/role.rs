@@ -342,17 +342,18 @@ impl Resource for RoleResource {
             return Ok(Some(State { diagnostics: diagnose::not_refreshed().into(), ..state }));
         };
         let mut model = Model::decode(&state.value)?;
-        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let role = model.role()?;
-        let mut both = find(&snapshot, &model.tenant()?, &role, &role);
+        let snapshot = self.connection.sorted(&cluster, &cx.cancel).await.map_err(failed)?;
+        let (tenant, role) = (model.tenant()?, model.role()?);
+        let part = snapshot.part_of(&tenant, &[&role]);
+        let mut both = find(&part, &tenant, &role, &role);
         if both.role.role.is_none() {
             // Its tenant has another name, and it was told of that alone.
-            let marker = snapshot.roles.iter().find(|found| found.name == role.as_str()).and_then(any_marker);
+            let marker = part.roles.iter().find(|found| found.name == role.as_str()).and_then(any_marker);
             let Some(tenant) = marker.filter(|marker| marker.access.is_some()).and_then(|one| one.tenant.parse().ok())
             else {
                 return Ok(None);
             };
-            both = find(&snapshot, &tenant, &role, &role);
+            both = find(&snapshot.part_of(&tenant, &[&role]), &tenant, &role, &role);
             if both.role.role.is_none() {
                 return Ok(None);
             }
@@ -588,8 +589,9 @@ impl RoleResource {
             }
         }
         if prior.is_none() {
-            let snapshot = cluster.snapshot(&cx.cancel).await?;
+            let snapshot = self.connection.sorted(&cluster, &cx.cancel).await?;
             if let Ok(tenant) = planned.tenant() {
+                let snapshot = snapshot.part_of(&tenant, &[&role]);
                 let both = find(&snapshot, &tenant, &role, &role);
                 if let Some(mut conflict) = conflict(&snapshot, &both, &tenant, &role) {
                     conflict.severity = Severity::Warning;

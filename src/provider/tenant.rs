@@ -621,7 +621,7 @@ impl Resource for TenantResource {
         };
         let model = Model::decode(&state.value)?;
         let expected = model.known()?;
-        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
+        let snapshot = self.connection.sorted(&cluster, &cx.cancel).await.map_err(failed)?.part(&expected.names);
         let mut observed = Observed::locate(&snapshot, &expected.names);
         self.note(&model, &expected.names, &observed).await;
         if !observed.exists() {

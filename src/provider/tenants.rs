@@ -94,8 +94,8 @@ impl DataSource for TenantsDataSource {
     async fn read(&self, cx: &Context, _config: Value) -> Result<State, Diagnostics> {
         let failed = |error: Error| diagnose::error("list the tenants", &error, cx);
         let cluster = self.connection.cluster().await.map_err(failed)?.ok_or_else(diagnose::not_known)?;
-        let snapshot = cluster.snapshot(&cx.cancel).await.map_err(failed)?;
-        let row = |(name, names)| Row::of(name, &names, &Observed::locate(&snapshot, &names));
+        let snapshot = self.connection.sorted(&cluster, &cx.cancel).await.map_err(failed)?;
+        let row = |(name, names)| Row::of(name, &names, &Observed::locate(&snapshot.part(&names), &names));
         let tenants: Vec<Row> = tenants(&snapshot).into_iter().map(row).collect();
         Ok(Model { tenants: tenants.into() }.encode().into())
     }

@@ -334,7 +334,8 @@ impl Observed {
 
     /// Finds a tenant by its marker alone. `None` unless both its role and its database are there.
     pub fn find(snapshot: &Snapshot, tenant: &TenantName) -> Option<Self> {
-        Self::whole(Self::locate(snapshot, &Self::marked(snapshot, tenant)?))
+        let observed = Self::locate(snapshot, &Self::marked(snapshot, tenant)?);
+        (observed.database.is_some() && observed.role.is_some()).then_some(observed)
     }
 
     /// The names in a tenant's marker.
@@ -348,23 +349,17 @@ impl Observed {
         exact().or_else(former)?.names()
     }
 
-    pub(super) fn whole(observed: Self) -> Option<Self> {
-        (observed.database.is_some() && observed.role.is_some()).then_some(observed)
-    }
-
     /// What is there of a tenant of that name: all, or its further roles alone.
     pub fn find_or_rest(snapshot: &Snapshot, tenant: &TenantName) -> Self {
-        Self::find(snapshot, tenant).unwrap_or_else(|| Self::rest(snapshot, tenant))
-    }
-
-    /// Its further roles alone.
-    pub(super) fn rest(snapshot: &Snapshot, tenant: &TenantName) -> Self {
         let names = |of: &Marker| of.names().filter(|names| names.tenant == *tenant);
-        let trace = Trace::of(tenant);
-        let roles = snapshot.roles.iter().filter(|role| trace.is_in(role.comment.as_deref()));
-        let names = roles.filter_map(any_marker).find_map(|marker| names(&marker));
-        let names = names.unwrap_or_else(|| Names::of(tenant));
-        Self::gather(snapshot, &names, None, None, None)
+        let rest = || {
+            let trace = Trace::of(tenant);
+            let roles = snapshot.roles.iter().filter(|role| trace.is_in(role.comment.as_deref()));
+            let names = roles.filter_map(any_marker).find_map(|marker| names(&marker));
+            let names = names.unwrap_or_else(|| Names::of(tenant));
+            Self::gather(snapshot, &names, None, None, None)
+        };
+        Self::find(snapshot, tenant).unwrap_or_else(rest)
     }
 
     pub fn database_name(&self) -> Option<DatabaseName> {

@@ -11,7 +11,7 @@ use crate::postgres::{RoleName, Snapshot};
 
 use super::marker::Marker;
 use super::names::{Names, TenantName};
-use super::observed::{Conflict, Observed};
+use super::observed::Observed;
 
 /// A snapshot, and which of its rows belong to which names.
 pub struct Sorted {
@@ -73,58 +73,34 @@ impl Sorted {
         Arc::ptr_eq(&self.snapshot, snapshot)
     }
 
-    /// As [`Observed::locate`].
-    pub fn locate(&self, names: &Names) -> Observed {
-        Observed::locate(&self.part(names), names)
-    }
-
-    /// As [`Observed::find`].
-    pub fn find(&self, tenant: &TenantName) -> Option<Observed> {
-        let names = Observed::marked(&self.part(&Names::of(tenant)), tenant)?;
-        Observed::whole(self.locate(&names))
-    }
-
-    /// As [`Observed::find_or_rest`].
-    pub fn find_or_rest(&self, tenant: &TenantName) -> Observed {
-        self.find(tenant).unwrap_or_else(|| Observed::rest(&self.part(&Names::of(tenant)), tenant))
-    }
-
-    /// As [`Observed::companion`].
-    pub fn companion(&self, tenant: &Observed, role: &RoleName) -> Observed {
-        let found = tenant.database.as_ref().map(|database| database.name.as_str());
-        let names = [Some(role.as_str()), tenant.role.as_ref().map(|role| role.name.as_str())];
-        let part = self.part_with(&tenant.names, found, names.into_iter().flatten());
-        Observed::companion(&part, tenant, role)
-    }
-
-    /// As [`Observed::conflict`], of the tenant of these names.
-    pub fn conflict(&self, names: &Names) -> Option<Conflict> {
-        let part = self.part(names);
-        Observed::locate(&part, names).conflict(&part, names)
-    }
-
     /// All that tells anything of the tenant of these names.
     pub fn part(&self, names: &Names) -> Snapshot {
-        self.part_with(names, None, [])
+        self.part_with([names.tenant.as_str()], [names.database.as_str()], [names.role.as_str()])
     }
 
-    /// With one more database and a few more roles.
+    /// The same of a tenant of which its name is known, or the one that it had, and of a few roles beside its own.
+    pub fn part_of(&self, tenant: &TenantName, roles: &[&RoleName]) -> Snapshot {
+        let plain = Names::of(tenant);
+        let names = Observed::marked(&self.part(&plain), tenant).unwrap_or(plain);
+        let roles = roles.iter().map(|role| role.as_str()).chain([names.role.as_str()]);
+        self.part_with([tenant.as_str(), names.tenant.as_str()], [names.database.as_str()], roles)
+    }
+
     fn part_with<'a>(
-        &'a self,
-        names: &'a Names,
-        database: Option<&'a str>,
+        &self,
+        tenants: impl IntoIterator<Item = &'a str>,
+        databases: impl IntoIterator<Item = &'a str>,
         roles: impl IntoIterator<Item = &'a str>,
     ) -> Snapshot {
         let all = &*self.snapshot;
-        let tenant = names.tenant.as_str();
-        let database_names = [names.database.as_str()].into_iter().chain(database);
-        let mut databases = self.databases.rows(database_names);
-        databases.extend(self.databases_of_tenant.rows([tenant]));
-        let mut own = self.roles.rows([names.role.as_str()].into_iter().chain(roles));
-        own.extend(self.roles_of_tenant.rows([tenant]));
+        let tenants: BTreeSet<&str> = tenants.into_iter().collect();
+        let mut databases = self.databases.rows(databases);
+        databases.extend(self.databases_of_tenant.rows(tenants.iter().copied()));
+        let mut own = self.roles.rows(roles);
+        own.extend(self.roles_of_tenant.rows(tenants.iter().copied()));
         // What still carries the name that the tenant had is its own too.
-        let markers: Vec<Marker> =
-            own.iter().filter_map(|&at| Marker::parse(all.roles[at].comment.as_deref())).collect();
+        let markers = own.iter().filter_map(|&at| Marker::parse(all.roles[at].comment.as_deref()));
+        let markers: Vec<Marker> = markers.collect();
         own.extend(self.roles_of_tenant.rows(markers.iter().filter_map(|marker| marker.was.as_deref())));
 
         let own: BTreeSet<&str> = own.into_iter().map(|at| all.roles[at].name.as_str()).collect();
@@ -311,15 +287,15 @@ mod tests {
         ) {
             let sorted = Sorted::new(Arc::new(snapshot.clone()));
             let names = Names { database: database.parse().unwrap(), role: role.parse().unwrap(), ..names_of(tenant) };
-            let located = Observed::locate(&snapshot, &names);
-            prop_assert_eq!(&sorted.locate(&names), &located);
-            prop_assert_eq!(sorted.conflict(&names), located.conflict(&snapshot, &names));
-            let name = &names.tenant;
-            prop_assert_eq!(sorted.find(name), Observed::find(&snapshot, name));
-            let found = Observed::find_or_rest(&snapshot, name);
-            prop_assert_eq!(&sorted.find_or_rest(name), &found);
-            let further = further.parse().unwrap();
-            prop_assert_eq!(sorted.companion(&found, &further), Observed::companion(&snapshot, &found, &further));
+            let (whole, part) = (Observed::locate(&snapshot, &names), sorted.part(&names));
+            prop_assert_eq!(&Observed::locate(&part, &names), &whole);
+            prop_assert_eq!(whole.conflict(&part, &names), whole.conflict(&snapshot, &names));
+            let (name, further) = (&names.tenant, further.parse().unwrap());
+            let part = sorted.part_of(name, &[&further]);
+            prop_assert_eq!(Observed::find(&part, name), Observed::find(&snapshot, name));
+            let whole = Observed::find_or_rest(&snapshot, name);
+            prop_assert_eq!(&Observed::find_or_rest(&part, name), &whole);
+            prop_assert_eq!(Observed::companion(&part, &whole, &further), Observed::companion(&snapshot, &whole, &further));
         }
     }
 

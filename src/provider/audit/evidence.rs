@@ -13,7 +13,7 @@ use crate::postgres::{Cluster, DatabaseName, Error};
 use crate::tenant::audit::Evidence;
 use crate::tenant::capacity::{Sums, shares};
 use crate::tenant::observed::Companion;
-use crate::tenant::{Observed, baseline, control, observed};
+use crate::tenant::{Observed, Sorted, baseline, control, observed};
 use crate::tf_provider::{Context, Diagnostic};
 
 use super::super::tenant::operations;
@@ -29,10 +29,11 @@ pub(super) async fn gather(cx: &Context, cluster: &Arc<Cluster>, scope: Scope) -
     let failed = |error: Error| diagnose::error("audit the isolation", &error, cx);
     // As of now: what an earlier read of this process saw is no evidence.
     let snapshot = cluster.inspect(&Filter::Everything, &cx.cancel).await.map_err(failed)?;
+    let snapshot = Sorted::new(Arc::new(snapshot));
     let tenants: Vec<Observed> = observed::tenants(&snapshot)
         .into_values()
         .filter(|names| scope.tenant.as_ref().is_none_or(|tenant| *tenant == names.tenant))
-        .map(|names| Observed::locate(&snapshot, &names))
+        .map(|names| Observed::locate(&snapshot.part(&names), &names))
         .collect();
     if let (Some(tenant), true) = (&scope.tenant, tenants.is_empty()) {
         return Err(missing(tenant.as_str()));
@@ -42,7 +43,7 @@ pub(super) async fn gather(cx: &Context, cluster: &Arc<Cluster>, scope: Scope) -
 
 async fn read(
     cluster: &Arc<Cluster>,
-    snapshot: Snapshot,
+    snapshot: Sorted,
     tenants: Vec<Observed>,
     scope: Scope,
     cancel: &CancellationToken,
@@ -105,7 +106,7 @@ async fn read_baseline(
 async fn visit_all(
     cluster: &Arc<Cluster>,
     tenants: Vec<Observed>,
-    snapshot: &Arc<Snapshot>,
+    snapshot: &Arc<Sorted>,
     cancel: &CancellationToken,
 ) -> Result<Vec<(Observed, Vec<Observed>)>, Error> {
     let mut visits = JoinSet::new();
@@ -125,14 +126,15 @@ async fn visit_all(
 /// A tenant, and its further roles.
 async fn visit(
     cluster: &Cluster,
-    snapshot: &Snapshot,
+    snapshot: &Sorted,
     mut observed: Observed,
     cancel: &CancellationToken,
 ) -> Result<(Observed, Vec<Observed>), Error> {
     let looked = operations::look(cluster, &mut observed, true, cancel).await;
     let mut companions = Vec::new();
     for role in observed.companions.iter().filter_map(Companion::name) {
-        let mut companion = Observed::companion(snapshot, &observed, &role);
+        let part = snapshot.part_of(&observed.names.tenant, &[&role]);
+        let mut companion = Observed::companion(&part, &observed, &role);
         if let Some(database) = observed.database_name() {
             let asked = cluster.begin_login(&role, &database, None, cancel).await;
             companion.login = asked.map_err(|error| error.to_string());

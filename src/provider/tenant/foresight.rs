@@ -209,10 +209,11 @@ impl TenantResource {
                 (&prior.name, &prior.database, &prior.role) != (&planned.name, &planned.database, &planned.role)
             });
             if is_new && !replaces {
-                let snapshot = cluster.snapshot(&cx.cancel).await?;
+                let snapshot = self.connection.sorted(&cluster, &cx.cancel).await?;
                 match prior.map(Model::names) {
                     None => {
-                        let conflict = Observed::locate(&snapshot, &names).conflict(&snapshot, &names);
+                        let part = snapshot.part(&names);
+                        let conflict = Observed::locate(&part, &names).conflict(&part, &names);
                         if let Some(conflict) = conflict {
                             let told = in_the_way(&cluster, &conflict, &snapshot, &names, &cx.cancel).await;
                             diagnostics.push(warning(told));
@@ -233,8 +234,8 @@ impl TenantResource {
         // Also where somebody took the tenant out of its group: the apply would give it again.
         let mut joins = planned.method().and_then(Method::group);
         if let (Some(group), Ok(names)) = (&joins, prior.unwrap_or(planned).names()) {
-            let snapshot = cluster.snapshot(&cx.cancel).await?;
-            if Observed::locate(&snapshot, &names).is_member_of(group) {
+            let part = self.connection.sorted(&cluster, &cx.cancel).await?.part(&names);
+            if Observed::locate(&part, &names).is_member_of(group) {
                 joins = None;
             }
         }
@@ -264,7 +265,8 @@ impl TenantResource {
     ) -> Result<Option<Diagnostic>, Error> {
         let Ok(before) = prior.names() else { return Ok(None) };
         let Ok(desired) = planned.desired(Some(before.tenant.clone())) else { return Ok(None) };
-        if !Observed::locate(&*cluster.snapshot(&cx.cancel).await?, &before).is_adopted() {
+        let part = self.connection.sorted(cluster, &cx.cancel).await?.part(&before);
+        if !Observed::locate(&part, &before).is_adopted() {
             return Ok(None);
         }
         // The snapshot of all has no sessions.
