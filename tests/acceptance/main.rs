@@ -22,6 +22,7 @@ mod facts;
 mod failover;
 mod faults;
 mod fixture;
+mod framework;
 mod guardrails;
 mod harness;
 mod hostile;

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use support::postgres::{ADMIN, Options, Rows, SUPERUSER, Server};
 use support::terraform::{Installation, Plan, Workspace, find_terraform};
-use support::{built, scratch};
+use support::{built_provider, scratch};
 
 const TENANTS: [&str; 2] = ["acme", "globex"];
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 fn tour(story: &mut Story) -> Result<(), String> {
     find_terraform()?;
-    let provider = story.step("Build the provider", |_| built(&["--bin", "terraform-provider-pgtenant"]))?;
+    let provider = story.step("Build the provider", |_| built_provider("demo"))?;
     let server = story.step("Start a PostgreSQL server", |story| {
         let server = Server::start(Options::default())?;
         story.say(format!("PostgreSQL {} on port {}.", server.major, server.port));

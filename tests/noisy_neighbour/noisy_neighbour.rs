@@ -48,9 +48,7 @@ fn play(seconds: u32, rounds: u32) -> Result<(), String> {
     simulation::find_pgbench()?;
     println!("Building the provider.");
     let report =
-        simulation::play(&support::built(&["--bin", "terraform-provider-pgtenant"])?, seconds, rounds, &|line| {
-            println!("{line}")
-        })?;
+        simulation::play(&support::built_provider("noisy-neighbour")?, seconds, rounds, &|line| println!("{line}"))?;
     let chart = Path::new(ROOT).join("target/noisy-neighbour.svg");
     std::fs::write(&chart, report.chart()).map_err(|error| format!("cannot write {}: {error}", chart.display()))?;
     println!("\n{}\nThe picture is in {}.", report.table(), chart.display());

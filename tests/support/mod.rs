@@ -49,14 +49,21 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
 /// The binary of one of this package's examples. `cargo test --test <name>` does not build them, so it is asked for here.
 pub fn built_example(name: &str) -> PathBuf {
     let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-    built(&[&["--quiet", "--example", name], profile].concat()).unwrap_or_else(|error| panic!("{name}: {error}"))
+    built(name, &[&["--quiet"], profile].concat(), name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The path of a binary that `cargo build` makes with these arguments, from Cargo, which knows where it puts things.
-pub fn built(arguments: &[&str]) -> Result<PathBuf, String> {
+/// The provider's binary, for an example that runs. Asked for together with it: without an example Cargo builds all that the provider
+/// depends on once more, without what only tests need of it.
+pub fn built_provider(example: &str) -> Result<PathBuf, String> {
+    let provider = env!("CARGO_PKG_NAME");
+    built(provider, &["--bin", provider], example)
+}
+
+/// The path of a binary that `cargo build` makes, from Cargo, which knows where it puts things.
+fn built(binary: &str, arguments: &[&str], example: &str) -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.arg("build").args(arguments).arg("--message-format=json-render-diagnostics");
+    command.arg("build").args(arguments).args(["--example", example, "--message-format=json-render-diagnostics"]);
     command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stderr(Stdio::inherit());
     // What Cargo sets for what it runs would make build scripts run anew, and all that depends on them.
     for (variable, _) in std::env::vars_os() {
@@ -73,7 +80,8 @@ pub fn built(arguments: &[&str]) -> Result<PathBuf, String> {
     let messages = output.stdout.split(|byte| *byte == b'\n');
     let messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
     let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.next().ok_or_else(|| "cargo names no executable".to_owned())
+    let found = executables.find(|path| path.file_stem().is_some_and(|stem| stem == binary));
+    found.ok_or_else(|| "cargo names no executable".to_owned())
 }
 
 /// Sends a signal to a process, or with a negative number to a process group.
