@@ -213,7 +213,8 @@ fn examples_are_formatted() {
 fn everything_is_described() {
     let run = Workspace::new(PROVIDER).run(&["providers", "schema", "-json"]).ok().unwrap();
     let schemas: Value = serde_json::from_str(&run.stdout).unwrap();
-    let provider = &schemas["provider_schemas"]["registry.terraform.io/pgtenant/pgtenant"];
+    let providers = schemas["provider_schemas"].as_object().unwrap();
+    let provider = providers.iter().find(|(address, _)| address.ends_with("/pgtenant/pgtenant")).unwrap().1;
     let mut attributes = 0;
     described("provider", &provider["provider"]["block"], &mut attributes);
     for kind in ["resource_schemas", "data_source_schemas", "ephemeral_resource_schemas"] {

@@ -28,6 +28,10 @@ const VERSIONS_TF: &str = r#"terraform {
 }
 "#;
 
+/// The registries in whose name Terraform and OpenTofu look for a provider that is called by two words. `PGTENANT_TEST_TERRAFORM` may be
+/// either.
+const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
+
 /// How Terraform comes by the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Installation {
@@ -137,11 +141,12 @@ impl Workspace {
         let mut overrides = String::new();
         for provider in &self.providers {
             let (source, version, name) = (provider.source, provider.version, provider.file_name());
-            let mirrored = root.join(format!("mirror/registry.terraform.io/{source}/{version}/{}", platform()));
             let overriding = root.join("override").join(source);
+            let mirrored = HOSTS.map(|host| root.join(format!("mirror/{host}/{source}/{version}/{}", platform())));
+            let mirrored = mirrored.into_iter().map(|dir| (dir, format!("{name}_v{version}")));
             // Directories with nothing but the binary: beside the built one lies more that has its name.
-            for (dir, name) in [(&overriding, name.clone()), (&mirrored, format!("{name}_v{version}"))] {
-                fs::create_dir_all(dir)?;
+            for (dir, name) in [(overriding.clone(), name.clone())].into_iter().chain(mirrored) {
+                fs::create_dir_all(&dir)?;
                 symlink(&provider.binary, dir.join(name))?;
             }
             overrides += &format!(" {source:?} = {overriding:?}");
