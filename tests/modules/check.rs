@@ -1,7 +1,7 @@
 //! Every module and composition: formatted, valid against the schema of hashicorp/aws, and its own tests
 //! run. Every condition that a module makes must be seen to refuse something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -273,6 +273,58 @@ fn every_required_provider_has_a_version() {
             assert!(unpinned == 0 && sources == versions, "{}: a provider has no version", file.display());
         }
     }
+}
+
+/// A configuration that admits an older provider than a module that it calls says something that is not true.
+#[test]
+fn a_caller_requires_the_versions_that_its_modules_require() {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for dir in examples::modules() {
+        let (here, own) = (examples::root().join(&dir), minimums(&examples::root().join(&dir)));
+        for module in called(&here) {
+            for (provider, least) in minimums(&here.join(&module)) {
+                seen += 1;
+                if own.get(&provider).is_none_or(|own| *own < least) {
+                    wrong.push(format!(
+                        "{dir}: {module} requires {provider} {least:?}, and it {:?}",
+                        own.get(&provider)
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 20, "only {seen} requirements of modules were found");
+}
+
+/// The least version of each provider that the files of a directory require.
+fn minimums(dir: &Path) -> BTreeMap<String, Vec<u32>> {
+    let mut found = BTreeMap::new();
+    for file in files(dir, "tf") {
+        let text = read(&file);
+        let Some((_, providers)) = text.split_once("required_providers {") else { continue };
+        let value = |line: &str| line.split('"').nth(1).unwrap_or_default().to_owned();
+        let mut source = String::new();
+        for line in providers.lines().map(str::trim) {
+            if line.starts_with("source ") {
+                source = value(line);
+            } else if line.starts_with("version ") {
+                let version = value(line);
+                let number = version.trim_start_matches([' ', '>', '=', '~']);
+                let parts = number.split('.').map(|part| part.parse().unwrap_or_else(|_| panic!("{dir:?}: {version}")));
+                found.insert(source.clone(), parts.collect());
+            }
+        }
+    }
+    found
+}
+
+/// The modules that the files of a directory call, as the sources say it.
+fn called(dir: &Path) -> Vec<String> {
+    let text: String = files(dir, "tf").iter().map(|file| read(file)).collect();
+    let sources = text.lines().filter_map(|line| line.trim().strip_prefix("source")?.split('"').nth(1));
+    let local: BTreeSet<_> = sources.filter(|source| source.starts_with("../")).collect();
+    local.into_iter().map(str::to_owned).collect()
 }
 
 #[test]
