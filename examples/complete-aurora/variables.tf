@@ -177,12 +177,13 @@ variable "roles" {
 }
 
 variable "subscriptions" {
-  description = "Who hears of alarms, by a name of yours, as the module `aurora-alarms` takes it: `protocol` (email, https, firehose, ...) and `endpoint`."
+  description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`, and what the protocol needs, as the module `alarm-topic` takes it."
   type = map(object({
     protocol               = string
     endpoint               = string
-    subscription_role_arn  = optional(string)
     endpoint_auto_confirms = optional(bool, false)
+    replace_queue_policy   = optional(bool, false)
+    subscription_role_arn  = optional(string)
   }))
   default  = {}
   nullable = false

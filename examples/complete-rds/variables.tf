@@ -251,7 +251,7 @@ variable "roles" {
 }
 
 variable "subscriptions" {
-  description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`, and what the protocol needs, as the module `rds-alarms` takes it."
+  description = "Who hears of alarms, by a name of yours: `protocol` (email, https, sqs, ...) and `endpoint`, and what the protocol needs, as the module `alarm-topic` takes it."
   type = map(object({
     protocol               = string
     endpoint               = string

@@ -12,11 +12,13 @@ pub struct Planned {
     outputs: Value,
 }
 
-/// Plans the module as a root module, with `variables` as its terraform.tfvars.
+/// Plans the module as a root module beside those that it calls, with `variables` as its terraform.tfvars.
 #[track_caller]
 pub fn module(name: &str, variables: &str) -> Planned {
-    let workspace = stub::workspace();
-    copy(&Path::new(stub::ROOT).join("examples/modules").join(name), &workspace.dir);
+    let mut workspace = stub::workspace();
+    let modules = workspace.dir.join("modules");
+    copy(&Path::new(stub::ROOT).join("examples/modules"), &modules);
+    workspace.dir = modules.join(name);
     workspace.write("terraform.tfvars", variables);
     workspace.run(&["init"]).ok().unwrap_or_else(|error| panic!("{error}"));
     let planned = workspace.plan().json["planned_values"].clone();

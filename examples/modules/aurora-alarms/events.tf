@@ -58,7 +58,4 @@ resource "aws_cloudwatch_event_target" "this" {
   rule      = aws_cloudwatch_event_rule.this[each.key].name
   target_id = "topic"
   arn       = local.topic_arn
-
-  # The topic's own policy first: what comes before it is lost.
-  depends_on = [aws_sns_topic_policy.this]
 }

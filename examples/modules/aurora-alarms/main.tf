@@ -1,14 +1,8 @@
 # Alarms on an Aurora PostgreSQL cluster, with thresholds that follow from its size, and rules for RDS's own events.
 
-data "aws_caller_identity" "this" {}
-
-data "aws_partition" "this" {}
-
-data "aws_region" "this" {}
-
 locals {
   prefix    = "${var.cluster_identifier}-"
-  topic_arn = var.create_topic ? aws_sns_topic.this[0].arn : var.topic_arn
+  topic_arn = module.topic.topic_arn
   ok        = var.notify_ok ? [local.topic_arn] : []
 
   metric_alarms = { for name, signal in local.signals : name => signal if !contains(var.disabled, name) }

@@ -23,5 +23,5 @@ output "size" {
 
 output "kms_key_arn" {
   description = "Key of the topic; null without."
-  value       = var.create_topic ? aws_kms_key.topic[0].arn : null
+  value       = module.topic.kms_key_arn
 }

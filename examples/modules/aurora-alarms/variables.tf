@@ -181,54 +181,22 @@ variable "create_topic" {
 }
 
 variable "topic_arn" {
-  description = "ARN of the SNS topic to notify when `create_topic` is false. If it is encrypted, its key must let `cloudwatch.amazonaws.com` use it: the AWS managed key does not."
+  description = "ARN of the SNS topic to notify when `create_topic` is false. Its policy must let `cloudwatch.amazonaws.com` and, for events, `events.amazonaws.com` publish. If it is encrypted, its key must let both use it: the AWS managed key does not."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.create_topic == (var.topic_arn == null)
-    error_message = "Give topic_arn with create_topic = false, and only then."
-  }
-
-  validation {
-    condition     = var.topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$", var.topic_arn))
-    error_message = "topic_arn must be the ARN of an SNS topic."
-  }
 }
 
 variable "subscriptions" {
-  description = "Who hears of alarms, by a name of your choice: `protocol` (email, email-json, https, firehose or sms) and `endpoint`; with firehose `subscription_role_arn` too, and with https `endpoint_auto_confirms = true`, since Terraform cannot confirm. E-mail must be confirmed by its reader. Queues and functions need permissions of their own: subscribe them elsewhere, with the output `topic_arn`."
+  description = "Subscriptions of the topic, by a name of your choice. The module [`alarm-topic`](../alarm-topic) says what each `protocol` needs."
   type = map(object({
     protocol               = string
     endpoint               = string
-    subscription_role_arn  = optional(string)
     endpoint_auto_confirms = optional(bool, false)
+    replace_queue_policy   = optional(bool, false)
+    subscription_role_arn  = optional(string)
   }))
   default  = {}
   nullable = false
-
-  validation {
-    condition = alltrue([
-      for subscription in values(var.subscriptions) :
-      contains(["email", "email-json", "https", "firehose", "sms"], subscription.protocol)
-    ])
-    error_message = "The protocol of each of subscriptions must be email, email-json, https, firehose or sms; http would carry alarms in clear, and sqs and lambda need permissions of their own."
-  }
-
-  validation {
-    condition     = var.create_topic || length(var.subscriptions) == 0
-    error_message = "subscriptions are for the topic made here: with create_topic = false subscribe where that topic is made."
-  }
-
-  validation {
-    condition     = alltrue([for it in values(var.subscriptions) : (it.protocol == "firehose") == (it.subscription_role_arn != null)])
-    error_message = "A subscription of firehose needs subscription_role_arn, and no other takes it."
-  }
-
-  validation {
-    condition     = alltrue([for it in values(var.subscriptions) : (it.protocol == "https") == it.endpoint_auto_confirms])
-    error_message = "A subscription of https needs endpoint_auto_confirms = true, because Terraform cannot confirm it; no other takes it."
-  }
 }
 
 variable "notify_ok" {

@@ -69,9 +69,6 @@ resource "aws_cloudwatch_event_target" "this" {
   target_id = "topic"
   arn       = local.topic_arn
 
-  # The topic's own policy first: what comes before it is lost.
-  depends_on = [aws_sns_topic_policy.this]
-
   input_transformer {
     input_paths = {
       event   = "$.detail.EventID"

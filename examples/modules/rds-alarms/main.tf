@@ -8,7 +8,7 @@ data "aws_region" "this" {}
 
 locals {
   prefix      = "${var.db_instance_identifier}-"
-  topic_arn   = var.create_topic ? aws_sns_topic.this[0].arn : var.topic_arn
+  topic_arn   = module.topic.topic_arn
   ok          = var.notify_ok ? [local.topic_arn] : []
   alarm_names = { for name, signal in local.alarms : name => "${local.prefix}${replace(replace(name, "_", "-"), "/", "-")}" }
 }

@@ -140,59 +140,6 @@ run "runbook_url" {
   expect_failures = [var.runbook_url]
 }
 
-run "no_topic" {
-  command = plan
-
-  variables {
-    create_topic = false
-  }
-
-  expect_failures = [var.topic_arn]
-}
-
-run "topic_is_none" {
-  command = plan
-
-  variables {
-    create_topic = false
-    topic_arn    = "alarms"
-  }
-
-  expect_failures = [var.topic_arn]
-}
-
-run "subscription_in_clear" {
-  command = plan
-
-  variables {
-    subscriptions = { a = { protocol = "http", endpoint = "http://example.com" } }
-  }
-
-  expect_failures = [var.subscriptions]
-}
-
-run "subscription_elsewhere" {
-  command = plan
-
-  variables {
-    create_topic  = false
-    topic_arn     = "arn:aws:sns:eu-west-1:123456789012:alarms"
-    subscriptions = { a = { protocol = "email", endpoint = "a@example.com" } }
-  }
-
-  expect_failures = [var.subscriptions]
-}
-
-run "firehose_without_role" {
-  command = plan
-
-  variables {
-    subscriptions = { a = { protocol = "firehose", endpoint = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/a" } }
-  }
-
-  expect_failures = [var.subscriptions]
-}
-
 run "unknown_class" {
   command = plan
 
@@ -201,14 +148,4 @@ run "unknown_class" {
   }
 
   expect_failures = [aws_cloudwatch_metric_alarm.metric]
-}
-
-run "https_unconfirmed" {
-  command = plan
-
-  variables {
-    subscriptions = { a = { protocol = "https", endpoint = "https://example.com/hook" } }
-  }
-
-  expect_failures = [var.subscriptions]
 }
