@@ -16,8 +16,10 @@ module "tenants_blue" {
   tenants               = local.tenants["blue"]
   passwords             = local.passwords["blue"]
   role_passwords        = var.role_passwords
+  passwords_version     = var.passwords_version
   available_connections = module.postgres["blue"].connections_for_tenants
   watchdog              = var.watchdog
+  watchdog_report       = var.watchdog_report
   deletion_protection   = var.tenants_deletion_protection
 }
 

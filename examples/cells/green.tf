@@ -16,8 +16,10 @@ module "tenants_green" {
   tenants               = local.tenants["green"]
   passwords             = local.passwords["green"]
   role_passwords        = var.role_passwords
+  passwords_version     = var.passwords_version
   available_connections = module.postgres["green"].connections_for_tenants
   watchdog              = var.watchdog
+  watchdog_report       = var.watchdog_report
   deletion_protection   = var.tenants_deletion_protection
 }
 

@@ -179,6 +179,13 @@ variable "role_passwords" {
   sensitive   = true
 }
 
+variable "passwords_version" {
+  description = "Raise it to set all passwords again. A tenant's `password_version` does it for one."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
 variable "tenants_deletion_protection" {
   description = "Whether a destroy of a tenant is refused."
   type        = bool
@@ -190,6 +197,13 @@ variable "watchdog" {
   description = "Whether pg_cron is loaded, and ends what exceeds its limits and cannot be ended otherwise."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "watchdog_report" {
+  description = "Thresholds from which on the watchdog writes a line to the server's log at each run, by signal, such as `{ statement = \"5min\" }`, as the module `tenants` takes them. `rds-log-metrics` counts the lines."
+  type        = map(string)
+  default     = {}
   nullable    = false
 }
 

@@ -59,9 +59,11 @@ module "tenants" {
 
   tenants               = var.tenants
   passwords             = var.passwords
+  role_passwords        = var.role_passwords
   passwords_version     = var.passwords_version
   available_connections = module.aurora.connections_for_tenants
   watchdog              = var.watchdog
+  watchdog_report       = var.watchdog_report
   deletion_protection   = var.tenants_deletion_protection
 
   # The cluster's endpoint answers when there is an instance behind it, and not before.

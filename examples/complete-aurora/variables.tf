@@ -142,6 +142,14 @@ variable "passwords" {
   sensitive   = true
 }
 
+variable "role_passwords" {
+  description = "The passwords of the tenants' further roles, by their names (`acme_reader`), 16 characters or more. In no state."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+  sensitive   = true
+}
+
 variable "passwords_version" {
   description = "Raise it to have the passwords set again."
   type        = number
@@ -160,6 +168,13 @@ variable "watchdog" {
   description = "Whether pg_cron is loaded, and ends what exceeds its limits and cannot be ended otherwise."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "watchdog_report" {
+  description = "Thresholds from which on the watchdog writes a line to the server's log at each run, by signal, such as `{ statement = \"5min\" }`, as the module `tenants` takes them. `rds-log-metrics` counts the lines."
+  type        = map(string)
+  default     = {}
   nullable    = false
 }
 

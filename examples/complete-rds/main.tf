@@ -119,5 +119,6 @@ module "tenants" {
   passwords_version     = var.passwords_version
   available_connections = module.postgres.connections_for_tenants
   watchdog              = var.watchdog
+  watchdog_report       = var.watchdog_report
   deletion_protection   = var.tenants_deletion_protection
 }

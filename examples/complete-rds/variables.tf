@@ -237,6 +237,13 @@ variable "watchdog" {
   nullable    = false
 }
 
+variable "watchdog_report" {
+  description = "Thresholds from which on the watchdog writes a line to the server's log at each run, by signal, such as `{ statement = \"5min\" }`, as the module `tenants` takes them. `rds-log-metrics` counts the lines."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "roles" {
   description = <<-EOT
     ARNs of the IAM roles that handle snapshots: `dba` makes, copies and restores them, `break_glass` also deletes and

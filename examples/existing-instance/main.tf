@@ -23,9 +23,11 @@ module "tenants" {
   tenants               = var.tenants
   passwords             = var.passwords
   role_passwords        = var.role_passwords
+  passwords_version     = var.passwords_version
   available_connections = var.instance.max_connections - var.kept_connections
   baseline              = var.baseline
   watchdog              = var.watchdog
+  watchdog_report       = var.watchdog_report
   deletion_protection   = var.tenants_deletion_protection
 }
 

@@ -115,6 +115,13 @@ variable "role_passwords" {
   sensitive   = true
 }
 
+variable "passwords_version" {
+  description = "Raise it to set all passwords again. A tenant's `password_version` does it for one."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
 variable "tenants_deletion_protection" {
   description = "Whether a destroy of a tenant is refused."
   type        = bool
@@ -133,6 +140,13 @@ variable "watchdog" {
   description = "Whether pg_cron ends what exceeds its limits. The instance's parameter group must have loaded it."
   type        = bool
   default     = false
+  nullable    = false
+}
+
+variable "watchdog_report" {
+  description = "Thresholds from which on the watchdog writes a line to the server's log at each run, by signal, such as `{ statement = \"5min\" }`, as the module `tenants` takes them. `rds-log-metrics` counts the lines."
+  type        = map(string)
+  default     = {}
   nullable    = false
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::check::{copy, read};
+use crate::check::{copy, files, read};
 use crate::readme::blocks;
 use crate::readme_blocks::AUTHORITY;
 use crate::stub::workspace;
@@ -126,6 +126,7 @@ fn complete_rds() -> Value {
         },
         "tenants": { "acme": { "connection_limit": 20, "statement_timeout": "30s" }, "globex": {} },
         "passwords": { "acme": PASSWORD, "globex": PASSWORD },
+        "watchdog_report": { "statement": "5min" },
     })
 }
 
@@ -148,7 +149,8 @@ fn complete_rds_leads_from_nothing_to_governed_tenants() {
     assert_governed(&server, &workspace);
     assert_alarms_are_heard(&workspace);
     if watchdog {
-        let jobs = server.superuser("SELECT count(*)::text FROM cron.job WHERE active");
+        let jobs = "SELECT count(*)::text FROM cron.job WHERE active AND command LIKE '%\"statement\":300%'";
+        let jobs = server.superuser(jobs);
         assert_eq!(jobs, [[Some("1".to_owned())]]);
     }
     let key = workspace.state_file().replace("\\\"", "\"");
@@ -371,6 +373,29 @@ fn compositions_hand_every_variable_of_rds_postgres_through() {
     assert_handed_through("cells", "cells", "each.value", &everywhere);
     let own = ["instance_class", "max_connections", "port", "reserved_connections"];
     assert_handed_through("complete-rds", "postgres", "var.postgres", &[&everywhere[..], &own].concat());
+}
+
+/// Whatever `tenants` takes can be set in each composition; but for `baseline`, which those decide that own their server.
+#[test]
+fn compositions_hand_every_variable_of_tenants_through() {
+    let (mut missing, mut calls) = (Vec::new(), 0);
+    let variables = blocks("variable", &read(&examples::root().join("modules/tenants/variables.tf")));
+    for composition in examples::modules().iter().filter(|dir| !dir.starts_with("modules/")) {
+        for file in files(&examples::root().join(composition), "tf") {
+            let text = read(&file);
+            for call in blocks("module", &text).into_iter().filter(|it| it.text("source") == "../modules/tenants") {
+                calls += 1;
+                for variable in &variables {
+                    let name = &variable.name;
+                    if call.argument(name).is_empty() && !(name == "baseline" && composition != "existing-instance") {
+                        missing.push(format!("{}: {}.{name}", file.display(), call.name));
+                    }
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not handed through: {missing:#?}");
+    assert_eq!(calls, 5, "calls of the module");
 }
 
 /// As README.md says: nothing changes for the other cells, and a cell without its file is refused.

@@ -6,6 +6,8 @@ resource "pgtenant_cluster_baseline" "this" {
 
 resource "pgtenant_watchdog" "this" {
   count = var.watchdog ? 1 : 0
+
+  report = var.watchdog_report
 }
 
 # A salt is no secret: PostgreSQL shows it to everybody who begins a login. It must be unique, and not follow from a

@@ -104,6 +104,13 @@ variable "watchdog" {
   nullable    = false
 }
 
+variable "watchdog_report" {
+  description = "Thresholds from which on the watchdog writes a line to the server's log at each run, by signal, such as `{ statement = \"5min\", connections = 80 }`: `report` of `pgtenant_watchdog`, which lists the signals. `0` writes no line. A signal that is left out has the provider's default. Not used without `watchdog`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "deletion_protection" {
   description = "Whether a destroy of a tenant is refused."
   type        = bool

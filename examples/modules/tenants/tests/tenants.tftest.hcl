@@ -101,6 +101,17 @@ run "roles_count" {
   expect_failures = [pgtenant_guardrails.this["acme"], pgtenant_guardrails.this["globex"]]
 }
 
+run "thresholds_of_the_watchdog" {
+  variables {
+    watchdog_report = { statement = "5min", connections = 80 }
+  }
+
+  assert {
+    condition     = pgtenant_watchdog.this[0].report == tomap({ statement = "5min", connections = "80" })
+    error_message = "The thresholds do not arrive."
+  }
+}
+
 run "without_baseline_and_watchdog" {
   variables {
     baseline = false
