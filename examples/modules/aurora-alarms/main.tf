@@ -20,20 +20,47 @@ resource "aws_cloudwatch_metric_alarm" "metric" {
 
   alarm_name          = "${local.prefix}${replace(each.key, "_", "-")}"
   alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why} Runbook: ${var.runbook_url}#${each.value.runbook}"
-  namespace           = "AWS/RDS"
-  metric_name         = each.value.metric
-  dimensions          = each.value.dimensions
-  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  namespace           = can(each.value.metric) ? "AWS/RDS" : null
+  metric_name         = try(each.value.metric, null)
+  dimensions          = can(each.value.metric) ? each.value.dimensions : null
+  statistic           = can(each.value.metric) && !startswith(each.value.statistic, "p") ? each.value.statistic : null
   extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
   comparison_operator = each.value.comparison
   threshold           = each.value.threshold
-  period              = try(each.value.period, 60)
+  period              = can(each.value.metric) ? try(each.value.period, 60) : null
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.periods
   treat_missing_data  = each.value.missing
   alarm_actions       = [local.topic_arn]
   ok_actions          = local.ok
   tags                = var.tags
+
+  dynamic "metric_query" {
+    for_each = can(each.value.math) ? [each.value.math.expression] : []
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = try(each.value.math.metrics, {})
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "AWS/RDS"
+        metric_name = metric_query.value
+        dimensions  = each.value.dimensions
+        period      = each.value.period
+        stat        = each.value.statistic
+      }
+    }
+  }
 
   lifecycle {
     precondition {

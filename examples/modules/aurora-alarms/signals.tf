@@ -30,6 +30,16 @@ locals {
       runbook   = "connections"
       missing   = "missing", why = local.says_nothing
     }
+    # Above the threshold of connections it is 0: that alarm rings then, and one cause is one page. One period alone is a pool
+    # that opens, or a restart after which all come back.
+    connections_growth = {
+      math       = { expression = "IF(connections > ${local.connections}, 0, 300 * RATE(connections))", metrics = { connections = "DatabaseConnections" } }
+      dimensions = local.writer, statistic = "Maximum", comparison = local.gt, periods = 2, period = 300
+      threshold  = local.connections_growth
+      says       = "Connections have grown by more than ${local.connections_growth} in each of two periods of five minutes: a pool leaks, or an application opens one for each request. At this pace the writer is soon full."
+      runbook    = "connections"
+      missing    = "missing", why = local.says_nothing
+    }
     cpu = {
       metric    = "CPUUtilization", dimensions = local.writer, statistic = "Average", comparison = local.gt, periods = 5
       threshold = var.thresholds.cpu_percent

@@ -36,4 +36,10 @@ locals {
   memory_gib = try(coalesce(var.memory_gib, local.known_memory), 1)
 
   connections = floor(var.connections_for_tenants * var.thresholds.connections_percent / 100)
+
+  # Connections in five minutes. Two such steps are below the threshold of connections, however few there are.
+  connections_growth = max(0, min(
+    floor(var.connections_for_tenants * var.thresholds.connections_growth_percent / 100),
+    floor(local.connections / 2) - 1,
+  ))
 }

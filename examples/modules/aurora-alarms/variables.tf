@@ -96,9 +96,10 @@ variable "instance_resource_ids" {
 }
 
 variable "thresholds" {
-  description = "What is too much, relative to the size where that makes sense. Per cent: `connections_percent` of `connections_for_tenants`, `cpu_percent`, `memory_percent` that must stay free, `cache_hit_percent` that must come from memory, `capacity_percent` of `max_capacity`. Times: `latency_seconds` (90th percentile of reads), `commit_latency_ms`, `replica_lag_ms`, `idle_in_transaction_seconds`. GiB: `local_storage_gib` that must stay free, `wal_gib`. Numbers: `load_per_vcpu` (active sessions), `transaction_ids` (of some 2000 million), `deadlocks_per_minute`, `blocked_transactions`, `cpu_credits` that must stay."
+  description = "What is too much, relative to the size where that makes sense. Per cent: `connections_percent` of `connections_for_tenants`, `connections_growth_percent` of them in five minutes, `cpu_percent`, `memory_percent` that must stay free, `cache_hit_percent` that must come from memory, `capacity_percent` of `max_capacity`. Times: `latency_seconds` (90th percentile of reads), `commit_latency_ms`, `replica_lag_ms`, `idle_in_transaction_seconds`. GiB: `local_storage_gib` that must stay free, `wal_gib`. Numbers: `load_per_vcpu` (active sessions), `transaction_ids` (of some 2000 million), `deadlocks_per_minute`, `blocked_transactions`, `cpu_credits` that must stay."
   type = object({
     connections_percent         = optional(number, 90)
+    connections_growth_percent  = optional(number, 20)
     cpu_percent                 = optional(number, 90)
     memory_percent              = optional(number, 5)
     cache_hit_percent           = optional(number, 90)

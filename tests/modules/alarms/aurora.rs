@@ -1,6 +1,6 @@
 //! Two Aurora clusters as `aurora-alarms` hears of them.
 
-use super::{GIB, Happens, NoData, Nothing, Row, Scenario, Server, State, Value, row, sparse};
+use super::{GIB, Grows, Happens, NoData, Nothing, Row, Scenario, Server, State, Value, growing, row, sparse};
 
 /// What is asked of the writer, of all readers, of the volume.
 const CLUSTER: &str = "tenants";
@@ -19,6 +19,8 @@ instance_resource_ids   = { one = "db-A" }
     storage: 0.0,
     rows: &[
         row("connections", &[("WRITER DatabaseConnections", 355.0, 356.0)], 5),
+        // 79 in five minutes.
+        growing("connections_growth", &[("WRITER DatabaseConnections", 15.78, 16.0)], 10),
         row("cpu", &[("WRITER CPUUtilization", 90.0, 90.5)], 5),
         row("freeable_memory", &[("WRITER FreeableMemory", 858_993_459.0, 855_000_000.0)], 15),
         row("local_storage", &[("WRITER FreeLocalStorage", 4.0 * GIB, 3.95 * GIB)], 5),
@@ -36,6 +38,7 @@ instance_resource_ids   = { one = "db-A" }
             metrics: &[("READER AuroraReplicaLag", 2000.0, 2020.0)],
             minutes: 10,
             down: State::Alarm,
+            grows: false,
         },
         row("reader_connections", &[("READER DatabaseConnections", 355.0, 356.0)], 5),
         row("reader_cpu", &[("READER CPUUtilization", 90.0, 90.5)], 15),
@@ -72,6 +75,36 @@ instance_resource_ids   = { one = "db-A" }
             name: "tenants hold all connections of the writer",
             change: |metric, _| if metric == "WRITER DatabaseConnections" { Value(395.0) } else { Nothing },
             rings: &["connections"],
+        },
+        Scenario {
+            name: "a pool of 150 connections opens",
+            change: |metric, _| if metric == "WRITER DatabaseConnections" { Grows(150.0) } else { Nothing },
+            rings: &[],
+        },
+        Scenario {
+            name: "a pool leaks 20 connections a minute up to its 300",
+            change: |metric, minute| match metric {
+                "WRITER DatabaseConnections" => Grows((20.0 * minute as f64).min(300.0)),
+                _ => Nothing,
+            },
+            rings: &["connections_growth"],
+        },
+        Scenario {
+            name: "connections grow until there is none left",
+            change: |metric, minute| match metric {
+                "WRITER DatabaseConnections" => Value((10.0 + 20.0 * minute as f64).min(395.0)),
+                _ => Nothing,
+            },
+            rings: &["connections", "connections_growth"],
+        },
+        Scenario {
+            name: "the writer restarts for seven minutes, and 300 connections come back",
+            change: |metric, minute| match (metric, minute) {
+                ("WRITER DatabaseConnections", 30..37) => NoData,
+                ("WRITER DatabaseConnections", _) => Value(300.0),
+                _ => Nothing,
+            },
+            rings: &[],
         },
         // Aurora's buffers take some three quarters.
         Scenario {
@@ -118,7 +151,7 @@ pub const SERVERLESS: Server = Server {
 cluster_identifier      = "tenants"
 instance_class          = "db.serverless"
 max_capacity            = 8
-connections_for_tenants = 20
+connections_for_tenants = 40
 readers                 = false
 volume_budget_gib       = 100
 disabled                = ["buffer_cache"]
@@ -126,7 +159,8 @@ disabled                = ["buffer_cache"]
     memory: 16.0 * GIB,
     storage: 0.0,
     rows: &[
-        row("connections", &[("WRITER DatabaseConnections", 18.0, 18.5)], 5),
+        row("connections", &[("WRITER DatabaseConnections", 36.0, 36.5)], 5),
+        growing("connections_growth", &[("WRITER DatabaseConnections", 1.58, 1.64)], 10),
         row("cpu", &[("WRITER CPUUtilization", 90.0, 90.5)], 5),
         row("freeable_memory", &[("WRITER FreeableMemory", 858_993_459.0, 855_000_000.0)], 15),
         row("capacity", &[("WRITER ACUUtilization", 90.0, 90.5)], 15),

@@ -151,9 +151,17 @@ impl Alarm {
                         minutes.clone().filter_map(|minute| world(resource, counter, minute)).collect(),
                     )
                 };
-                math::evaluate(text, &|id| self.datapoint(id, world, at), &counter)
+                math::evaluate(text, &|id| self.datapoint(id, world, at), &|id| self.rate(id, world, at), &counter)
             }
         }
+    }
+
+    /// How much it has changed in a second since the last datapoint before this one that is not missing.
+    fn rate(&self, id: &str, world: &World, at: usize) -> Option<f64> {
+        let now = self.datapoint(id, world, at)?;
+        let mut earlier = (at.saturating_sub(self.range())..at).rev();
+        let (periods, then) = earlier.find_map(|then| Some((at - then, self.datapoint(id, world, then)?)))?;
+        Some((now - then) / (periods * self.period * 60) as f64)
     }
 
     /// Of the datapoints in the evaluation range, oldest first: whether each is past the threshold, or missing.

@@ -1,12 +1,13 @@
-//! CloudWatch's metric math, as far as the modules' alarms use it: numbers, ids, `+ - * /`, one comparison, `IF`, and
-//! `DB_PERF_INSIGHTS`. What is computed from something missing is missing.
+//! CloudWatch's metric math, as far as the modules' alarms use it: numbers, ids, `+ - * /`, one comparison, `IF`, `RATE`
+//! of an id, and `DB_PERF_INSIGHTS`. What is computed from something missing is missing.
 
 type Lookup<'a> = dyn Fn(&str) -> Option<f64> + 'a;
 type Counter<'a> = dyn Fn(&str, &str) -> Option<f64> + 'a;
 
-/// `id` is asked for the queries that the expression names, `counter` for a resource's counter.
-pub fn evaluate(text: &str, id: &Lookup, counter: &Counter) -> Option<f64> {
-    let mut parser = Parser { text, rest: text, id, counter };
+/// `id` is asked for the queries that the expression names, `rate` for how much one changes in a second, `counter` for a
+/// resource's counter.
+pub fn evaluate(text: &str, id: &Lookup, rate: &Lookup, counter: &Counter) -> Option<f64> {
+    let mut parser = Parser { text, rest: text, id, rate, counter };
     let value = parser.comparison();
     assert!(parser.rest.trim().is_empty(), "{:?} is left of {text}", parser.rest);
     value
@@ -16,6 +17,7 @@ struct Parser<'a> {
     text: &'a str,
     rest: &'a str,
     id: &'a Lookup<'a>,
+    rate: &'a Lookup<'a>,
     counter: &'a Counter<'a>,
 }
 
@@ -100,6 +102,12 @@ impl<'a> Parser<'a> {
                 self.needs(")");
                 if condition? == 0.0 { otherwise } else { then }
             }
+            "RATE" => {
+                self.needs("(");
+                let of = self.word();
+                self.needs(")");
+                (self.rate)(of)
+            }
             "DB_PERF_INSIGHTS" => {
                 self.needs("(");
                 assert_eq!(self.quoted(), "RDS");
@@ -126,14 +134,18 @@ fn expressions() {
         "writes" => Some(6.0),
         _ => None,
     };
+    let rate = |id: &str| (id == "reads").then_some(0.5);
     let counter = |resource: &str, counter: &str| (resource == "db-A" && counter == "db.a.avg").then_some(7.0);
-    let check = |text: &str, expected: Option<f64>| assert_eq!(evaluate(text, &id, &counter), expected, "{text}");
+    let check =
+        |text: &str, expected: Option<f64>| assert_eq!(evaluate(text, &id, &rate, &counter), expected, "{text}");
     check("100 * (reads + writes) / 72", Some(50.0));
     check("reads - writes - 4", Some(20.0));
     check("reads + none", None);
     check("IF(reads > 29.5, writes, 1)", Some(6.0));
     check("IF(reads <= 29.5, none, 1)", Some(1.0));
     check("IF(none > 1, 2, 3)", None);
+    check("IF(reads > 30, 0, 300 * RATE(reads))", Some(150.0));
+    check("RATE(none)", None);
     check("DB_PERF_INSIGHTS('RDS', 'db-A', 'db.a.avg')", Some(7.0));
     check("DB_PERF_INSIGHTS('RDS', 'db-B', 'db.a.avg')", None);
 }

@@ -49,6 +49,8 @@ struct Row {
     minutes: usize,
     /// What the alarm says when the instance, or the replica, reports nothing.
     down: State,
+    /// Whether the values are what a healthy metric grows by in each minute.
+    grows: bool,
 }
 
 /// What happens to a metric, by minutes since the event.
@@ -57,9 +59,11 @@ type Change = fn(&str, usize) -> Happens;
 enum Happens {
     Nothing,
     Value(f64),
+    /// So much more than when all is well.
+    Grows(f64),
     NoData,
 }
-use Happens::{NoData, Nothing, Value};
+use Happens::{Grows, NoData, Nothing, Value};
 
 struct Scenario {
     name: &'static str,
@@ -68,12 +72,17 @@ struct Scenario {
 }
 
 const fn row(alarm: &'static str, metrics: &'static [(&'static str, f64, f64)], minutes: usize) -> Row {
-    Row { alarm, metrics, minutes, down: State::InsufficientData }
+    Row { alarm, metrics, minutes, down: State::InsufficientData, grows: false }
 }
 
 /// A row of an alarm for which no data is good.
 const fn sparse(alarm: &'static str, metrics: &'static [(&'static str, f64, f64)], minutes: usize) -> Row {
-    Row { alarm, metrics, minutes, down: State::Ok }
+    Row { alarm, metrics, minutes, down: State::Ok, grows: false }
+}
+
+/// A row of an alarm on growth.
+const fn growing(alarm: &'static str, metrics: &'static [(&'static str, f64, f64)], minutes: usize) -> Row {
+    Row { alarm, metrics, minutes, down: State::InsufficientData, grows: true }
 }
 
 /// A restart: not yet five minutes and what CloudWatch looks back further.
@@ -132,6 +141,7 @@ replica_identifiers     = ["tenants-replica"]
             metrics: &[("ReplicaLag", 60.0, 60.5)],
             minutes: 10,
             down: State::Alarm,
+            grows: false,
         },
     ],
     scenarios: &[
@@ -436,6 +446,7 @@ impl Server {
             match minute.checked_sub(EVENT).map_or(Nothing, |since| change(&named, since)) {
                 Nothing => Some(healthy),
                 Value(value) => Some(value),
+                Grows(by) => Some(healthy + by),
                 NoData => None,
             }
         }
@@ -460,15 +471,22 @@ impl Server {
 
     /// By cell: whether the alarm rings, and whether it should.
     fn row(&self, row: &Row, alarm: &Alarm) -> Vec<(String, bool, bool)> {
-        let value = |metric: &str, ringing: bool| {
+        let value = |metric: &str, since: usize, ringing: bool| {
             let of = row.metrics.iter().find(|(of, ..)| *of == metric);
-            of.map_or(Nothing, |(_, quiet, loud)| Value(if ringing { *loud } else { *quiet }))
+            of.map_or(Nothing, |(_, quiet, loud)| {
+                let value = if ringing { *loud } else { *quiet };
+                if row.grows { Grows(value * (since + 1) as f64) } else { Value(value) }
+            })
         };
         let lasts = |minutes: usize| {
-            rings(alarm, &self.world(|metric, since| if since < minutes { value(metric, true) } else { Nothing }))
+            rings(
+                alarm,
+                &self.world(|metric, since| if since < minutes { value(metric, since, true) } else { Nothing }),
+            )
         };
-        let quiet = rings(alarm, &self.world(|metric, _| value(metric, false)));
-        let gaps = rings(alarm, &self.world(|metric, since| if since % 4 == 3 { NoData } else { value(metric, true) }));
+        let quiet = rings(alarm, &self.world(|metric, since| value(metric, since, false)));
+        let gaps =
+            rings(alarm, &self.world(|metric, since| if since % 4 == 3 { NoData } else { value(metric, since, true) }));
         let down = alarm.states(&self.world(|_, _| NoData), END).last() == Some(&row.down);
         let mut cells = vec![
             ("it is at its threshold".to_owned(), quiet, false),

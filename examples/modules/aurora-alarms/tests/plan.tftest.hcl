@@ -15,7 +15,7 @@ run "defaults" {
 
   assert {
     condition = keys(aws_cloudwatch_metric_alarm.metric) == [
-      "availability", "buffer_cache", "commit_latency", "connections", "cpu", "db_load", "deadlocks", "freeable_memory",
+      "availability", "buffer_cache", "commit_latency", "connections", "connections_growth", "cpu", "db_load", "deadlocks", "freeable_memory",
       "local_storage", "read_latency", "reader_connections", "reader_cpu", "replica_lag", "transaction_ids", "volume", "wal_usage",
     ]
     error_message = "The alarms are not those documented: ${jsonencode(keys(aws_cloudwatch_metric_alarm.metric))}"
@@ -23,7 +23,7 @@ run "defaults" {
 
   assert {
     condition = { for name, alarm in aws_cloudwatch_metric_alarm.metric : name => alarm.threshold } == {
-      availability    = 1, buffer_cache = 90, commit_latency = 50, connections = 355, cpu = 90, db_load = 2, deadlocks = 1 / 60
+      availability    = 1, buffer_cache = 90, commit_latency = 50, connections = 355, connections_growth = 79, cpu = 90, db_load = 2, deadlocks = 1 / 60
       freeable_memory = 858993459, local_storage = 4294967296, read_latency = 0.02, reader_connections = 355, reader_cpu = 90
       replica_lag     = 2000, transaction_ids = 500000000, volume = 1099511627776, wal_usage = 53687091200
     }
@@ -32,7 +32,7 @@ run "defaults" {
 
   # What Aurora does not have must not be waited for.
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.metric : !contains(["FreeStorageSpace", "DiskQueueDepth", "EBSIOBalance%", "EBSByteBalance%", "CheckpointLag", "ReplicaLag"], alarm.metric_name)])
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.metric : !contains(["FreeStorageSpace", "DiskQueueDepth", "EBSIOBalance%", "EBSByteBalance%", "CheckpointLag", "ReplicaLag"], coalesce(alarm.metric_name, "-"))])
     error_message = "An alarm waits for a metric that Aurora does not have."
   }
 
@@ -43,8 +43,21 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.metric : alarm.dimensions["DBClusterIdentifier"] == "tenants" && (name == "volume" || contains(["READER", "WRITER"], try(alarm.dimensions["Role"], "")))])
+    condition = alltrue([
+      for name, dimensions in merge(
+        { for name, alarm in aws_cloudwatch_metric_alarm.metric : name => alarm.dimensions if alarm.metric_name != null },
+        merge([
+          for name, alarm in aws_cloudwatch_metric_alarm.metric :
+          { for query in alarm.metric_query : "${name} ${query.id}" => query.metric[0].dimensions if length(query.metric) > 0 }
+        ]...),
+      ) : dimensions["DBClusterIdentifier"] == "tenants" && (name == "volume" || contains(["READER", "WRITER"], try(dimensions["Role"], "")))
+    ])
     error_message = "An alarm does not follow a failover."
+  }
+
+  assert {
+    condition     = [for query in aws_cloudwatch_metric_alarm.metric["connections_growth"].metric_query : query.expression if query.expression != null] == ["IF(connections > 355, 0, 300 * RATE(connections))"]
+    error_message = "The growth of connections is not what is watched."
   }
 
   assert {
@@ -76,8 +89,8 @@ run "few_connections" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.metric["connections"].threshold < 5
-    error_message = "The alarm on connections cannot fire."
+    condition     = aws_cloudwatch_metric_alarm.metric["connections"].threshold < 5 && 2 * (aws_cloudwatch_metric_alarm.metric["connections_growth"].threshold + 1) <= aws_cloudwatch_metric_alarm.metric["connections"].threshold
+    error_message = "The alarms on connections cannot fire."
   }
 }
 
