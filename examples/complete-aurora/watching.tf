@@ -11,6 +11,7 @@ module "alarms" {
   volume_budget_gib       = var.volume_budget_gib
   instance_resource_ids   = { for name, instance in module.aurora.instances : name => instance.resource_id }
   parameter_group_names   = [module.aurora.parameter_group_name]
+  log_metrics_namespace   = module.log_metrics.namespace
   subscriptions           = var.subscriptions
   tags                    = var.tags
 }

@@ -13,12 +13,16 @@ locals {
       "${name}/${instance}" => merge(signal, { resource_id = resource_id }) if !contains(var.disabled, name)
     }
   ]...)
+
+  alarm_names = {
+    for name in concat(keys(local.metric_alarms), keys(local.insight_alarms)) : name => "${local.prefix}${replace(name, "/[_/]/", "-")}"
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "metric" {
   for_each = local.metric_alarms
 
-  alarm_name          = "${local.prefix}${replace(each.key, "_", "-")}"
+  alarm_name          = local.alarm_names[each.key]
   alarm_description   = "${each.value.says} Missing data is ${each.value.missing}: ${each.value.why} Runbook: ${var.runbook_url}#${each.value.runbook}"
   namespace           = can(each.value.metric) ? "AWS/RDS" : null
   metric_name         = try(each.value.metric, null)
@@ -73,7 +77,7 @@ resource "aws_cloudwatch_metric_alarm" "metric" {
 resource "aws_cloudwatch_metric_alarm" "insight" {
   for_each = local.insight_alarms
 
-  alarm_name          = "${local.prefix}${replace(each.key, "/[_/]/", "-")}"
+  alarm_name          = local.alarm_names[each.key]
   alarm_description   = "${each.value.says} Missing data is notBreaching: Counters are reported while there is something to count. Runbook: ${var.runbook_url}#${each.value.runbook}"
   comparison_operator = local.gt
   threshold           = each.value.threshold

@@ -21,6 +21,11 @@ output "size" {
   }
 }
 
+output "dashboard_name" {
+  description = "Name of the dashboard; null without."
+  value       = var.create_dashboard ? aws_cloudwatch_dashboard.this[0].dashboard_name : null
+}
+
 output "kms_key_arn" {
   description = "Key of the topic; null without."
   value       = module.topic.kms_key_arn

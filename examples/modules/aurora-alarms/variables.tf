@@ -95,6 +95,12 @@ variable "instance_resource_ids" {
   }
 }
 
+variable "log_metrics_namespace" {
+  description = "Namespace of the module `rds-log-metrics` (its output `namespace`), whose metrics the dashboard then shows too. Null without."
+  type        = string
+  default     = null
+}
+
 variable "thresholds" {
   description = "What is too much, relative to the size where that makes sense. Per cent: `connections_percent` of `connections_for_tenants`, `connections_growth_percent` of them in five minutes, `cpu_percent`, `memory_percent` that must stay free, `cache_hit_percent` that must come from memory, `capacity_percent` of `max_capacity`. Times: `latency_seconds` (90th percentile of reads), `commit_latency_ms`, `replica_lag_ms`, `idle_in_transaction_seconds`. GiB: `local_storage_gib` that must stay free, `wal_gib`. Numbers: `load_per_vcpu` (active sessions), `transaction_ids` (of some 2000 million), `deadlocks_per_minute`, `blocked_transactions`, `cpu_credits` that must stay."
   type = object({
@@ -202,6 +208,13 @@ variable "subscriptions" {
 
 variable "notify_ok" {
   description = "Whether the topic also hears when an alarm is over."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "create_dashboard" {
+  description = "Whether to make a dashboard, named for the cluster, with one row for each risk."
   type        = bool
   default     = true
   nullable    = false

@@ -102,55 +102,19 @@ locals {
       ]
     },
   ]
+}
 
-  # Only what has something to show.
-  shown_rows = [
-    for row in local.rows : {
-      risk    = row.risk
-      then    = row.then
-      widgets = [for widget in row.widgets : widget if length(widget.metrics) > 0]
-    } if anytrue([for widget in row.widgets : length(widget.metrics) > 0])
-  ]
+module "dashboard" {
+  source = "../alarm-dashboard"
 
-  alarm_arn_prefix = "arn:${data.aws_partition.this.partition}:cloudwatch:${data.aws_region.this.region}:${data.aws_caller_identity.this.account_id}:alarm:"
-
-  status = {
-    type = "alarm", x = 0, y = 0, width = 24, height = 4
-    properties = {
-      title  = var.db_instance_identifier
-      alarms = [for name in sort(values(local.alarm_names)) : "${local.alarm_arn_prefix}${name}"]
-    }
-  }
-
-  widgets = flatten([
-    for number, row in local.shown_rows : [
-      {
-        type       = "text", x = 0, y = 4 + number * 8, width = 24, height = 2
-        properties = { markdown = "## ${row.risk}\n${row.then}" }
-      },
-      [
-        for column, widget in row.widgets : {
-          type = "metric", x = column * floor(24 / length(row.widgets)), y = 6 + number * 8, height = 6
-          # The last one takes what division leaves.
-          width = floor(24 / length(row.widgets)) + (column == length(row.widgets) - 1 ? 24 % length(row.widgets) : 0)
-          properties = {
-            title       = widget.title
-            region      = data.aws_region.this.region
-            view        = "timeSeries"
-            stat        = "Average"
-            period      = 60
-            metrics     = widget.metrics
-            annotations = { horizontal = [for line in widget.lines : { value = line }] }
-          }
-        }
-      ],
-    ]
-  ])
+  title       = var.db_instance_identifier
+  alarm_names = values(local.alarm_names)
+  rows        = local.rows
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
   count = var.create_dashboard ? 1 : 0
 
   dashboard_name = "${local.prefix}risks"
-  dashboard_body = jsonencode({ widgets = concat([local.status], local.widgets) })
+  dashboard_body = module.dashboard.body
 }

@@ -1,11 +1,5 @@
 # Alarms on an RDS instance, with thresholds that follow from what it is.
 
-data "aws_caller_identity" "this" {}
-
-data "aws_partition" "this" {}
-
-data "aws_region" "this" {}
-
 locals {
   prefix      = "${var.db_instance_identifier}-"
   topic_arn   = module.topic.topic_arn

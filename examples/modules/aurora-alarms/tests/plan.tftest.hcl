@@ -94,6 +94,45 @@ run "few_connections" {
   }
 }
 
+run "dashboard_has_a_row_for_each_risk" {
+  command = plan
+
+  variables {
+    log_metrics_namespace = "pgtenant/tenants"
+    instance_resource_ids = { one = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ" }
+  }
+
+  assert {
+    condition = [
+      for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets :
+      trimprefix(split("\n", widget.properties.markdown)[0], "## ") if widget.type == "text"
+      ] == [
+      "Connection exhaustion", "Runaway queries", "Locks and long transactions", "Memory", "I/O",
+      "Storage growth", "Autovacuum and bloat", "Replication lag", "Access"
+    ]
+    error_message = "There is one row for each risk."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets[0].properties.alarms) == length(output.alarms) && output.dashboard_name == "tenants-risks"
+    error_message = "The state of all alarms is on top."
+  }
+
+  # Each metric that an alarm watches is shown.
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.metric :
+      strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "[\"AWS/RDS\",\"${alarm.metric_name}\",\"DBClusterIdentifier\",\"tenants\"") if alarm.metric_name != null && alarm.metric_name != "EngineUptime"
+    ])
+    error_message = "The dashboard lacks the metric of an alarm."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "[\"pgtenant/tenants\",\"failed_login\",{\"stat\":\"Sum\"}]") && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "DB_PERF_INSIGHTS('RDS', 'db-ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'db.Transactions.blocked_transactions.avg')")
+    error_message = "Metrics of the log and of Performance Insights are shown."
+  }
+}
+
 run "serverless" {
   command = plan
 
@@ -114,6 +153,14 @@ run "serverless" {
   }
 
   assert {
+    condition = [
+      for metric in ["ACUUtilization", "FreeLocalStorage", "AuroraReplicaLag", "READER", "pgtenant/"] :
+      metric if strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, metric)
+    ] == ["ACUUtilization"]
+    error_message = "The dashboard shows what is not there."
+  }
+
+  assert {
     condition     = output.size.memory_gib == 16 && output.size.vcpus == 2
     error_message = "The size does not follow from the capacity."
   }
@@ -127,6 +174,7 @@ run "burstable_with_insights" {
     instance_resource_ids = { one = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ", two = "db-BCDEFGHIJKLMNOPQRSTUVWXYZA" }
     disabled              = ["buffer_cache", "idle_in_transaction"]
     create_events         = false
+    create_dashboard      = false
     create_topic          = false
     topic_arn             = "arn:aws:sns:eu-west-1:123456789012:alarms"
   }
@@ -142,7 +190,7 @@ run "burstable_with_insights" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.this) == 0 && output.kms_key_arn == null
+    condition     = length(aws_cloudwatch_event_rule.this) == 0 && output.kms_key_arn == null && length(aws_cloudwatch_dashboard.this) == 0 && output.dashboard_name == null
     error_message = "What was switched off is there."
   }
 }
