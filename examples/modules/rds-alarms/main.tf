@@ -61,7 +61,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
         metric_name = metric_query.value
         dimensions  = { DBInstanceIdentifier = var.db_instance_identifier }
         period      = try(each.value.period, 60)
-        stat        = "Average"
+        stat        = try(each.value.math.statistic, "Average")
       }
     }
   }

@@ -25,6 +25,19 @@ locals {
       missing   = "missing", why = local.down_is_availability
       runbook   = "connections"
     }
+    # Above the threshold of connections it is 0: that alarm rings then, and one cause is one page. One period alone is a pool
+    # that opens, or a restart after which all come back.
+    connections_growth = {
+      math = {
+        expression = "IF(connections > ${floor(local.connections * var.thresholds.connections_percent / 100)}, 0, 300 * RATE(connections))"
+        metrics    = { connections = "DatabaseConnections" }, statistic = "Maximum"
+      }
+      comparison = local.gt, periods = 2, period = 300
+      threshold  = local.connections_growth
+      says       = "Connections have grown by more than ${local.connections_growth} in each of two periods of five minutes: a pool leaks, or an application opens one for each request. At this pace the server is soon full."
+      missing    = "missing", why = local.down_is_availability
+      runbook    = "connections"
+    }
     cpu = {
       metric    = "CPUUtilization", statistic = "Average", comparison = local.gt, periods = 5
       threshold = var.thresholds.cpu_percent, most = 100
@@ -222,6 +235,12 @@ locals {
     }
   })
 
+  # Connections in five minutes. Two such steps are below the threshold of connections, but for a handful of connections.
+  connections_growth = max(0, min(
+    floor(local.connections * var.thresholds.connections_growth_percent / 100),
+    floor(local.connections * var.thresholds.connections_percent / 200) - 1,
+  ))
+
   # On a small server the system and shared_buffers leave less than that free when nobody does anything.
   memory_percent = var.thresholds.memory_percent != null ? var.thresholds.memory_percent : local.memory_gib < 4 ? 10 : 25
 
@@ -229,8 +248,8 @@ locals {
 
   # Those too that are made for other instances only.
   names = [
-    "availability", "blocked_transactions", "burst_balance", "checkpoint_lag", "connections", "cpu", "cpu_credits", "db_load",
-    "deadlocks", "disk_queue", "ebs_byte_balance", "ebs_io_balance", "free_local_storage", "free_storage",
+    "availability", "blocked_transactions", "burst_balance", "checkpoint_lag", "connections", "connections_growth", "cpu", "cpu_credits",
+    "db_load", "deadlocks", "disk_queue", "ebs_byte_balance", "ebs_io_balance", "free_local_storage", "free_storage",
     "free_storage_critical", "freeable_memory", "idle_in_transaction", "iops_saturation", "read_latency", "replica_lag",
     "replication_slot_lag", "storage_ceiling", "throughput_saturation", "transaction_ids", "wal_usage", "write_latency",
   ]

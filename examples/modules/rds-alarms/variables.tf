@@ -200,7 +200,7 @@ variable "parameter_group_names" {
 variable "thresholds" {
   description = <<-EOT
     What is too much, relative to the instance's size where that makes sense. Per cent: `connections_percent` of
-    `connections_for_tenants`; `cpu_percent`; `memory_percent` that must stay free (null: 25, and 10 below 4 GiB of memory);
+    `connections_for_tenants`; `connections_growth_percent` of them in five minutes; `cpu_percent`; `memory_percent` that must stay free (null: 25, and 10 below 4 GiB of memory);
     `storage_percent` and `storage_critical_percent` that must stay free; `storage_ceiling_percent` of
     `max_allocated_storage`; `iops_percent` and `throughput_percent` of what storage and class can do;
     `ebs_balance_percent`, `burst_balance_percent` and `cpu_credits_percent` of the burst that must stay;
@@ -211,6 +211,7 @@ variable "thresholds" {
   EOT
   type = object({
     connections_percent         = optional(number, 90)
+    connections_growth_percent  = optional(number, 20)
     cpu_percent                 = optional(number, 90)
     memory_percent              = optional(number)
     storage_percent             = optional(number, 10)

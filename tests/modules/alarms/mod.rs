@@ -116,6 +116,8 @@ replica_identifiers     = ["tenants-replica"]
     storage: 100.0 * GIB,
     rows: &[
         row("connections", &[("DatabaseConnections", 348.0, 349.0)], 5),
+        // 77 in five minutes.
+        growing("connections_growth", &[("DatabaseConnections", 15.38, 15.6)], 10),
         row("cpu", &[("CPUUtilization", 90.0, 90.5)], 5),
         sparse("db_load", &[("DBLoad", 2.0, 2.01)], 15),
         row("freeable_memory", &[("FreeableMemory", 2.0 * GIB, 1.99 * GIB)], 15),
@@ -224,6 +226,19 @@ replica_identifiers     = ["tenants-replica"]
             rings: &["connections"],
         },
         Scenario {
+            name: "a pool of 150 connections opens",
+            change: |metric, _| if metric == "DatabaseConnections" { Grows(150.0) } else { Nothing },
+            rings: &[],
+        },
+        Scenario {
+            name: "a pool leaks 20 connections a minute up to its 300",
+            change: |metric, minute| match metric {
+                "DatabaseConnections" => Grows((20.0 * minute as f64).min(300.0)),
+                _ => Nothing,
+            },
+            rings: &["connections_growth"],
+        },
+        Scenario {
             name: "a burst of ten minutes",
             change: |metric, minute| match (metric, minute) {
                 ("ReadIOPS", 0..10) => Value(2900.0),
@@ -291,6 +306,7 @@ log_metrics_namespace  = "pgtenant/tenants"
     storage: 20.0 * GIB,
     rows: &[
         row("connections", &[("DatabaseConnections", 96.0, 97.0)], 5),
+        growing("connections_growth", &[("DatabaseConnections", 4.18, 4.3)], 10),
         row("cpu", &[("CPUUtilization", 90.0, 90.5)], 5),
         row("cpu_credits", &[("CPUUtilization", 11.0, 11.0), ("CPUCreditBalance", 28.8, 28.7)], 15),
         sparse("db_load", &[("DBLoad", 2.0, 2.01)], 15),
@@ -358,7 +374,7 @@ db_instance_identifier  = "tenants"
 resource_id             = "db-A"
 instance_class          = "db.r6gd.8xlarge"
 allocated_storage       = 500
-connections_for_tenants = 20
+connections_for_tenants = 24
 performance_insights    = false
 log_metrics_namespace   = "pgtenant/tenants"
 disabled                = ["availability"]
@@ -366,10 +382,11 @@ disabled                = ["availability"]
     memory: 256.0 * GIB,
     storage: 500.0 * GIB,
     rows: &[
-        row("connections", &[("DatabaseConnections", 18.0, 18.5)], 5),
+        row("connections", &[("DatabaseConnections", 21.0, 21.5)], 5),
+        growing("connections_growth", &[("DatabaseConnections", 0.78, 0.82)], 10),
         row("cpu", &[("CPUUtilization", 90.0, 90.5)], 5),
         // Of 32 vCPUs, but no more than there are sessions.
-        sparse("db_load", &[("DBLoad", 18.0, 18.1)], 15),
+        sparse("db_load", &[("DBLoad", 21.0, 21.1)], 15),
         row("freeable_memory", &[("FreeableMemory", 64.0 * GIB, 63.9 * GIB)], 15),
         row("free_storage", &[("FreeStorageSpace", 50.0 * GIB, 49.9 * GIB)], 5),
         row("free_storage_critical", &[("FreeStorageSpace", 25.0 * GIB, 24.9 * GIB)], 5),

@@ -20,6 +20,7 @@ run "thresholds_follow_from_the_size" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.this["connections"].threshold == 438 &&
+      aws_cloudwatch_metric_alarm.this["connections_growth"].threshold == 97 &&
       aws_cloudwatch_metric_alarm.this["freeable_memory"].threshold == 4 * 1073741824 &&
       aws_cloudwatch_metric_alarm.this["free_storage"].threshold == 10 * 1073741824 &&
       aws_cloudwatch_metric_alarm.this["free_storage_critical"].threshold == 5 * 1073741824 &&
@@ -78,7 +79,7 @@ run "thresholds_follow_from_the_size" {
   }
 
   assert {
-    condition     = !anytrue([for name in keys(output.alarms) : startswith(name, "replica_lag")]) && length(output.alarms) == 21
+    condition     = !anytrue([for name in keys(output.alarms) : startswith(name, "replica_lag")]) && length(output.alarms) == 22
     error_message = "Without replicas there is no alarm on lag."
   }
 }
@@ -329,7 +330,7 @@ run "another_topic" {
   }
 
   assert {
-    condition     = output.kms_key_arn == null && length(aws_cloudwatch_dashboard.this) == 0 && length(aws_cloudwatch_event_rule.this) == 0 && length(output.alarms) == 18
+    condition     = output.kms_key_arn == null && length(aws_cloudwatch_dashboard.this) == 0 && length(aws_cloudwatch_event_rule.this) == 0 && length(output.alarms) == 19
     error_message = "What is not wanted is not made."
   }
 }
