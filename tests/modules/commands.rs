@@ -9,7 +9,7 @@ use crate::support::{examples, skip};
 
 #[test]
 fn every_aws_command_is_one_that_the_api_has() {
-    let python = match crate::python::with_botocore() {
+    let python = match crate::support::python::with_botocore() {
         Ok(python) => python,
         Err(reason) => return skip("commands::every_aws_command_is_one_that_the_api_has", &reason),
     };

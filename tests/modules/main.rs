@@ -20,7 +20,6 @@ mod parameters;
 mod pattern;
 mod planned;
 mod policies;
-mod python;
 mod readme;
 mod readme_blocks;
 mod scanners;

@@ -33,7 +33,10 @@ pub fn record(module: &str, check: &str, outcome: Outcome) {
     let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
     if table.is_empty() {
         // SAFETY: a function without arguments, which touches nothing but the table, a file and stderr.
-        unsafe { libc::atexit(publish) };
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::atexit(publish)
+        };
     }
     table.entry(module.to_owned()).or_default().insert(check.to_owned(), outcome);
 }

