@@ -563,7 +563,8 @@ pub fn find_terraform() -> Result<PathBuf, String> {
 }
 
 /// Go's names, which Terraform's registries carry.
-fn platform() -> String {
+/// As the registry calls this machine's.
+pub fn platform() -> String {
     let os = if std::env::consts::OS == "macos" { "darwin" } else { std::env::consts::OS };
     let arch = match std::env::consts::ARCH {
         "x86_64" => "amd64",
