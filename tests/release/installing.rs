@@ -11,8 +11,9 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::packing::{VERSION, packed, release};
+use crate::packing::{VERSION, packed};
 use crate::support::postgres::pem;
+use crate::support::release::release;
 use crate::support::scratch;
 use crate::support::terraform::{Installation, Workspace};
 

@@ -7,5 +7,4 @@ mod support;
 mod checks;
 mod installing;
 mod packing;
-mod released;
 mod static_glibc;

@@ -3,27 +3,18 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use crate::support::release::release;
 use crate::support::terraform::platform;
 use crate::support::{on_path, scratch};
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const PGTENANT: &str = env!("CARGO_BIN_EXE_terraform-provider-pgtenant");
-
-/// `scripts/release.py` with these arguments; what it printed.
-pub fn release(args: &[&str], env: &[(&str, &str)]) -> String {
-    let mut command = Command::new(on_path("python3").expect("python3 is on PATH"));
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/release.py")).args(args);
-    let output = command.envs(env.iter().copied()).stdin(Stdio::null()).output().expect("Python runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "release.py {args:?}: {said}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// What is packed where nobody installs it: small, for the binary under test is not.
 const SMALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/release.py");

@@ -14,6 +14,7 @@ pub mod patroni;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod python;
+pub mod release;
 pub mod scratch;
 pub mod terraform;
 pub mod traffic;
