@@ -68,7 +68,8 @@ model! {
             "The tenant's name. `database` and `role` default to this name. Up to 63 bytes, any visible characters. \
              Changing it renames in place. Visible to every role on the \
              server, as are all names: no customer data in it."
-        ),
+        )
+        .identifies(),
         database: Field<String> = optional_computed(
             "The tenant's database. Default: `name`. A change renames it in place, which needs that nobody is \
              connected to it."

@@ -1,4 +1,4 @@
-//! A small framework for Terraform providers that speak plugin protocol 5 (tfplugin5 5.8).
+//! A small framework for Terraform providers that speak plugin protocol 5 (tfplugin5 5.9).
 //!
 //! Knows Terraform: go-plugin, tfplugin5, schema, values, planning rules common to all resources.
 //! Has never heard of PostgreSQL or of tenants, and could leave this repository as a crate.

@@ -33,6 +33,9 @@ pub struct Attribute {
     /// A computed value that does not change once known: planned as it was.
     pub keeps_prior: bool,
     pub deprecated: bool,
+    /// Part of what tells one object of the resource from all others: Terraform 1.12 and later keep it beside the state,
+    /// and import by it.
+    pub identifies: bool,
 }
 
 impl Attribute {
@@ -48,6 +51,7 @@ impl Attribute {
             default: None,
             keeps_prior: false,
             deprecated: false,
+            identifies: false,
         }
     }
 
@@ -88,6 +92,12 @@ impl Attribute {
     #[must_use]
     pub fn requires_replace(mut self) -> Self {
         self.requires_replace = true;
+        self
+    }
+
+    #[must_use]
+    pub fn identifies(mut self) -> Self {
+        self.identifies = true;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgtenant::tf_provider::codec::{json, msgpack};
 use pgtenant::tf_provider::wire::tfplugin5 as wire;
 use pgtenant::tf_provider::wire::tfplugin5::provider_server::Provider as _;
 use pgtenant::tf_provider::{Number, Type, Value, panics};
@@ -368,4 +369,82 @@ async fn a_move_is_taken_over_or_refused() {
     let refused = move_state("other_rock").await;
     assert_eq!(said(&refused.diagnostics), ["Resource cannot be moved"]);
     assert!(refused.target_state.is_none());
+}
+
+#[tokio::test]
+async fn identities_are_the_attributes_that_identify() {
+    let request = Request::new(wire::get_resource_identity_schemas::Request {});
+    let schemas = server().get_resource_identity_schemas(request).await.unwrap().into_inner().identity_schemas;
+    let attributes = &schemas[TYPE].identity_attributes;
+    assert_eq!((schemas.len(), attributes.len()), (1, 1));
+    assert_eq!((attributes[0].name.as_str(), attributes[0].required_for_import), ("name", true));
+    let planned = async |name: &str| {
+        let config = thing(&format!(r#"{{"name":"{name}"}}"#));
+        plan(config.clone(), Value::Null, config).await.planned_identity
+    };
+    assert_eq!(planned("a").await, Some(identity(r#"{"name":"a"}"#)));
+    assert_eq!(planned("?").await, None);
+}
+
+#[tokio::test]
+async fn an_import_takes_an_identity_or_an_id() {
+    let import = async |type_name: &str, id: &str, identity: Option<wire::ResourceIdentityData>| {
+        let request = wire::import_resource_state::Request {
+            type_name: type_name.into(),
+            id: id.into(),
+            identity,
+            ..Default::default()
+        };
+        server().import_resource_state(Request::new(request)).await.unwrap().into_inner()
+    };
+    let a = identity(r#"{"name":"a"}"#);
+    for imported in [import(TYPE, "", Some(a.clone())).await, import(TYPE, "a", None).await] {
+        assert_eq!(said(&imported.diagnostics), [""; 0]);
+        assert_eq!(imported.imported_resources[0].identity, Some(a.clone()));
+    }
+    for (type_name, wrong, expected) in [
+        (TYPE, r#"{"name":""}"#, "Incomplete identity at name"),
+        (TYPE, r#"{"name":null}"#, "Incomplete identity at name"),
+        (TYPE, "{}", "Incomplete identity at name"),
+        (TYPE, r#"{"name":["a"]}"#, "Value does not fit the schema at name"),
+        (TYPE, r#"{"label":"a"}"#, "Value does not fit the schema"),
+        ("toy_rock", r#"{"name":"a"}"#, "Unknown resource"),
+    ] {
+        assert_eq!(said(&import(type_name, "", Some(raw_identity(wrong))).await.diagnostics), [expected], "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_stored_identity_is_read_or_refused() {
+    let upgrade = async |type_name: &str, version: i64, json: &str| {
+        let raw_identity = Some(wire::RawState { json: json.into(), ..Default::default() });
+        let request = wire::upgrade_resource_identity::Request { type_name: type_name.into(), version, raw_identity };
+        server().upgrade_resource_identity(Request::new(request)).await.unwrap().into_inner()
+    };
+    let read = upgrade(TYPE, 0, r#"{"name":"a"}"#).await;
+    assert_eq!(read.upgraded_identity, Some(identity(r#"{"name":"a"}"#)));
+    for (type_name, version, json, expected) in [
+        (TYPE, 1, r#"{"name":"a"}"#, "Identity was written by a newer provider"),
+        (TYPE, 0, "{", "The stored identity cannot be read"),
+        (TYPE, 0, r#"{"name":{}}"#, "The stored identity cannot be read at name"),
+        ("toy_rock", 0, "{}", "Unknown resource"),
+    ] {
+        assert_eq!(said(&upgrade(type_name, version, json).await.diagnostics), [expected], "{json}");
+    }
+}
+
+/// As the server writes it.
+fn identity(json: &str) -> wire::ResourceIdentityData {
+    let ty = Type::object([("name", Type::String)]);
+    let value = json::decode(json.as_bytes(), &ty, json::Extra::Refuse).unwrap();
+    let msgpack = msgpack::encode(&value, &ty).unwrap();
+    wire::ResourceIdentityData {
+        identity_data: Some(wire::DynamicValue { msgpack: msgpack.into(), ..Default::default() }),
+    }
+}
+
+/// Whatever Terraform might send.
+fn raw_identity(json: &str) -> wire::ResourceIdentityData {
+    let identity_data = Some(wire::DynamicValue { json: json.to_owned().into_bytes().into(), ..Default::default() });
+    wire::ResourceIdentityData { identity_data }
 }

@@ -119,7 +119,7 @@ impl Resource for Thing {
                 description: "A *thing*.".to_owned(),
                 attributes: vec![
                     Attribute::computed("id", Type::String, "The ID.").keeps_prior(),
-                    Attribute::required("name", Type::String, "The name.").requires_replace(),
+                    Attribute::required("name", Type::String, "The name.").requires_replace().identifies(),
                     Attribute::optional("note", Type::String, "A note."),
                     Attribute::optional_computed("size", Type::Number, "The size.").default(10),
                     Attribute::computed("seen", Type::String, "What apply saw."),

@@ -41,6 +41,8 @@ with_diagnostics!(
     apply_resource_change,
     import_resource_state,
     move_resource_state,
+    get_resource_identity_schemas,
+    upgrade_resource_identity,
     validate_data_source_config,
     read_data_source,
     validate_ephemeral_resource_config,

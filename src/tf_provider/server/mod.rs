@@ -7,6 +7,7 @@ mod convert;
 mod data_source;
 mod ephemeral;
 mod function;
+mod identity;
 mod provider;
 mod resource;
 mod schema;
@@ -146,6 +147,20 @@ impl wire::provider_server::Provider for Server {
         request: Request<wire::move_resource_state::Request>,
     ) -> Answer<wire::move_resource_state::Response> {
         self.answer(async { resource::move_state(self, &request.into_inner()) }).await
+    }
+
+    async fn get_resource_identity_schemas(
+        &self,
+        _: Request<wire::get_resource_identity_schemas::Request>,
+    ) -> Answer<wire::get_resource_identity_schemas::Response> {
+        self.answer(async { Ok(identity::schemas(self.catalog())) }).await
+    }
+
+    async fn upgrade_resource_identity(
+        &self,
+        request: Request<wire::upgrade_resource_identity::Request>,
+    ) -> Answer<wire::upgrade_resource_identity::Response> {
+        self.answer(async { identity::upgrade(self, &request.into_inner()) }).await
     }
 
     async fn validate_data_source_config(

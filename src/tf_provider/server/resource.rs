@@ -4,7 +4,7 @@ use super::wire::{
     self, apply_resource_change, import_resource_state, move_resource_state, plan_resource_change, read_resource,
     upgrade_resource_state, validate_resource_type_config,
 };
-use super::{Server, convert, within};
+use super::{Server, convert, identity, within};
 use crate::tf_provider::codec::json;
 use crate::tf_provider::timeouts::{self, Operation};
 use crate::tf_provider::{
@@ -85,6 +85,7 @@ pub(super) fn unread(request: &read_resource::Request) -> read_resource::Respons
     read_resource::Response {
         new_state: request.current_state.clone(),
         private: request.private.clone(),
+        new_identity: request.current_identity.clone(),
         ..Default::default()
     }
 }
@@ -108,6 +109,7 @@ pub(super) async fn read(
         diagnostics: convert::diagnostics(state.diagnostics).collect(),
         private: state.private,
         deferred: None,
+        new_identity: identity::of(&shape.schema.block, &state.value)?,
     })
 }
 
@@ -129,6 +131,7 @@ pub(super) async fn plan(
         return Ok(plan_resource_change::Response {
             planned_state: shape.encode(&Value::Null)?,
             planned_private: request.prior_private,
+            planned_identity: request.prior_identity,
             diagnostics: convert::diagnostics(diagnostics).collect(),
             ..Default::default()
         });
@@ -151,6 +154,7 @@ pub(super) async fn plan(
     }
     Ok(plan_resource_change::Response {
         planned_state: shape.encode(&planned.value)?,
+        planned_identity: identity::of(block, &planned.value)?,
         requires_replace: replaced.into_iter().map(convert::path).collect(),
         planned_private: planned.private,
         diagnostics: convert::diagnostics(planned.diagnostics).collect(),
@@ -200,6 +204,7 @@ pub(super) async fn apply(
         private: applied.private,
         diagnostics: convert::diagnostics(applied.diagnostics).collect(),
         legacy_type_system: false,
+        new_identity: identity::of(block, &state)?,
     })
 }
 
@@ -213,13 +218,18 @@ pub(super) async fn import(
 ) -> Result<import_resource_state::Response, Diagnostics> {
     let resource = server.catalog().resource(&request.type_name)?;
     let shape = resource.shape();
+    let id = match &request.identity {
+        Some(identity) if request.id.is_empty() => identity::import_id(&shape.schema.block, identity)?,
+        _ => request.id,
+    };
     let cx = server.context(timeouts::of(&shape.schema.block, &Value::Null, Operation::Read), Work::Look);
-    let mut state = within(&cx, resource.handler.import(&cx, &request.id)).await?;
+    let mut state = within(&cx, resource.handler.import(&cx, &id)).await?;
     planning::settle(&shape.schema.block, &mut state.value);
     let imported = import_resource_state::ImportedResource {
         type_name: request.type_name,
         state: shape.encode(&state.value)?,
         private: state.private,
+        identity: identity::of(&shape.schema.block, &state.value)?,
     };
     Ok(import_resource_state::Response {
         imported_resources: vec![imported],
@@ -246,5 +256,9 @@ pub(super) fn move_state(
     });
     let mut value = moved?;
     planning::settle(&shape.schema.block, &mut value);
-    Ok(move_resource_state::Response { target_state: shape.encode(&value)?, ..Default::default() })
+    Ok(move_resource_state::Response {
+        target_state: shape.encode(&value)?,
+        target_identity: identity::of(&shape.schema.block, &value)?,
+        ..Default::default()
+    })
 }
