@@ -52,6 +52,8 @@
 //! - A clear-text password leaves this process never; a SCRAM verifier goes to the server only.
 //! - Everything is ordered: the same input gives the same bytes.
 
+#![forbid(unsafe_code)]
+
 pub mod postgres;
 pub mod provider;
 pub mod tenant;

@@ -1,5 +1,7 @@
 //! The plugin binary. Terraform starts it; by hand it says what it is, or audits a server.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use pgtenant::provider::{self, PgTenant};

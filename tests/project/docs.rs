@@ -51,6 +51,7 @@ fn pages() -> Vec<(PathBuf, String)> {
         let import = example(&format!("resources/{name}/import.sh"));
         write!(page, "\n## Import\n\nImport is supported using the following syntax:\n\n```shell\n{import}\n```\n")
             .unwrap();
+        page += &identity(name, &resource.schema().block);
         pages.push((file("resources", name), page));
     }
     for source in provider.data_sources() {
@@ -71,6 +72,21 @@ fn pages() -> Vec<(PathBuf, String)> {
         pages.push((format!("functions/{}.md", function.name()).into(), function_page(function.as_ref())));
     }
     pages
+}
+
+/// How a resource is imported by what identifies it; nothing of one that has no identity.
+fn identity(name: &str, block: &Block) -> String {
+    let attributes: Vec<&Attribute> = block.attributes.iter().filter(|attribute| attribute.identifies).collect();
+    if attributes.is_empty() {
+        return String::new();
+    }
+    let example = example(&format!("resources/{name}/import-by-identity.tf"));
+    let lines: Vec<String> = attributes.into_iter().map(line).collect();
+    format!(
+        "\nIn Terraform v1.12.0 and later, the `import` block can be used with the `identity` attribute, for example:\n\n\
+         ```terraform\n{example}\n```\n\n### Identity Schema\n\n#### Required\n\n{}\n",
+        lines.join("\n")
+    )
 }
 
 fn file(folder: &str, type_name: &str) -> PathBuf {

@@ -1,0 +1,6 @@
+import {
+  to = pgtenant_tenant.acme
+  identity = {
+    name = "acme"
+  }
+}
