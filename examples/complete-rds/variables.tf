@@ -271,7 +271,7 @@ variable "subscriptions" {
 }
 
 variable "pgbouncer_networks" {
-  description = "Networks, in CIDR notation, from which applications come to pgBouncer."
+  description = "Networks, in CIDR notation, from which applications connect to pgBouncer."
   type        = list(string)
   nullable    = false
 }

@@ -1,8 +1,8 @@
-# PGHOST, PGPORT, PGUSER, PGPASSWORD and the like say where the server is and who the admin is.
+# PGHOST, PGPORT, PGUSER, PGPASSWORD and similar variables say where the server is and who the admin is.
 provider "pgtenant" {}
 
 variable "member_of" {
-  description = "The roles that tenants may be members of, beside rds_iam for those that log in with IAM."
+  description = "The roles that tenants may be members of, in addition to rds_iam for those that log in with IAM."
   type        = set(string)
   default     = []
   nullable    = false

@@ -1,4 +1,4 @@
-# Tenants, alarms and log metrics for an instance that is there already, made by hand or by another module, such
+# Tenants, alarms and log metrics for an existing instance, made in the console or by another module, such
 # as terraform-aws-rds. Nothing here changes the instance itself.
 
 provider "aws" {

@@ -6,7 +6,7 @@ variable "region" {
 
 variable "instance" {
   description = <<-EOT
-    The instance that is there, as `aws rds describe-db-instances` shows it: its `identifier`, `resource_id` (`db-...`),
+    The existing instance, as `aws rds describe-db-instances` shows it: its `identifier`, `resource_id` (`db-...`),
     `instance_class`, `allocated_storage` in GiB, `storage_type`, `iops` of the storage (null: what comes with type and
     size), `kms_key_arn` of its key, `address` and `port`, whether it has `performance_insights`, the
     `replica_identifiers`, and the `max_connections` of its server. For a class that the module `rds-alarms` does not know,
@@ -37,7 +37,7 @@ variable "instance" {
 }
 
 variable "kept_connections" {
-  description = "Connections that are not for tenants: PostgreSQL's and RDS's reserve, `reserved_connections`, monitoring, and what is there beside tenants."
+  description = "Connections that are not for tenants: PostgreSQL's and RDS's reserve, `reserved_connections`, monitoring, and what else connects."
   type        = number
   default     = 25
   nullable    = false
@@ -130,7 +130,7 @@ variable "tenants_deletion_protection" {
 }
 
 variable "baseline" {
-  description = "Whether the databases that belong to no tenant are closed to all of them. Who works there must have been let in by name before."
+  description = "Whether the databases that belong to no tenant are closed to all of them. Grant CONNECT by name first to the roles that work there."
   type        = bool
   default     = false
   nullable    = false

@@ -58,7 +58,7 @@ variable "directory" {
 }
 
 variable "rendered" {
-  description = "The directory, on the machine that Terraform runs on, into which the files are written. Default: `rendered` beside the configuration."
+  description = "The directory, on the machine that Terraform runs on, into which the files are written. Default: `rendered` next to the configuration."
   type        = string
   default     = null
 }

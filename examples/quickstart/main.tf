@@ -1,4 +1,4 @@
-# PGHOST, PGPORT, PGUSER, PGPASSWORD and the like say where the server is and who the admin is.
+# PGHOST, PGPORT, PGUSER, PGPASSWORD and similar variables say where the server is and who the admin is.
 provider "pgtenant" {}
 
 # New in each run and kept nowhere: only its SCRAM verifier reaches the server.

@@ -35,7 +35,7 @@ variable "active" {
 }
 
 variable "secrets" {
-  description = "The directory, on the machine that Terraform runs on, that stands for a secret store. Default: `secrets` beside the configuration."
+  description = "The directory, on the machine that Terraform runs on, that serves as a secret store. Default: `secrets` next to the configuration."
   type        = string
   default     = null
 }

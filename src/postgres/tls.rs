@@ -62,7 +62,7 @@ impl ClientCertificate {
         let text = self.key.expose();
         if text.contains("ENCRYPTED") {
             return Err(
-                "the key of `sslkey` is encrypted, and nobody is asked for its passphrase here: decrypt it (`openssl \
+                "the key of `sslkey` is encrypted, and the provider cannot ask for its passphrase: decrypt it (`openssl \
                         pkey -in <file> -out <new file>`), or take another"
                     .to_owned(),
             );

@@ -245,7 +245,7 @@ impl Resource for AccessResource {
             names::pairs(id).map(|(tenant, role): (TenantName, RoleName)| (find(&snapshot, &tenant, &role), role));
         let Some((mut seen, role)) = found.filter(|(seen, _)| seen.exists).find(|(seen, _)| seen.tenant.role.is_some())
         else {
-            let detail = "The ID is `<tenant>/<role>`: a tenant of this provider, and a role that is there.";
+            let detail = "The ID is `<tenant>/<role>`: a tenant of this provider, and an existing role.";
             return Err(Diagnostic::error(format!("There is nothing to import as {id:?}"), detail).into());
         };
         operations::look(&cluster, &mut seen.tenant, false, &cx.cancel).await.map_err(failed)?;
@@ -359,7 +359,7 @@ fn no_role(role: &str) -> Diagnostic {
 
 fn too_many(tenant: &str) -> Diagnostic {
     Diagnostic::error(
-        format!("Too many roles are let into tenant {tenant:?}"),
+        format!("Too many roles have access to tenant {tenant:?}"),
         "They are on record in the comment of the tenant's role, of which 4096 characters are read. Let in a group of them, or write \
          `pgtenant_role` for those that are this tenant's alone.",
     )
@@ -368,7 +368,7 @@ fn too_many(tenant: &str) -> Diagnostic {
 
 fn somebodys(role: &str) -> Diagnostic {
     Diagnostic::error(
-        format!("Role {role:?} is not to be let in"),
+        format!("Role {role:?} cannot get access"),
         "It is a tenant's own, a further role of one, the provider's or the database's owner. What a further role of a tenant may do, its \
          `pgtenant_role` says; no role of one tenant gets into another.",
     )
@@ -378,7 +378,7 @@ fn somebodys(role: &str) -> Diagnostic {
 fn not_for(role: &str) -> Diagnostic {
     Diagnostic::error(
         format!("Role {role:?} is PostgreSQL's own"),
-        "Nobody logs in as it, and whoever is a member of it would get in. Name the role that logs in.",
+        "Nobody logs in as it, and all its members would get access. Name the role that logs in.",
     )
     .at_attribute("role")
 }

@@ -51,8 +51,8 @@ fn schema() -> Schema {
          enters each tenant's database for a moment, begins a login as each tenant and leaves it before \
          the proof, and holds no more connections than `max_connections`: about as many connections as \
          two for each tenant, one after the other. The same without Terraform is \
-         `terraform-provider-pgtenant audit`. Which controls there are, and what they support, says the \
-         guide on compliance.\n\n\
+         `terraform-provider-pgtenant audit`. The guide on compliance lists the controls and what \
+         they support.\n\n\
          Tenants are known by the markers on their databases and roles. Archived ones are left out; one that \
          another apply is making at the time is found to be half-made. A login that is begun says what the \
          server asks of connections from here: from other addresses its pg_hba.conf may ask for something \
@@ -63,10 +63,10 @@ fn schema() -> Schema {
 model! {
     struct Model {
         tenant: Field<String> = optional(
-            "The name of the one tenant to look at. Default: all. The controls of the cluster are told in either case."
+            "The name of the one tenant to look at. Default: all. The controls of the cluster are reported in either case."
         ),
         member_of: Field<Set<Item<String>>> = optional(
-            "The roles that tenants may be members of, beside that of their `authentication`: `member_of` of `pgtenant_tenant` is in \
+            "The roles that tenants may be members of, in addition to that of their `authentication`: `member_of` of `pgtenant_tenant` is in \
              Terraform's state, not on the server. Any other membership is a finding. Default: none."
         ),
         accept: Field<BTreeMap<String, Item<BTreeMap<String, Item<String>>>>> = optional(

@@ -28,7 +28,7 @@ fn schema() -> Schema {
         0,
         "How many connections the server has for tenants, and how many they may open together. Every \
          tenant counts that this provider made, whichever Terraform state it is in: also one that is \
-         suspended or half-made, for it may be let in at any time. Archived ones are left out. All \
+         suspended or half-made, because it can be opened at any time. Archived ones are left out. All \
          numbers are connections, at the time of the read. The provider's `connection_budget` warns of a \
          plan that would promise too many.",
     )
@@ -62,7 +62,7 @@ model! {
         ),
         over_committed: Field<bool> = computed("Whether `headroom` is negative."),
         in_use: Field<i64> = computed(
-            "The clients that are connected now, whoever they are: this provider is one."
+            "The clients that are connected now, this provider included."
         ),
         tenants: Field<Vec<Row>> = computed(
             "The tenants in the order of their names. `allowed` is the connection limit of the tenant's role, null \
@@ -132,8 +132,8 @@ const SHOWN: usize = 10;
 pub(super) fn overcommitted(found: &Overcommitment) -> Diagnostic {
     let Overcommitment { committed, available, capacity, unlimited } = found;
     let mut detail = format!(
-        "With this plan the limits of all tenants come to {committed} connections. The server has {available} for \
-         them: {}. That is {} too many: when all are taken, whoever comes next is refused (SQLSTATE 53300), the admin \
+        "With this plan the limits of all tenants add up to {committed} connections. The server has {available} for \
+         them: {}. That is {} too many: when all are taken, the next connection is refused (SQLSTATE 53300), the admin \
          perhaps among them.",
         made_up_of(capacity),
         committed - available

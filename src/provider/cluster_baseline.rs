@@ -40,7 +40,7 @@ impl BaselineResource {
 fn schema() -> Schema {
     Model::schema(
         0,
-        "What every tenant can reach beside its own database, closed. A new server lets every role \
+        "Closes what every tenant can reach outside its own database. A new server lets every role \
          connect to `postgres` and `template1`, and one that was made before PostgreSQL 15 lets it \
          create objects there. This takes all of PUBLIC's privileges on those databases, and its \
          CREATE in their schema `public`; a refresh enters each of them for a moment to see. One for \
@@ -48,7 +48,7 @@ fn schema() -> Schema {
          Every role that is not named in a grant is kept out then. Before you apply, let those in by \
          name that do work there, such as monitoring: `GRANT CONNECT ON DATABASE postgres TO \
          monitoring`. The role that this provider logs in as is looked after: closing a database that \
-         it could not enter any more is refused. Sessions that are there already are not ended.",
+         it could not enter any more is refused. Existing sessions are not ended.",
     )
 }
 
@@ -373,7 +373,7 @@ impl Subject for Closing {
     }
 
     fn undone(&self) -> &'static str {
-        "What is taken from PUBLIC is there again: something else on the server grants it at the same time, or a role that holds a \
+        "PUBLIC has again what was revoked from it: something else on the server grants it at the same time, or a role that holds a \
          privilege WITH GRANT OPTION granted it on, and only that role, or a revoke from it, takes it back (`SELECT datname, \
          datacl FROM pg_database` says who granted what)."
     }

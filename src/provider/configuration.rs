@@ -167,7 +167,7 @@ model! {
         )),
         pub(super) service: Field<String> = optional(SERVICE.about(
             "The name of a service in libpq's service file: `PGSERVICEFILE`, `~/.pg_service.conf`, or `pg_service.conf` in \
-             `PGSYSCONFDIR`. What stands there goes before the environment, and behind what is set here."
+             `PGSYSCONFDIR`. It takes precedence over the environment, and this block over it."
         )),
         pub(super) sslmode: Field<String> = optional(SSLMODE.about(
             "How the connection is secured, in libpq's words: `disable`, `require`, `verify-ca` or `verify-full`. \
@@ -198,7 +198,7 @@ model! {
             "What the server may ask for before it lets the provider in, in libpq's words: `scram-sha-256`, `password` (in clear \
              text), `md5`, `none` (nothing), several with commas between them, or with a `!` before each those that it may not \
              ask for. Left out, it may ask for anything where `sslmode` verifies it or `host` is a unix socket, and elsewhere \
-             for `scram-sha-256` only: whoever answers there must not learn the password."
+             for `scram-sha-256` only: a server that is not verified must not learn the password."
         )),
         pub(super) channel_binding: Field<String> = optional(CHANNEL_BINDING.about(
             "Whether the login is tied to the TLS connection, so that nobody in between can pass it on: `disable`, `prefer` or \
@@ -219,7 +219,7 @@ model! {
              be replaced."
         )),
         pub(super) connection_budget: Field<String> = optional(CONNECTION_BUDGET.about(
-            "What becomes of a plan that raises a tenant's `connection_limit` so that all limits together exceed the \
+            "What happens to a plan that raises a tenant's `connection_limit` so that all limits together exceed the \
              connections that the server has for tenants: `max_connections` less `superuser_reserved_connections`, \
              `reserved_connections` (PostgreSQL 16 and newer) and `rds.rds_superuser_reserved_connections` (RDS). \
              `warn` says so, `error` refuses the plan, `off` asks nothing. Every tenant on the server counts, \

@@ -167,7 +167,7 @@ fn distrusted(why: Distrust) -> &'static str {
         Distrust::Name => {
             "Set `host` (PGHOST) to a name that the certificate is for; through a tunnel that name stays, and `hostaddr` \
              (PGHOSTADDR) says where the near end is. Names are those that the certificate has as subjectAltName: one that has a \
-             common name only is to be made anew with it."
+             common name only must be issued again with it."
         }
         Distrust::Time => "Check this machine's clock. If it is right, the server's certificate is to be renewed.",
         Distrust::Authority => {
@@ -175,7 +175,7 @@ fn distrusted(why: Distrust) -> &'static str {
              its name as subjectAltName, and keep `sslrootcert` as it is. OpenSSL, and psql with it, does not mind."
         }
         Distrust::Other => {
-            "The server's certificate is to be made anew: as one for servers, with its name as subjectAltName."
+            "The server's certificate must be issued again: as one for servers, with its name as subjectAltName."
         }
     }
 }
@@ -206,7 +206,7 @@ fn connect(error: &ConnectError) -> Diagnostic {
         ConnectError::TokenRefused { .. } => (
             "The PostgreSQL server refused the token of IAM",
             "Check that IAM authentication is on for the instance; that the role is a member of `rds_iam`; that a policy allows \
-             whoever the credentials belong to `rds-db:connect` as that role; that `host` and `port` are the instance's own, for which the \
+             the owner of the credentials `rds-db:connect` as that role; that `host` and `port` are the instance's own, for which the \
              token is; and this machine's clock: a token is good for 15 minutes. RDS says more in its log \
              `iam-db-auth-error`.",
         ),
@@ -255,7 +255,7 @@ fn connect(error: &ConnectError) -> Diagnostic {
         ConnectError::Unwanted { .. } => (
             "The PostgreSQL server asks for a login that is not allowed",
             "`require_auth` (PGREQUIREAUTH) says what a server may ask for. Where that is left out, a server that TLS has not \
-             verified may ask for SCRAM only, so that whoever answers there does not learn the password. Let pg_hba.conf say \
+             verified may ask for SCRAM only, so that another server does not learn the password. Let pg_hba.conf say \
              scram-sha-256, and set the password again with password_encryption = scram-sha-256; or let TLS verify the server: \
              sslmode = \"verify-full\".",
         ),
@@ -318,7 +318,7 @@ pub(super) fn not_entered(tenant: &str, observed: &Observed, error: &Error) -> D
     Diagnostic::warning(
         format!("Tenant {tenant:?} was not inspected"),
         format!(
-            "{}. Only what the shared catalogs tell of it is known; `isolation` says which controls that leaves out.",
+            "{}. Only what the shared catalogs hold about it is known; `isolation` says which controls that leaves out.",
             sentence(&why)
         ),
     )

@@ -356,7 +356,7 @@ impl Resource for GuardrailsResource {
             (Err(diagnostic), Some(observed), Some(prior)) => (Some(prior.observe(&observed)), diagnostic.into()),
             // What a create left behind holds, and the next apply finds it: no state to remember.
             (Err(diagnostic), _, prior) => (prior, diagnostic.into()),
-            (Ok(_), None, _) => unreachable!("limits are set for a tenant that is there"),
+            (Ok(_), None, _) => unreachable!("limits are set for a tenant that exists"),
         };
         Applied { state: state.map(Model::encode), private: Private::default().encode(), diagnostics }
     }

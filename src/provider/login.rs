@@ -87,7 +87,7 @@ impl Login<'_> {
                 .push(Diagnostic::error(format!("Role {role:?} is the one itself"), detail).at_attribute("member_of"));
         }
         if self.member_of.known_elements().any(|group| group == RDS_IAM) {
-            let detail = "Who is a member of it is asked for a token of IAM and for no password: set `authentication = \
+            let detail = "The server asks members of it for a token of IAM, and not for a password: set `authentication = \
                           \"rds_iam\"`, and take it off the list.";
             let summary = "\"rds_iam\" is what `authentication` is for";
             diagnostics.push(Diagnostic::error(summary, detail).at_attribute("member_of"));

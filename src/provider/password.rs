@@ -20,7 +20,7 @@ const LENGTHS: std::ops::RangeInclusive<i64> = 12..=256;
 fn schema() -> Schema {
     Model::schema(
         0,
-        "A random password, from the operating system's randomness. It is made anew in every run and \
+        "A random password, from the operating system's randomness. It is made again in every run and \
          stored nowhere: pass it to a write-only attribute, such as `password_wo` of \
          `pgtenant_tenant`, and to wherever the tenant reads it from.",
     )

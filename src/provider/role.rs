@@ -42,7 +42,7 @@ impl RoleResource {
 fn schema() -> Schema {
     Model::schema(
         0,
-        "One more role of a tenant, beside the one that the tenant itself logs in with: a reader for reports, an exporter, the login \
+        "One more role of a tenant, in addition to the one that the tenant itself logs in with: a reader for reports, an exporter, the login \
          of a migration tool, the second of two between which a password is rotated. What it may do is its `access`, and nothing \
          in the tenant's database is drift of the tenant for it; what it reaches elsewhere is. Suspending, archiving and destroying \
          the tenant takes it along. Its connections count: the tenant's database allows as many more, and the tenant's share of \
@@ -64,7 +64,7 @@ model! {
             "What it may do in the tenant's database. `owner`: it acts as the tenant (`role` is set for it there, and it may `SET \
              ROLE`): what it makes is the tenant's. `write`: it reads and writes what the tenant's own role has there and will have \
              (SELECT, INSERT, UPDATE, DELETE; the values of sequences), and makes nothing. `read`: it reads that. `connect`: it gets \
-             in, and no more. What the tenant gives its further roles of its own objects, beside that, is the tenant's affair."
+             in, and no more. What the tenant itself grants them on its own objects is the tenant's affair."
         ),
         login: Field<bool> = optional_computed(
             "Whether it may log in. While the tenant is suspended it may not, whatever this says."
@@ -107,7 +107,7 @@ model! {
         ),
         id: Field<String> = computed("The tenant's name and the role's: `<tenant>/<name>`."),
         isolation: Controls = computed(format!(
-            "What was found of each control: of this role what `pgtenant_tenant` tells of the tenant's own, in the same words. The \
+            "What was found of each control: the same for this role as `pgtenant_tenant` has for the tenant's own, in the same words. The \
              controls are {}.",
             companion::CONTROLS.map(|control| format!("`{control}`")).join(", ")
         )),
@@ -783,7 +783,7 @@ fn no_tenant(tenant: &str) -> Diagnostic {
 fn not_importable(id: &str) -> Diagnostic {
     Diagnostic::error(
         format!("There is nothing to import as {id:?}"),
-        "The ID is `<tenant>/<role>`: a tenant of this provider, and a role that is there and is no tenant's own.",
+        "The ID is `<tenant>/<role>`: a tenant of this provider, and an existing role that is no tenant's own.",
     )
 }
 

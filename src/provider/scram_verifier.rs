@@ -44,7 +44,7 @@ impl Function for ScramVerifier {
          but weak ones can be guessed: treat it as a secret.\n\n\
          The verifier's salt is a hash of `role` and `salt`. PostgreSQL shows it to everybody who begins a login, \
          before any proof, so `salt` need not be secret, and must not depend on a secret: a salt made of the password \
-         lets strangers test guesses thousands of times faster than the verifier does. What a salt must be is unique, \
+         lets anybody test guesses thousands of times faster than the verifier does. What a salt must be is unique, \
          so that nobody can prepare guesses for many servers at once. A good salt is random and kept, for example a \
          `uuid()` that `terraform_data` holds in the state. Use another one for each deployment, and change it with \
          the password; a new salt without a new `password_wo_version` gives a verifier that the server does not have."
@@ -64,7 +64,7 @@ impl Function for ScramVerifier {
         if salt.contains(password) {
             return refuse(
                 2,
-                "the salt contains the password; PostgreSQL shows what is made of it to strangers".to_owned(),
+                "the salt contains the password; PostgreSQL shows what is made of it to anybody".to_owned(),
             );
         }
         Ok(Verifier::salted(&Secret::new(password), role, salt).expose().into())

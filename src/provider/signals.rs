@@ -46,7 +46,7 @@ model! {
     struct Model {
         tenant: Field<String> = optional(
             "Only this tenant: its row, its oldest transaction, and the locks for which it waits or is waited for. \
-             Default: all tenants, and in the last two whoever else there is."
+             Default: all tenants, and in the last two all other roles as well."
         ),
         deep: Field<bool> = optional(
             "Whether to enter each tenant's database and look at its tables: one connection and one query for each, \

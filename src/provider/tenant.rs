@@ -86,7 +86,7 @@ model! {
         schemas: Field<Set<Item<String>>> = optional_computed(
             "More schemas in which the tenant makes its objects: the admin owns them, and the tenant has USAGE and CREATE. They are \
              not in its `search_path`. One that is taken off the list is dropped if it is empty; else it stays, closed to the tenant, \
-             and `isolation.objects` tells of it. A change of a name is one off and one on the list. Default: none; for a tenant that \
+             and `isolation.objects` names it. A change of a name is one off and one on the list. Default: none; for a tenant that \
              was imported, those on record, or of what was no tenant those that its role owned or might use."
         )
         .default(Value::List(Vec::new())),
@@ -100,14 +100,14 @@ model! {
         .write_only(),
         password_wo_version: Field<i64> = optional(
             "Required with `password_wo`. Change this number to set the password again: a write-only value cannot be compared. A \
-             replacement needs a new one, for its new role gets the password anew. Without `password_wo` it may only be the \
+             replacement needs a new one, for its new role gets the password again. Without `password_wo` it may only be the \
              version that was set last, as after an import."
         ),
         authentication: Field<String> = optional_computed(
             "How the tenant proves who it is: `password`; `rds_iam` by a token of IAM, for which the role is made a member of `rds_iam`; \
              `certificate` by a client certificate. With the latter two the role has no password, and one that it had is taken away \
              (`PASSWORD NULL`). What a server asks for is `pg_hba.conf`'s to say: RDS asks members of `rds_iam` for a token, and has \
-             no certificates of clients. From PostgreSQL 16 on whoever made a role is a member of it: `rds_iam` is refused unless \
+             no certificates of clients. From PostgreSQL 16 on the role that made another is a member of it: `rds_iam` is refused unless \
              the admin logs in with IAM itself, for its password would be refused from then on. Default: `password`; for a tenant \
              that was imported, what it had then."
         )
@@ -119,8 +119,8 @@ model! {
              that was imported, when it did then."
         ),
         comment: Field<String> = optional_computed(
-            "What people are to find in the database's comment (`COMMENT ON DATABASE`), beside the first line, which is the provider's: the \
-             owner, the cost centre. Up to 4096 bytes. Left out, what is there is shown and never overwritten; nor is what people wrote \
+            "The text of the database's comment (`COMMENT ON DATABASE`) after the first line, which is the provider's: the \
+             owner, the cost centre. Up to 4096 bytes. If it is omitted, the existing text is shown and never overwritten; nor is what people wrote \
              into the comments of the role and the schema, in any case. Visible to every role on the server: no customer data in it. \
              What is found beyond 4096 bytes stays, and is not shown."
         ),
@@ -138,7 +138,7 @@ model! {
              EXISTS`. The same privilege lets it install trusted extensions in them and publish its tables: what it makes is its \
              own affair, and no part of `schemas` or `extensions`. It still lets nobody else in. Taken away, its schemas become the \
              admin's, and are closed to the tenant unless they are in `schemas`; its extensions and publications stay, and \
-             `isolation` tells of them."
+             `isolation` names them."
         )
         .default(false),
         replication: Field<bool> = optional_computed(
@@ -151,7 +151,7 @@ model! {
         )
         .default(false),
         admin_connections: Field<i64> = optional_computed(
-            "How many connections the tenant's database allows beside the `connection_limit` of each of the tenant's roles: for the \
+            "How many connections the tenant's database allows in addition to the `connection_limit` of each of the tenant's roles: for the \
              admin's own work, such as a parallel `pg_dump`, and for the roles of `pgtenant_access`. 1 to 262143. `-1`: the database \
              has no CONNECTION LIMIT, and only the limits of the roles hold. The provider and the audit need one each. PostgreSQL \
              refuses no superuser by this limit. A change sets the database's CONNECTION LIMIT and ends no session."
@@ -165,17 +165,17 @@ model! {
         )
         .default(Value::List(Vec::new())),
         extension: Field<Set<Item<Block>>> = optional_computed(
-            "Extensions with a schema or a version of their own, beside `extensions`: blocks `extension`, each with a `name`, a `schema` \
+            "Extensions with a schema or a version of their own, in addition to `extensions`: blocks `extension`, each with a `name`, a `schema` \
              and a `version`. What requires another is installed after it, whichever of the two attributes has them. `schema`: the admin \
              owns it, and the tenant has USAGE; it is in the `search_path` after `extensions`, in the order of the names, but for \
              `pg_catalog`, which every role finds. It is made if it is missing, and dropped when no block names it any more and it is \
              empty. It must not be one in which the tenant may create (`schema`, `schemas`, `public`): the script of an extension runs \
-             with the rights of a superuser. One that is there already when the tenant is imported stays there, and \
-             `isolation.extensions` tells of it. Default: `extensions`, or the schema that the extension's control file fixes. A change \
+             with the rights of a superuser. One that exists already when the tenant is imported stays there, and \
+             `isolation.extensions` names it. Default: `extensions`, or the schema that the extension's control file fixes. A change \
              moves the extension (`ALTER EXTENSION ... SET SCHEMA`): of those that are relocatable a superuser may move each, another admin \
              only what takes no superuser to install. `version`: default: the server's for a new one, \
-             and whichever is there from then on. A change updates the extension in place (`ALTER EXTENSION ... UPDATE TO`). The plan \
-             checks that the server has the version, and a way to it from the one that is there. A block that is removed drops its \
+             and the installed one from then on. A change updates the extension in place (`ALTER EXTENSION ... UPDATE TO`). The plan \
+             checks that the server has the version, and an update path to it from the installed one. A block that is removed drops its \
              extension, unless something depends on it. Default: none; for a tenant that was imported, the extensions that it had in \
              other schemas."
         )
@@ -251,7 +251,9 @@ model! {
 
 /// The description of what only `CREATE DATABASE` sets.
 fn when_made(text: &str) -> String {
-    format!("{text} Only when the database is made; a change makes it anew. The plan checks that the server can.")
+    format!(
+        "{text} Only when the database is made; a change replaces the database. The plan checks that the server can."
+    )
 }
 
 impl Model {

@@ -46,7 +46,7 @@ fn schema() -> Schema {
          `idle_in_transaction_session_timeout` and `idle_session_timeout`. It terminates those beyond them, and takes \
          back what the tenant's role, or a further role of it, has set against any parameter that is on record, but for the \
          `parameters` of its `pgtenant_role`. One for each server is enough, \
-         whoever's tenants they are. The server shows neither what a client means nor where one statement of a batch \
+         for all tenants. The server shows neither what a client means nor where one statement of a batch \
          ends: a dump as the tenant's own role is held to its limits as well, and statements that are sent as one \
          simple query count as one.\n\n\
          Each action is a row of `pgtenant_watchdog.actions` in the maintenance database: `tenant`, `role`, `reason` \
@@ -75,7 +75,7 @@ fn schema() -> Schema {
          database. With `cron.use_background_workers = on` the job needs no password, but a free slot of \
          `max_worker_processes`, all of which one tenant's parallel queries can hold; with `off` it logs in \
          (pg_hba.conf, .pgpass) and needs a connection, which `connection_budget` keeps free. Prefer `off` where it \
-         can log in. A job that does not run is told by every refresh. The admin needs `pg_signal_backend`, \
+         can log in. Every refresh reports a job that does not run. The admin needs `pg_signal_backend`, \
          `pg_read_all_stats` (both in RDS's `rds_superuser`) and CREATE on the maintenance database; where it may not \
          create the extension, a superuser does, and grants USAGE on the schema `cron`. The job belongs to the role \
          that logs in: when that one is replaced (`assume_role`), apply again as the new one.",

@@ -388,7 +388,7 @@ const PLANTS: &[Plant] = &[
         plant: &[("postgres", ROOT, "ALTER ROLE acme CONNECTION LIMIT 1190; ALTER DATABASE acme CONNECTION LIMIT 1195")],
         undo: &[("postgres", ROOT, "ALTER ROLE acme CONNECTION LIMIT 10; ALTER DATABASE acme CONNECTION LIMIT 15")],
         fails: &["cluster.connection_budget", "tenant.governed"],
-        says: "server: the limits come to 1210, and there are 1197 connections for tenants",
+        says: "server: the limits add up to 1210, and there are 1197 connections for tenants",
         not_checked: &[],
     },
     Plant {

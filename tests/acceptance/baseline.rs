@@ -340,7 +340,10 @@ fn a_create_that_fails_is_gone_on_with() {
     let workspace = workspace(&server);
     workspace.write("main.tf", &baseline("restore_on_destroy = true"));
     let message = workspace.apply_error();
-    assert!(message.contains("is there again") && message.contains("WITH GRANT OPTION"), "{message}");
+    assert!(
+        message.contains("PUBLIC has again what was revoked from it") && message.contains("WITH GRANT OPTION"),
+        "{message}"
+    );
     assert_eq!(public(&server), "template1 CONNECT");
     server.superuser("REVOKE CONNECT ON DATABASE template1 FROM deputy CASCADE");
     workspace.apply();

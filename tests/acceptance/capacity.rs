@@ -63,7 +63,7 @@ fn assert_too_much(workspace: &Workspace, config: &str, severity: &str, committe
     assert!(place.contains("connection_limit = "), "{diagnostic:#}");
     let detail = diagnostic["detail"].as_str().unwrap_or_default();
     for words in [
-        format!("the limits of all tenants come to {committed} connections"),
+        format!("the limits of all tenants add up to {committed} connections"),
         format!("The server has {available} for them: 40 (max_connections), less 3 (superuser_reserved_connections)"),
         format!("That is {} too many", committed - available),
     ] {

@@ -163,8 +163,8 @@ fn bad_input_is_refused_where_it_is(server: &Server) {
         assert!(code.trim_start().starts_with(shown), "{config}: {code:?}");
     };
     let twice = block("hstore", "") + &block("hstore", "schema = \"gis\"");
-    check(&twice, "extension", "Extension \"hstore\" is there twice");
-    check(&(block("hstore", "") + "extensions = [\"hstore\"]"), "extension", "Extension \"hstore\" is there twice");
+    check(&twice, "extension", "Extension \"hstore\" is declared twice");
+    check(&(block("hstore", "") + "extensions = [\"hstore\"]"), "extension", "Extension \"hstore\" is declared twice");
     check("extension {\n    schema = \"gis\"\n  }", "extension", "Invalid value");
     let written = "extension = [{ name = \"hstore\", schema = \"pg_toast\", version = null }]";
     check(written, "extension", "No extension can be in schema \"pg_toast\"");

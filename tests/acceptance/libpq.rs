@@ -581,7 +581,7 @@ fn certificates(lab: &mut Lab) {
     lab.case(group, "with the name", &here, Accepted);
     issue(lab, &named(&[], Some("localhost")));
     lab.case(group, "with a common name only", &here, NO_SAN);
-    lab.told("has a common name only is to be made anew");
+    lab.told("has a common name only must be issued again");
     issue(lab, &named(&["other.example"], Some("localhost")));
     lab.case(group, "with a common name and another name", &here, Refused);
     issue(lab, &named(&["*.example.test"], None));

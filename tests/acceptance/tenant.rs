@@ -322,7 +322,7 @@ fn a_tenant_may_make_schemas(server: &Server) {
 
     // A name that is taken is not taken again.
     workspace.write("main.tf", &config("allow_create_schema = true\n  schema = \"late\""));
-    assert!(workspace.plan_error().contains("Schema \"late\" is there already"));
+    assert!(workspace.plan_error().contains("Schema \"late\" exists already"));
 
     // Taken away, what is listed stays open, and nothing is dropped.
     workspace.write("main.tf", &config("schemas = [\"late\", \"Own\"]"));

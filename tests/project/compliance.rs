@@ -15,7 +15,7 @@ description: |-
 # Compliance
 
 The isolation audit reads a server and tells, control by control, what was looked at, what is expected and what was found: evidence
-that a person can hand to an assessor, made anew whenever it is asked for. It changes nothing. There are two ways to it:
+that a person can hand to an assessor, made again for each request. It changes nothing. There are two ways to it:
 
 - the data source [`pgtenant_isolation_audit`](../data-sources/isolation_audit.md), for a `check` block, an output or a file:
   see [`examples/evidence`](../../examples/evidence/main.tf);
@@ -137,7 +137,7 @@ const PLATFORM_ROWS: &[Platform] = &[
     (
         "IR-4",
         "Incident Handling",
-        "whoever touches a snapshot, a vault or the key causes a notification; emergencies have roles of their own, with MFA",
+        "everybody who touches a snapshot, a vault or the key causes a notification; emergencies have roles of their own, with MFA",
         &[
             ("snapshot-guard", &["event_rule_arns", "break_glass_role_arns", "break_glass_mfa"]),
             ("rds-alarms", &["topic_arn"]),

@@ -3,4 +3,5 @@
 mod arrows;
 mod compliance;
 mod docs;
+mod english;
 mod guides;

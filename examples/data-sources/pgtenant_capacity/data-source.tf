@@ -1,6 +1,6 @@
 data "pgtenant_capacity" "now" {}
 
-# Told by every plan and apply, whoever changed a limit, and wherever.
+# Every plan and apply reports it, no matter who changed a limit, and where.
 check "tenants_fit" {
   assert {
     condition     = data.pgtenant_capacity.now.headroom >= 10

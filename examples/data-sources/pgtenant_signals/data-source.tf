@@ -2,7 +2,7 @@ data "pgtenant_signals" "now" {
   deep = true # enters each tenant's database
 }
 
-# Told by every plan and apply; a scheduled plan makes an alert of it.
+# Every plan and apply reports it; a scheduled plan makes an alert of it.
 check "nobody_forgot_a_transaction" {
   assert {
     condition     = try(data.pgtenant_signals.now.oldest_transaction.seconds < 3600, true)
@@ -19,7 +19,7 @@ check "nobody_waits_for_another_tenant" {
   }
 }
 
-# Tables with more than 1 GB of dead rows that autovacuum has not come to.
+# Tables with more than 1 GB of dead rows that autovacuum has not reached.
 output "bloated" {
   value = flatten([
     for tenant in data.pgtenant_signals.now.tenants : [

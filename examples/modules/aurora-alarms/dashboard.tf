@@ -1,4 +1,4 @@
-# One row for each risk: a heading that says what it is and what to do, and its metrics beside it.
+# One row for each risk: a heading that says what it is and what to do, and its metrics to its right.
 locals {
   of_the_writer  = ["DBClusterIdentifier", var.cluster_identifier, "Role", "WRITER"]
   of_the_readers = ["DBClusterIdentifier", var.cluster_identifier, "Role", "READER"]
@@ -9,7 +9,7 @@ locals {
     var.readers ? [concat(["AWS/RDS", metric], local.of_the_readers)] : [],
   ) }
 
-  # Metrics of the module rds-log-metrics, where it is there.
+  # Metrics of the module rds-log-metrics, where it exists.
   log = { for name in [
     "role_connection_limit", "database_connection_limit", "slots_reserved", "too_many_clients", "statement_timeout",
     "transaction_timeout", "temp_file_limit", "slow_statement", "deadlock", "lock_timeout", "lock_wait",

@@ -118,7 +118,7 @@ variable "autoscaling_enabled" {
 }
 
 variable "autoscaling_min_capacity" {
-  description = "Readers that are there at least. Those of `instances` count."
+  description = "The fewest readers. Those of `instances` count."
   type        = number
   default     = 1
   nullable    = false
@@ -130,7 +130,7 @@ variable "autoscaling_min_capacity" {
 }
 
 variable "autoscaling_max_capacity" {
-  description = "Readers that are there at most."
+  description = "The most readers."
   type        = number
   default     = 3
   nullable    = false
@@ -257,7 +257,7 @@ variable "create_security_group" {
 }
 
 variable "vpc_security_group_ids" {
-  description = "Security groups of the cluster that exist, beside the one that this module makes."
+  description = "Existing security groups of the cluster, in addition to the one that this module makes."
   type        = set(string)
   default     = []
   nullable    = false
@@ -294,7 +294,7 @@ variable "kms_key_arn" {
 
   validation {
     condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key: an alias may come to mean another key, and what is encrypted with the old one does not follow."
+    error_message = "kms_key_arn must be the ARN of a key: an alias can be moved to another key, and what is encrypted with the old one does not follow."
   }
 }
 
@@ -416,7 +416,7 @@ variable "instance_parameters" {
 }
 
 variable "preload_libraries" {
-  description = "Libraries in `shared_preload_libraries` beside pgAudit, pg_stat_statements and pg_cron."
+  description = "Libraries in `shared_preload_libraries` in addition to pgAudit, pg_stat_statements and pg_cron."
   type        = set(string)
   default     = []
   nullable    = false
@@ -672,21 +672,21 @@ variable "tags" {
 }
 
 variable "cluster_tags" {
-  description = "Tags of the cluster beside `tags`. Its snapshots copy them."
+  description = "Tags of the cluster in addition to `tags`. Its snapshots copy them."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "instance_tags" {
-  description = "Tags of the instances beside `tags`."
+  description = "Tags of the instances in addition to `tags`."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "security_group_tags" {
-  description = "Tags of the security group beside `tags`."
+  description = "Tags of the security group in addition to `tags`."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -200,7 +200,7 @@ variable "server_tls_sslmode" {
 
   validation {
     condition     = contains(["verify-full", "verify-ca", "require", "disable"], var.server_tls_sslmode)
-    error_message = "server_tls_sslmode must be verify-full, verify-ca, require or disable: allow and prefer give in to whoever stands between."
+    error_message = "server_tls_sslmode must be verify-full, verify-ca, require or disable: allow and prefer give in to a server that stands between."
   }
 }
 
@@ -240,7 +240,7 @@ variable "direct_connections" {
 }
 
 variable "max_client_conn" {
-  description = "How many clients, of all tenants together, one pgBouncer takes. It costs a file descriptor each, beside one for each server connection."
+  description = "How many clients, of all tenants together, one pgBouncer takes. It costs a file descriptor each, and one more for each server connection."
   type        = number
   default     = 1000
   nullable    = false

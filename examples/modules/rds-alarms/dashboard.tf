@@ -1,8 +1,8 @@
-# One row for each risk: a heading that says what it is and what to do, and its metrics beside it.
+# One row for each risk: a heading that says what it is and what to do, and its metrics to its right.
 locals {
   instance = ["DBInstanceIdentifier", var.db_instance_identifier]
 
-  # Metrics of the module rds-log-metrics, where it is there.
+  # Metrics of the module rds-log-metrics, where it exists.
   log = { for name in [
     "role_connection_limit", "database_connection_limit", "slots_reserved", "too_many_clients", "statement_timeout",
     "transaction_timeout", "temp_file_limit", "slow_statement", "deadlock", "lock_timeout", "lock_wait",

@@ -16,7 +16,7 @@ locals {
 }
 
 # A final snapshot has a name of its own in each life of the instance: AWS refuses to delete an instance whose final
-# snapshot has the name of one that is there.
+# snapshot has the name of an existing one.
 resource "terraform_data" "life" {
   count = var.create ? 1 : 0
 

@@ -175,7 +175,7 @@ variable "port" {
 }
 
 variable "network_type" {
-  description = "`IPV4`, or `DUAL` for IPv6 beside it, in subnets that have both."
+  description = "`IPV4`, or `DUAL` for IPv6 in addition, in subnets that have both."
   type        = string
   default     = "IPV4"
   nullable    = false
@@ -238,7 +238,7 @@ variable "create_security_group" {
 }
 
 variable "vpc_security_group_ids" {
-  description = "Security groups of yours, beside the one that is made, or in its place."
+  description = "Your security groups, in addition to the one that is made, or in its place."
   type        = set(string)
   default     = []
   nullable    = false
@@ -287,7 +287,7 @@ variable "kms_key_arn" {
 
   validation {
     condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key: an alias may come to mean another key, and what is encrypted with the old one does not follow."
+    error_message = "kms_key_arn must be the ARN of a key: an alias can be moved to another key, and what is encrypted with the old one does not follow."
   }
 }
 
@@ -435,7 +435,7 @@ variable "parameters" {
 }
 
 variable "preload_libraries" {
-  description = "Libraries in `shared_preload_libraries` beside pgAudit, pg_stat_statements and pg_cron."
+  description = "Libraries in `shared_preload_libraries` in addition to pgAudit, pg_stat_statements and pg_cron."
   type        = set(string)
   default     = []
   nullable    = false
@@ -474,7 +474,7 @@ variable "snapshot_identifier" {
 }
 
 variable "restore_to_point_in_time" {
-  description = "Restore another instance at a moment when this one is made: `restore_time` as `2026-01-31T12:00:00Z`, by default the latest that there is, of a `source_db_instance_identifier`, a `source_dbi_resource_id` or a `source_db_instance_automated_backups_arn`. A change later does nothing."
+  description = "Restore another instance at a moment when this one is made: `restore_time` as `2026-01-31T12:00:00Z`, by default the latest possible, of a `source_db_instance_identifier`, a `source_dbi_resource_id` or a `source_db_instance_automated_backups_arn`. A change later does nothing."
   type = object({
     restore_time                             = optional(string)
     source_db_instance_automated_backups_arn = optional(string)

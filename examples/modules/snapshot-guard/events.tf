@@ -8,7 +8,7 @@ locals {
 
   rules = merge({
     snapshots = {
-      description = "A snapshot was made by hand, copied, restored, exported or deleted, or that failed"
+      description = "A person made, copied, restored, exported or deleted, or that failed"
       pattern = {
         source      = ["aws.rds"]
         detail-type = ["RDS DB Cluster Snapshot Event", "RDS DB Snapshot Event"]

@@ -22,7 +22,7 @@ locals {
   # Nobody. No condition key limits with whom one shares, so there is no safe half of it.
   sharing = ["rds:ModifyDBClusterSnapshotAttribute", "rds:ModifyDBSnapshotAttribute"]
 
-  # DBAs, and whoever destroys or stops an instance: RDS asks the caller for these when it makes the final snapshot.
+  # DBAs, and the roles that destroy or stop an instance: RDS asks the caller for these when it makes the final snapshot.
   making = ["rds:CreateDBClusterSnapshot", "rds:CreateDBSnapshot"]
 
   # DBAs, day by day. A replica, a green environment and an integration hold what a snapshot holds. Log files and
@@ -135,7 +135,7 @@ locals {
   # A key that is gone takes every snapshot with it; another policy opens them all.
   key_emergency = ["kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
 
-  # Who may change, or make anew, a role that is told apart by its ARN, can become it.
+  # Who may change, or make again, a role that is told apart by its ARN, can become it.
   role_changes = [
     "iam:AttachRolePolicy",
     "iam:CreateRole",

@@ -26,7 +26,7 @@ output "key_policy_json" {
   # KMS refuses it otherwise, in the middle of an apply.
   precondition {
     condition     = !var.check_key_administrator || local.caller_administers
-    error_message = "Terraform runs as ${local.caller}, which is no administrator of the key: KMS refuses a key policy that locks out whoever sets it. Add the role behind it to key_administrator_role_arns (an IAM user cannot be one: assume a role), or set check_key_administrator = false if another principal makes the key."
+    error_message = "Terraform runs as ${local.caller}, which is no administrator of the key: KMS refuses a key policy that locks out the caller. Add the role behind it to key_administrator_role_arns (an IAM user cannot be one: assume a role), or set check_key_administrator = false if another principal makes the key."
   }
 }
 

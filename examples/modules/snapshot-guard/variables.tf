@@ -49,7 +49,7 @@ variable "break_glass_role_arns" {
 }
 
 variable "final_snapshot_role_arns" {
-  description = "ARNs of further IAM roles that may make a snapshot, and neither copy nor restore one: the role that applies the configuration. RDS demands this permission of whoever destroys or stops an instance with a final snapshot."
+  description = "ARNs of further IAM roles that may make a snapshot, and neither copy nor restore one: the role that applies the configuration. RDS demands this permission of every role that destroys or stops an instance with a final snapshot."
   type        = list(string)
   default     = []
   nullable    = false
@@ -135,7 +135,7 @@ variable "key_administrator_role_arns" {
 }
 
 variable "check_key_administrator" {
-  description = "Whether the plan is refused if the role that Terraform runs as is not among the key's administrators: KMS refuses a key policy that locks out whoever sets it. Set false if another principal makes the key."
+  description = "Whether the plan is refused if the role that Terraform runs as is not among the key's administrators: KMS refuses a key policy that locks out the caller. Set false if another principal makes the key."
   type        = bool
   default     = true
   nullable    = false

@@ -76,7 +76,7 @@ resource "pgtenant_tenant" "this" {
     }
   }
 
-  # Nobody gets in before the doors beside the tenant's own are closed.
+  # Nobody gets in before everything outside the tenant's own database is closed.
   depends_on = [pgtenant_cluster_baseline.this]
 }
 
@@ -108,12 +108,12 @@ resource "pgtenant_guardrails" "this" {
   lifecycle {
     precondition {
       condition     = local.connections <= var.available_connections
-      error_message = "The tenants' connection limits come to more than available_connections: one tenant's storm would be another's outage."
+      error_message = "The tenants' connection limits add up to more than available_connections: one tenant's storm would be another's outage."
     }
   }
 }
 
-# What the server itself says of limits, whoever set them. Told by every plan.
+# What the server itself says of limits, no matter who set them. Every plan reports it.
 data "pgtenant_capacity" "this" {
   depends_on = [pgtenant_guardrails.this]
 }

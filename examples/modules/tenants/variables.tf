@@ -2,7 +2,7 @@ variable "tenants" {
   description = <<-EOT
     The tenants by name, each with its guardrails: `connection_limit` connections at once; how long a statement, the
     wait for a lock, an idle transaction and (PostgreSQL 17+) a transaction may take; further `parameters` of its
-    sessions; its `extensions`, and each `extension` with a `schema` or a `version` of its own; its `schemas` beside
+    sessions; its `extensions`, and each `extension` with a `schema` or a `version` of its own; its `schemas` in addition to
     the first, and whether it makes more itself (`allow_create_schema`); whether `replication` out of its database
     is meant; how many `admin_connections` its database has for the admin's own work (-1: it has no limit); the
     `template` that its database is copied from; whether it is `suspended`; when its password expires
@@ -85,7 +85,7 @@ variable "passwords_version" {
 }
 
 variable "available_connections" {
-  description = "Connections that the limits of all tenants together may come to, such as `connections_for_tenants` of the module `rds-postgres`."
+  description = "Connections that the limits of all tenants together may reach, such as `connections_for_tenants` of the module `rds-postgres`."
   type        = number
   nullable    = false
 }

@@ -18,7 +18,7 @@ resource "pgtenant_guardrails" "acme" {
   }
 }
 
-# What the tenant's role has set for itself beside these limits.
+# What the tenant's role has set for itself in addition to these limits.
 output "overrides" {
   value = pgtenant_guardrails.acme.overrides
 }

@@ -119,7 +119,7 @@ impl Cluster {
                 Answer::Taken(holder) if begun.elapsed() >= PATIENCE => return Err(Error::Locked { holder }),
                 Answer::Taken(_) => {}
                 Answer::Blocked if was_blocked => {
-                    tracing::warn!("there is no advisory lock to be had for {:?}; going on without", lock.names);
+                    tracing::warn!("no advisory lock can be taken for {:?}; going on without", lock.names);
                     return Ok(());
                 }
                 Answer::Blocked => was_blocked = true,

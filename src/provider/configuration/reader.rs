@@ -84,10 +84,10 @@ impl<'a> Reader<'a> {
                 let name = setting.attribute;
                 let source = match (source, setting.libpq) {
                     (Source::Variable, Some((_, variable))) => {
-                        format!("It comes from the environment variable {variable}; the attribute `{name}` goes before it.")
+                        format!("It comes from the environment variable {variable}; the attribute `{name}` takes precedence over it.")
                     }
                     (Source::Service, Some((keyword, _))) => {
-                        format!("It comes from `{keyword}` of the service; the attribute `{name}` goes before it.")
+                        format!("It comes from `{keyword}` of the service; the attribute `{name}` takes precedence over it.")
                     }
                     (_, Some((_, variable))) => {
                         format!("It is set by the attribute `{name}` or, where that is left out, by the environment variable {variable}.")
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
     pub fn check_tokens(&mut self, mode: Option<SslMode>, hosts: Option<&[Host]>) {
         let is_socket = hosts.is_some_and(|hosts| hosts.iter().any(Host::is_unix_socket));
         if is_socket || mode.is_some_and(|mode| mode != SslMode::VerifyFull) {
-            let detail = "A token is shown to the server as it is. Whoever answers must be that server: set `sslmode` to `verify-full`, \
+            let detail = "A token is shown to the server as it is. Only that server may answer: set `sslmode` to `verify-full`, \
                           and `host` to its name.";
             self.refuse(AWS_IAM_AUTH, detail.to_owned());
         }

@@ -79,7 +79,7 @@ pub(super) fn validate(config: &Model) -> Diagnostics {
             && !names.insert(name)
         {
             let detail = "A database has an extension once. Name it in one `extension` block, or in `extensions`.";
-            refuse(format!("Extension {name:?} is there twice"), detail);
+            refuse(format!("Extension {name:?} is declared twice"), detail);
         }
         if block.name() == Some("plpgsql") {
             refuse("Extension \"plpgsql\" is in every database".to_owned(), "Remove the block.");

@@ -602,7 +602,7 @@ fn describe(planned: &Model, refusal: &Refusal) -> Diagnostic {
         Refusal::BringsSchema { template, schema } => (
             "template",
             format!("Template {:?} brings schema {schema:?} along", template.as_str()),
-            "It is closed to the tenant, and `isolation.objects` tells of it. To give it to the tenant, add it to `schemas`.".to_owned(),
+            "It is closed to the tenant, and `isolation.objects` names it. To give it to the tenant, add it to `schemas`.".to_owned(),
         ),
         Refusal::NoExtension(name) => (
             extension::attribute(planned, name),
@@ -640,7 +640,7 @@ fn describe(planned: &Model, refusal: &Refusal) -> Diagnostic {
             format!("Extension {:?} would be where the tenant plants objects", extension.as_str()),
             format!(
                 "The tenant may create in schema {schema:?}, or could until now. The script of an extension runs there with the rights of \
-                 a superuser. Choose another `schema`, or remove it for `extensions`. An extension that is there already may stay, \
+                 a superuser. Choose another `schema`, or remove it for `extensions`. An existing extension may stay, \
                  without a `version`."
             ),
         ),
@@ -656,7 +656,7 @@ fn describe(planned: &Model, refusal: &Refusal) -> Diagnostic {
             extension::attribute(planned, extension),
             format!("Extension {:?} cannot be updated to version {:?}", extension.as_str(), to.as_str()),
             format!(
-                "The server has no scripts for an update from version {from:?}, which is there (`SELECT * FROM \
+                "The server has no scripts for an update from version {from:?}, which is installed (`SELECT * FROM \
                  pg_extension_update_paths({})`). Choose another version, or remove `version`.",
                 postgres_protocol::escape::escape_literal(extension.as_str())
             ),
@@ -664,7 +664,7 @@ fn describe(planned: &Model, refusal: &Refusal) -> Diagnostic {
         Refusal::LocksOutAdmin => (
             "authentication",
             "`authentication = \"rds_iam\"` would lock the admin out".to_owned(),
-            "From PostgreSQL 16 on whoever makes a role is a member of it, and so of `rds_iam` as soon as the tenant is: the server \
+            "From PostgreSQL 16 on the role that makes another is a member of it, and so of `rds_iam` as soon as the tenant is: the server \
              asks this admin for a token of IAM from then on, and refuses its password. Let the admin log in with IAM first: \
              GRANT rds_iam to it, and set `aws_iam_auth` in the provider block."
                 .to_owned(),

@@ -102,7 +102,7 @@ impl Tenant {
                 });
                 let detail = format!(
                     "Transactions are prepared in its database: {}. PostgreSQL neither drops nor renames a database that holds \
-                     one. Whoever prepared it, or a superuser connected to that database, ends it: ROLLBACK PREPARED <its \
+                     one. The role that prepared it, or a superuser connected to that database, ends it: ROLLBACK PREPARED <its \
                      name>, or COMMIT PREPARED; nothing was changed.",
                     each.collect::<Vec<_>>().join("; ")
                 );

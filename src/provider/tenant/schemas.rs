@@ -39,7 +39,7 @@ pub(super) fn foresee(prior: &Model, planned: &Model) -> Diagnostics {
     let name = planned.name.as_known().map(String::as_str).unwrap_or_default();
     if loses_create(prior, planned) {
         let detail = "Those that it made become the admin's, and are closed to the tenant, unless they are in `schemas`. Nothing in them is \
-                      dropped. Extensions and publications that it made stay its own: `isolation` tells of them, and whoever may \
+                      dropped. Extensions and publications that it made stay its own: `isolation` names them, and every role that may \
                       become the tenant, or a superuser, drops them.";
         let summary = format!("Tenant {name:?} may no longer make schemas");
         diagnostics.push(Diagnostic::warning(summary, detail).at_attribute("allow_create_schema"));
@@ -58,7 +58,7 @@ pub(super) fn foresee(prior: &Model, planned: &Model) -> Diagnostics {
     if let Some(new) = renamed.filter(|new| prior.schemas.known_elements().any(|other| other == *new)) {
         let detail = "It is one of `schemas` until now, and `schema` is renamed in place. Rename that other one, or empty it and take \
                       it off the list, before this change.";
-        let summary = format!("Schema {new:?} is there already");
+        let summary = format!("Schema {new:?} exists already");
         diagnostics.push(Diagnostic::error(summary, detail).at_attribute("schema"));
     }
     diagnostics

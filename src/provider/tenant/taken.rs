@@ -76,7 +76,7 @@ fn takeover(snapshot: &Snapshot, names: &Names, inside: Option<&Inside>) -> Stri
     let set = if others.is_empty() { String::new() } else { format!(" Set {}.", others.join(" and ")) };
     let id = format!("{}/{}/{}/{}", found.tenant, found.database, found.role, found.schema);
     format!(
-        ", or make a tenant of what is there, with all that is in it.{set} The plan then says what changes for those who use it:\n\n{}",
+        ", or make a tenant of the existing objects, with all that is in them.{set} The plan then says what changes for those who use it:\n\n{}",
         import(&id)
     )
 }

@@ -143,7 +143,7 @@ fn authentication(seen: &Seen) -> Verdict {
         (Authentication::Scram(_) | Authentication::WrongPassword, Method::Certificate) => {
             "the server asks for a password, and not for a certificate"
         }
-        (Authentication::Nothing, _) => "the server asks for nothing, and lets in whoever comes",
+        (Authentication::Nothing, _) => "the server asks for nothing, and accepts every connection",
         (Authentication::ClearText, _) => "the server asks for a password in clear text",
         (Authentication::Md5, _) => "the server asks for an MD5 password",
         (Authentication::Other, _) => {
@@ -174,7 +174,7 @@ fn connection_budget(evidence: &Evidence) -> Verdict {
         return Verdict::AsExpected;
     }
     Verdict::Found(format!(
-        "the limits come to {}, and there are {} connections for tenants",
+        "the limits add up to {}, and there are {} connections for tenants",
         connections.committed, connections.available
     ))
 }

@@ -826,7 +826,7 @@ mod tests {
         check_acme(
             login,
             Fail,
-            "the server asks for nothing, and lets in whoever comes",
+            "the server asks for nothing, and accepts every connection",
             asks(Authentication::Nothing),
         );
         check_acme(login, Fail, "the server asks for a password in clear text", asks(Authentication::ClearText));
@@ -907,7 +907,7 @@ mod tests {
         use Status::{Accepted, Fail};
         check(
             |evidence| evidence.connections = Sums { committed: 98, available: 97 },
-            &[("cluster.connection_budget", Fail, "the limits come to 98, and there are 97 connections for tenants")],
+            &[("cluster.connection_budget", Fail, "the limits add up to 98, and there are 97 connections for tenants")],
         );
         check(|evidence| evidence.connections = Sums { committed: 97, available: 97 }, &[]);
         let open = |evidence: &mut Evidence| {
